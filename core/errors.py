@@ -1,0 +1,61 @@
+"""Errors a caller may want to catch by name.
+
+Every message is one sentence for the person who must act: what was found, what was
+expected, what to do. No message carries a patient's name or ID.
+"""
+
+
+class RecontourError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class ConfigError(RecontourError):
+    """config.yaml is missing, has an unknown key or a bad value."""
+
+
+class BadUidError(RecontourError):
+    """A UID breaks PS3.5 section 9 and must not reach a path."""
+
+
+class GeometryMismatchError(RecontourError):
+    """Two grids that must coincide do not, or two frames of reference differ."""
+
+
+class IrregularSeriesError(RecontourError):
+    """A CT series cannot become one volume (missing slice, tilt, mixed geometry ...)."""
+
+
+class UnreadableObjectError(RecontourError):
+    """A DICOM object lacks what its IOD requires, or holds what we cannot read."""
+
+
+class ConversionMismatchError(RecontourError):
+    """A written RTSTRUCT does not read back as the mask it was written from."""
+
+
+class StorageFullError(RecontourError):
+    """The disk reserve is reached; nothing new is accepted."""
+
+
+class NoSuchCaseError(RecontourError):
+    """No case has this id."""
+
+
+class TransitionError(RecontourError):
+    """A case may not go from its state to the one asked for."""
+
+
+class JournalConflictError(RecontourError):
+    """A stroke does not continue the journal that the server holds."""
+
+
+class CaseLockedError(RecontourError):
+    """Another reviewer holds the case."""
+
+
+class DeliveryError(RecontourError):
+    """The destination did not accept the object."""
+
+
+class ModelUnavailableError(RecontourError):
+    """No released model exists, or its files are not whole."""

@@ -1,0 +1,145 @@
+"""Files on disk: whole or absent (write, fsync, rename, fsync the folder)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import BadUidError, StorageFullError, UnreadableObjectError
+from core.geometry import Mask
+
+TEMPORARY_SUFFIX = ".part"
+_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
+_LOOSE_UID = re.compile(r"[0-9.]{1,64}")
+_NOT_ONLY_DOTS = re.compile(r"[0-9]")
+
+
+def require_uid(uid: str, *, name: str) -> str:
+    """`uid`, if it may stand in a path: digits and dots, at most 64 (PS3.5 section 9.1).
+
+    Leading zeros in a component break the standard but are common, and harmless here.
+    """
+    if not _LOOSE_UID.fullmatch(uid) or not _NOT_ONLY_DOTS.search(uid) or ".." in uid:
+        raise BadUidError(
+            f"{name} is not a UID (1 to 64 digits and dots, PS3.5 9.1); found {uid[:64]!r}. "
+            "The sender must be corrected."
+        )
+    return uid
+
+
+def is_strict_uid(uid: str) -> bool:
+    """Whether `uid` obeys PS3.5 section 9.1 to the letter."""
+    return len(uid) <= 64 and _UID.fullmatch(uid) is not None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a crash leaves the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A unique name: two senders of the same instance must not rename each other's file.
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write `values` as JSON, whole or not at all."""
+    write_whole(path, json.dumps(values, indent=1, sort_keys=True).encode())
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return json.loads(path.read_text())
+
+
+def sha256_of(content: bytes) -> str:
+    """Hex digest of `content`."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def mask_digest(mask: Mask) -> str:
+    """SHA-256 of the mask's voxels as one byte each (0 or 1) in C order: what browsers compute."""
+    return hashlib.sha256(np.ascontiguousarray(mask).view(np.uint8)).hexdigest()
+
+
+def write_mask(path: Path, mask: Mask) -> str:
+    """Write `mask` and return its digest (see `mask_digest`)."""
+    header = json.dumps({"shape": mask.shape, "digest": mask_digest(mask)}).encode()
+    packed = zlib.compress(np.packbits(mask).tobytes(), level=1)
+    write_whole(path, len(header).to_bytes(4, "little") + header + packed)
+    return mask_digest(mask)
+
+
+def read_mask(path: Path) -> Mask:
+    """The mask that `write_mask` wrote; raises `UnreadableObjectError` if it is damaged."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:4], "little")
+    try:
+        header = json.loads(content[4 : 4 + size])
+        shape = tuple(header["shape"])
+        bits = np.frombuffer(zlib.decompress(content[4 + size :]), np.uint8)
+        mask = np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
+    except (ValueError, KeyError, zlib.error) as error:
+        raise UnreadableObjectError(f"{path.name} is not a mask file: {error}") from error
+    if mask_digest(mask) != header["digest"]:
+        raise UnreadableObjectError(
+            f"{path.name} does not match its digest; restore it from the backup."
+        )
+    return mask
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array as .npy, whole or not at all; `read_array` maps it."""
+    buffer = BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    write_whole(path, buffer.getbuffer().tobytes())
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """The array at `path`, memory-mapped, read only."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def sweep_temporary(folder: Path) -> int:
+    """Delete what a crash left half written below `folder`; returns how many files went."""
+    left = list(folder.rglob(f"*{TEMPORARY_SUFFIX}")) if folder.exists() else []
+    for part in left:
+        part.unlink(missing_ok=True)
+    return len(left)
+
+
+def require_free_space(folder: Path, *, reserve_mb: int) -> None:
+    """Raise `StorageFullError` when less than `reserve_mb` megabytes are free at `folder`."""
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < reserve_mb:
+        raise StorageFullError(
+            f"{free_mb} MB are free, disk_reserve_mb asks for {reserve_mb}. Free space on the "
+            "data folder's disk; nothing was lost, senders will try again."
+        )

@@ -1,0 +1,1 @@
+"""Associations: listening, keeping, sending. Knows no image."""

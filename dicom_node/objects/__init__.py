@@ -1,0 +1,1 @@
+"""DICOM objects to records and back. Knows no network."""

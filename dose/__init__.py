@@ -1,0 +1,1 @@
+"""Dose on arrays: grids, mean dose, difference. No DICOM."""
