@@ -1,0 +1,178 @@
+"""Records that the rooms hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.case import CaseState, Split
+from core.geometry import VolumeGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHeader:
+    """What the node must know of an instance in order to keep and to join it.
+
+    `referenced_uids` are SOP Instance UIDs this object refers to (RTDOSE -> plan, structure set;
+    RTPLAN -> structure set; RTSTRUCT -> series). Identity fields are never logged.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+    frame_of_reference_uid: str | None = None
+    referenced_uids: tuple[str, ...] = ()
+    patient_id: str = ""
+    patient_name: str = ""
+    patient_birth_date: str = ""
+    study_date: str = ""
+    study_description: str = ""
+    series_description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One kept instance; `path` is relative to the data folder."""
+
+    id: int
+    header: InstanceHeader
+    path: str
+    sha256: str
+    size_bytes: int
+    calling_ae_title: str
+    received_at: datetime
+    kept_aside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One planning series and what is known of its way.
+
+    `assembly` names the set of instances the volume was built from; it changes when slices arrive
+    late, and everything made on an older assembly is void.
+    """
+
+    id: str
+    series_instance_uid: str
+    study_instance_uid: str
+    state: CaseState
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+    patient_id: str
+    patient_name: str
+    patient_birth_date: str
+    study_date: str
+    description: str
+    frame_of_reference_uid: str | None = None
+    assembly: str | None = None
+    assembled_count: int = 0
+    geometry: VolumeGeometry | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a released model proposed for one ROI of a case."""
+
+    id: str
+    case_id: str
+    assembly: str
+    roi_name: str
+    model_version: str
+    mask_digest: str
+    expected_dice: float
+    seconds: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A structure a physician approved: who, when, from which prediction."""
+
+    id: str
+    case_id: str
+    assembly: str
+    roi_name: str
+    prediction_id: str | None
+    approved_by: str
+    approved_at: datetime
+    mask_digest: str
+    slices_seen: tuple[int, ...]
+    journal_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One approved structure set on its way to one destination."""
+
+    id: str
+    case_id: str
+    correction_id: str
+    destination: str
+    state: str
+    attempts: int
+    last_error: str
+    sop_instance_uid: str | None
+    created_at: datetime
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoseFigure:
+    """Dose of one contour on one dose grid. `coverage` is the volume fraction inside the grid."""
+
+    case_id: str
+    roi_name: str
+    source: str
+    source_id: str
+    dose_instance_id: int
+    volume_cc: float
+    mean_gy: float | None
+    minimum_gy: float | None
+    maximum_gy: float | None
+    coverage: float
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A released model: where its files are named after `version`, and what it scored."""
+
+    version: str
+    roi_name: str
+    parent: str | None
+    validation_dice: float
+    scores: dict[str, Any]
+    training_set: tuple[str, ...]
+    released_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One training run from a set of corrections."""
+
+    id: str
+    roi_name: str
+    corrections: tuple[str, ...]
+    state: str
+    step: int
+    steps: int
+    loss: float | None
+    validation_dice: float | None
+    verdict: str
+    started_at: datetime
+    finished_at: datetime | None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One step of a review as the browser made it (see core.journal)."""
+
+    seq: int
+    kind: str
+    payload: dict[str, Any] = field(default_factory=dict)
