@@ -1,0 +1,1 @@
+"""Helpers of the tests: synthetic objects, foreign programs, real cases."""
