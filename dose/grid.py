@@ -1,0 +1,159 @@
+"""The dose at the voxels of a structure, taken from the dose grid's own geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+
+from core.errors import GeometryMismatchError
+from core.geometry import Mask, Points, VolumeGeometry, require_same_frame_of_reference
+from core.volume import Volume
+
+Box = tuple[slice, slice, slice]
+Doses = npt.NDArray[np.float64]
+# (dose in Gy, whether covered) of the whole box slice of this number
+Sampler = Callable[[int], tuple[Doses, Mask]]
+
+# Positions are written with 0.001 mm or less; a slice on the rim of the dose grid is on it.
+RIM_MM = 0.01
+# Axes count as parallel while they drift apart less than this over the whole box.
+PARALLEL_WITHIN_VOXELS = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class SampledDose:
+    """Dose in Gy at the covered voxels of one mask.
+
+    `inside` (n,) says for every voxel of the mask, in C order, whether the dose grid covers it;
+    `values_gy` (inside.sum(),) float64 holds the dose of those it covers, in the same order.
+    """
+
+    values_gy: Doses
+    inside: Mask
+
+    @property
+    def coverage(self) -> float:
+        """Part of the voxels that the dose grid covers, 0..1; 0 for an empty mask."""
+        return float(self.inside.mean()) if self.inside.size else 0.0
+
+
+def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDose:
+    """Dose in Gy at the voxel centres of `mask`, trilinear between the dose grid's centres.
+
+    A voxel is covered when its centre lies within the hull of the dose voxel *centres*: beyond
+    them there is nothing to interpolate. What is not covered is reported and never filled, since
+    a zero there would look like a dose. Raises `GeometryMismatchError` where the frames of
+    reference differ or `mask` is not on `geometry`.
+    """
+    require_same_frame_of_reference(dose.geometry, geometry)
+    if mask.shape != geometry.shape:
+        raise GeometryMismatchError(
+            f"The mask has shape {mask.shape}, its geometry says {geometry.shape}. "
+            "Rasterise the structure on this geometry."
+        )
+    box = _bounding_box(mask)
+    if box is None:
+        return SampledDose(np.empty(0), np.empty(0, bool))
+    sampler = _sampler(dose, geometry, box)
+    values, inside = [], []
+    # Slice by slice: a whole-body mask on a fine CT would not fit as coordinates.
+    for number, mask_slice in enumerate(mask[box]):
+        doses, covered = sampler(number)
+        inside.append(covered[mask_slice])
+        values.append(doses[mask_slice & covered])
+    return SampledDose(np.concatenate(values), np.concatenate(inside))
+
+
+def _bounding_box(mask: Mask) -> Box | None:
+    """The smallest box that holds every voxel of `mask`, or None when it is empty."""
+    if not mask.any():
+        return None
+    bounds = []
+    for axis in range(3):
+        other = tuple(a for a in range(3) if a != axis)
+        used = np.flatnonzero(np.any(mask, axis=other))
+        bounds.append(slice(int(used[0]), int(used[-1]) + 1))
+    return bounds[0], bounds[1], bounds[2]
+
+
+def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box) -> Sampler:
+    """The quick way where the axes of both grids are parallel, the general way otherwise."""
+    # One index step of `geometry`, told in indices of the dose grid; row i belongs to axis i.
+    steps = geometry.step_matrix_mm() @ np.linalg.inv(dose.geometry.step_matrix_mm())
+    start = dose.geometry.mm_to_index(geometry.index_to_mm([side.start for side in box]))
+    lengths = np.array([side.stop - side.start for side in box])
+    drift = np.abs(steps - np.diag(np.diag(steps))) * lengths[:, None]
+    if drift.max() < PARALLEL_WITHIN_VOXELS:
+        return _separable(dose, start, np.diag(steps), lengths)
+    return _general(dose, start, steps, lengths)
+
+
+def _separable(dose: Volume, start: Points, step: Points, lengths: npt.NDArray[Any]) -> Sampler:
+    """Interpolation one axis after the other; each axis knows its own neighbours and weights."""
+    rims = _rims(dose)
+    axes = [
+        _Axis.of(start[i] + step[i] * np.arange(lengths[i]), dose.values.shape[i], rims[i])
+        for i in range(3)
+    ]
+    slices, rows, columns = axes
+    in_plane = rows.covered[:, None] & columns.covered[None, :]
+
+    def one_slice(number: int) -> tuple[Doses, Mask]:
+        low, high = slices.low[number], slices.high[number]
+        weight = slices.weight[number]
+        plane = dose.values[low] * (1.0 - weight) + dose.values[high] * weight
+        over_rows = (
+            plane[rows.low] * (1.0 - rows.weight[:, None]) + plane[rows.high] * rows.weight[:, None]
+        )
+        doses = (
+            over_rows[:, columns.low] * (1.0 - columns.weight)
+            + over_rows[:, columns.high] * columns.weight
+        )
+        return doses, in_plane & bool(slices.covered[number])
+
+    return one_slice
+
+
+def _general(dose: Volume, start: Points, steps: Points, lengths: npt.NDArray[Any]) -> Sampler:
+    """Interpolation at arbitrary positions, for a dose grid that is turned against the CT."""
+    rows = np.arange(lengths[1])[:, None, None] * steps[1]
+    columns = np.arange(lengths[2])[None, :, None] * steps[2]
+    in_plane = start + rows + columns
+    last = np.asarray(dose.values.shape) - 1.0
+    rims = _rims(dose)
+
+    def one_slice(number: int) -> tuple[Doses, Mask]:
+        indices = in_plane + number * steps[0]
+        covered = ((indices >= -rims) & (indices <= last + rims)).all(axis=-1)
+        clipped = np.moveaxis(np.clip(indices, 0.0, last), -1, 0)
+        doses = map_coordinates(dose.values, clipped, output=np.float64, order=1, mode="nearest")
+        return doses, covered
+
+    return one_slice
+
+
+def _rims(dose: Volume) -> Points:
+    return RIM_MM / np.asarray(dose.geometry.spacing_mm)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Neighbours in the dose grid, weight of the higher one and coverage, along one axis."""
+
+    low: npt.NDArray[np.intp]
+    high: npt.NDArray[np.intp]
+    weight: Doses
+    covered: Mask
+
+    @classmethod
+    def of(cls, indices: Points, length: int, rim: float) -> _Axis:
+        last = length - 1
+        covered = (indices >= -rim) & (indices <= last + rim)
+        clipped = np.clip(indices, 0.0, last)
+        low = np.floor(clipped).astype(np.intp)
+        return cls(low, np.minimum(low + 1, last), clipped - low, covered)
