@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -130,8 +130,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment above the file; no .env, no secrets folder."""
         return (env_settings, init_settings)
@@ -161,7 +161,7 @@ def load_settings(path: Path) -> Settings:
             "with --config."
         )
     try:
-        values = cast("dict[str, Any]", YamlConfigSettingsSource(Settings, yaml_file=path)())
+        values = YamlConfigSettingsSource(Settings, yaml_file=path)()
         settings = Settings(**values)
     except ValidationError as error:
         raise ConfigError(_sentences(path, error)) from None

@@ -86,7 +86,7 @@ def sha256_of(content: bytes) -> str:
 
 def mask_digest(mask: Mask) -> str:
     """SHA-256 of the mask's voxels as one byte each (0 or 1) in C order: what browsers compute."""
-    return hashlib.sha256(np.ascontiguousarray(mask).view(np.uint8)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(mask).view(np.uint8).data).hexdigest()
 
 
 def write_mask(path: Path, mask: Mask) -> str:
@@ -124,7 +124,8 @@ def write_array(path: Path, values: npt.NDArray[Any]) -> None:
 
 def read_array(path: Path) -> npt.NDArray[Any]:
     """The array at `path`, memory-mapped, read only."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    values: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return values
 
 
 def sweep_temporary(folder: Path) -> int:

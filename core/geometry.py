@@ -51,11 +51,13 @@ class VolumeGeometry:
 
     def step_matrix_mm(self) -> Points:
         """3 x 3; row i is the LPS step in mm for one step of index i (slice, row, column)."""
-        return np.asarray(self.directions) * np.asarray(self.spacing_mm)[:, None]
+        matrix: Points = np.asarray(self.directions) * np.asarray(self.spacing_mm)[:, None]
+        return matrix
 
     def index_to_mm(self, indices: npt.ArrayLike) -> Points:
         """LPS positions (..., 3) in mm of (slice, row, column) indices (..., 3), fractions too."""
-        return np.asarray(indices, np.float64) @ self.step_matrix_mm() + np.asarray(self.origin_mm)
+        steps = np.asarray(indices, np.float64) @ self.step_matrix_mm()
+        return np.asarray(steps + np.asarray(self.origin_mm), np.float64)
 
     def mm_to_index(self, points_mm: npt.ArrayLike) -> Points:
         """Fractional (slice, row, column) indices (..., 3) of LPS positions (..., 3) in mm."""

@@ -81,4 +81,5 @@ class SeriesIdentity:
 def hounsfield(values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
     """Round to int16, clipped to what a CT can say (-32768..32767 HU)."""
     info = np.iinfo(np.int16)
-    return np.clip(np.rint(values), info.min, info.max).astype(np.int16)
+    clipped: npt.NDArray[np.int16] = np.clip(np.rint(values), info.min, info.max).astype(np.int16)
+    return clipped

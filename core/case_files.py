@@ -1,0 +1,97 @@
+"""What a case keeps on disk beside its instances: volume, doses, masks, structure sets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from core.errors import NoSuchCaseError, UnreadableObjectError
+from core.files import (
+    mask_digest,
+    read_array,
+    read_json,
+    read_mask,
+    write_array,
+    write_json,
+    write_mask,
+    write_whole,
+)
+from core.geometry import Mask, VolumeGeometry
+from core.volume import CtVolume, SeriesIdentity, SliceReference, Volume
+
+
+class CaseFiles:
+    """Files of cases below `data_folder`/cases/<case id>. Everything appears whole."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._root = data_folder / "cases"
+
+    def folder(self, case_id: str) -> Path:
+        """The folder of a case; ids are 32 hex digits."""
+        if len(case_id) != 32 or not set(case_id) <= set("0123456789abcdef"):
+            raise NoSuchCaseError("A case id has 32 hex digits. Open the case from the worklist.")
+        return self._root / case_id
+
+    def write_ct(self, case_id: str, assembly: str, ct: CtVolume) -> None:
+        """Keep the assembled volume, first the voxels, last the description that makes it count."""
+        folder = self.folder(case_id)
+        write_array(folder / f"ct-{assembly[:16]}.npy", ct.volume.values)
+        write_json(
+            folder / f"ct-{assembly[:16]}.json",
+            {
+                "geometry": ct.geometry.to_json(),
+                "slices": [asdict(s) for s in ct.slices],
+                "identity": asdict(ct.identity),
+            },
+        )
+
+    def read_ct(self, case_id: str, assembly: str) -> CtVolume:
+        """The volume of one assembly, memory-mapped."""
+        folder = self.folder(case_id)
+        try:
+            facts = read_json(folder / f"ct-{assembly[:16]}.json")
+            values = read_array(folder / f"ct-{assembly[:16]}.npy")
+        except FileNotFoundError as error:
+            raise UnreadableObjectError(
+                "The case's volume is not on disk. Send the CT again, or restore the backup."
+            ) from error
+        return CtVolume(
+            volume=Volume(values, VolumeGeometry.from_json(facts["geometry"])),
+            slices=tuple(SliceReference(**s) for s in facts["slices"]),
+            identity=SeriesIdentity(**facts["identity"]),
+        )
+
+    def write_dose(self, case_id: str, instance_id: int, dose: Volume) -> None:
+        """Keep a dose grid in Gy on its own geometry."""
+        folder = self.folder(case_id)
+        write_array(folder / f"dose-{instance_id}.npy", dose.values)
+        write_json(folder / f"dose-{instance_id}.json", dose.geometry.to_json())
+
+    def read_dose(self, case_id: str, instance_id: int) -> Volume:
+        """A dose grid in Gy."""
+        folder = self.folder(case_id)
+        geometry = VolumeGeometry.from_json(read_json(folder / f"dose-{instance_id}.json"))
+        return Volume(read_array(folder / f"dose-{instance_id}.npy"), geometry)
+
+    def write_mask(self, case_id: str, name: str, mask: Mask) -> str:
+        """Keep a mask under `name` (prediction-<id>, correction-<id> ...); returns its digest."""
+        return write_mask(self.folder(case_id) / f"{name}.mask", mask)
+
+    def read_mask(self, case_id: str, name: str, *, digest: str | None = None) -> Mask:
+        """The mask kept under `name`; raises `UnreadableObjectError` unless it has `digest`."""
+        mask = read_mask(self.folder(case_id) / f"{name}.mask")
+        if digest is not None and mask_digest(mask) != digest:
+            raise UnreadableObjectError(
+                f"The mask {name} is not the one that was recorded; restore it from the backup."
+            )
+        return mask
+
+    def structure_set_path(self, case_id: str, source_id: str) -> Path:
+        """Where the RTSTRUCT of a prediction or correction lies."""
+        return self.folder(case_id) / f"RS.{source_id}.dcm"
+
+    def write_structure_set(self, case_id: str, source_id: str, content: bytes) -> Path:
+        """Keep an RTSTRUCT; returns its path."""
+        path = self.structure_set_path(case_id, source_id)
+        write_whole(path, content)
+        return path

@@ -1,0 +1,202 @@
+"""Cases, their predictions and dose figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core import audit
+from core.case import CaseState, Split, require_transition
+from core.database import reading, writing
+from core.errors import NoSuchCaseError
+from core.geometry import VolumeGeometry
+from core.records import Case, DoseFigure, Prediction
+from core.tables import case, dose_figure, prediction
+
+NODE = "node"
+
+
+class CaseStore:
+    """Rows about cases. Every change of state is checked and audited in its transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def get(self, case_id: str) -> Case:
+        """The case, or `NoSuchCaseError`."""
+        with reading(self._engine) as connection:
+            return fetch_case(connection, case_id)
+
+    def all(self, *, states: Iterable[CaseState] | None = None) -> list[Case]:
+        """Cases, newest first; only those in `states` where given."""
+        query = sa.select(case).order_by(case.c.created_at.desc(), case.c.id)
+        if states is not None:
+            query = query.where(case.c.state.in_(list(states)))
+        with reading(self._engine) as connection:
+            return [to_case(row) for row in connection.execute(query).mappings()]
+
+    def assembled(
+        self,
+        case_id: str,
+        *,
+        assembly: str,
+        instance_count: int,
+        geometry: VolumeGeometry,
+        now: datetime,
+    ) -> None:
+        """The series became a volume; what was predicted on an older assembly is void."""
+        with writing(self._engine) as connection:
+            move(connection, case_id, CaseState.ASSEMBLED, who=NODE, now=now, assembly=assembly)
+            connection.execute(
+                sa.update(case)
+                .where(case.c.id == case_id)
+                .values(
+                    assembly=assembly,
+                    assembled_count=instance_count,
+                    geometry=geometry.to_json(),
+                    frame_of_reference_uid=geometry.frame_of_reference_uid,
+                    reason="",
+                )
+            )
+
+    def failed(self, case_id: str, *, reason: str, instance_count: int, now: datetime) -> None:
+        """The series cannot become a volume; `reason` is the sentence to show."""
+        with writing(self._engine) as connection:
+            move(connection, case_id, CaseState.FAILED, who=NODE, now=now, reason=reason)
+            connection.execute(
+                sa.update(case)
+                .where(case.c.id == case_id)
+                .values(reason=reason, assembled_count=instance_count)
+            )
+
+    def predicted(self, made: Prediction) -> bool:
+        """Record a prediction; False when the case has moved on and the prediction is void."""
+        with writing(self._engine) as connection:
+            current = fetch_case(connection, made.case_id)
+            known = sa.select(prediction.c.id).where(prediction.c.id == made.id)
+            if connection.execute(known).first() is not None:
+                return True
+            usable = current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}
+            if not usable or current.assembly != made.assembly:
+                return False
+            values = {name: getattr(made, name) for name in prediction.c.keys()}  # noqa: SIM118
+            connection.execute(sa.insert(prediction).values(**values))
+            move(
+                connection,
+                made.case_id,
+                CaseState.PREDICTED,
+                who=NODE,
+                now=made.created_at,
+                prediction=made.id,
+                model=made.model_version,
+            )
+            return True
+
+    def latest_prediction(self, current: Case, roi_name: str) -> Prediction | None:
+        """The newest prediction on the case's present assembly."""
+        query = (
+            sa.select(prediction)
+            .where(
+                prediction.c.case_id == current.id,
+                prediction.c.assembly == (current.assembly or ""),
+                prediction.c.roi_name == roi_name,
+            )
+            .order_by(prediction.c.created_at.desc(), prediction.c.id)
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else Prediction(**row)
+
+    def prediction(self, prediction_id: str) -> Prediction:
+        """The prediction with this id."""
+        query = sa.select(prediction).where(prediction.c.id == prediction_id)
+        with reading(self._engine) as connection:
+            return Prediction(**connection.execute(query).mappings().one())
+
+    def to_predict(self, roi_name: str, model_version: str) -> list[Case]:
+        """Cases nobody has opened that `model_version` has not predicted yet."""
+        done = sa.exists().where(
+            prediction.c.case_id == case.c.id,
+            prediction.c.assembly == case.c.assembly,
+            prediction.c.roi_name == roi_name,
+            prediction.c.model_version == model_version,
+        )
+        query = (
+            sa.select(case)
+            .where(case.c.state.in_([CaseState.ASSEMBLED, CaseState.PREDICTED]), ~done)
+            .order_by(case.c.created_at)
+        )
+        with reading(self._engine) as connection:
+            return [to_case(row) for row in connection.execute(query).mappings()]
+
+    def add_dose_figure(self, figure: DoseFigure) -> None:
+        """Record a figure; one that is already there stays as it was."""
+        same = (
+            (dose_figure.c.source == figure.source)
+            & (dose_figure.c.source_id == figure.source_id)
+            & (dose_figure.c.roi_name == figure.roi_name)
+            & (dose_figure.c.dose_instance_id == figure.dose_instance_id)
+        )
+        with writing(self._engine) as connection:
+            if connection.execute(sa.select(dose_figure.c.id).where(same)).first() is None:
+                values = {n: getattr(figure, n) for n in dose_figure.c.keys() if n != "id"}  # noqa: SIM118
+                connection.execute(sa.insert(dose_figure).values(**values))
+
+    def dose_figures(self, case_id: str | None = None) -> list[DoseFigure]:
+        """All figures, or those of one case, oldest first."""
+        query = sa.select(dose_figure).order_by(dose_figure.c.id)
+        if case_id is not None:
+            query = query.where(dose_figure.c.case_id == case_id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [DoseFigure(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+
+def fetch_case(connection: sa.Connection, case_id: str) -> Case:
+    """The case inside a transaction, or `NoSuchCaseError`."""
+    row = connection.execute(sa.select(case).where(case.c.id == case_id)).mappings().first()
+    if row is None:
+        raise NoSuchCaseError("There is no such case. Open it from the worklist.")
+    return to_case(row)
+
+
+def move(
+    connection: sa.Connection,
+    case_id: str,
+    state: CaseState,
+    *,
+    who: str,
+    now: datetime,
+    **detail: Any,
+) -> None:
+    """Change a case's state inside a transaction, checked and audited."""
+    before = fetch_case(connection, case_id).state
+    require_transition(before, state)
+    connection.execute(
+        sa.update(case).where(case.c.id == case_id).values(state=state, updated_at=now)
+    )
+    audit.record(
+        connection,
+        who=who,
+        event=f"case.{state.lower()}",
+        now=now,
+        case_id=case_id,
+        before=str(before),
+        **detail,
+    )
+
+
+def to_case(row: sa.RowMapping) -> Case:
+    """A row as the record."""
+    values = dict(row)
+    geometry = values.pop("geometry")
+    split = values.pop("split")
+    return Case(
+        **{**values, "state": CaseState(values["state"])},
+        geometry=None if geometry is None else VolumeGeometry.from_json(geometry),
+        split=None if split is None else Split(split),
+    )

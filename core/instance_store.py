@@ -1,0 +1,265 @@
+"""What instances the node holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from core.case import CaseState
+from core.database import reading, writing
+from core.records import Instance, InstanceHeader
+from core.tables import attachment, case, instance
+
+PLANNING_MODALITY = "CT"
+
+
+class InstanceStore:
+    """Rows about kept instances. The file is the truth; a row can be made from it again."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def find(self, sop_instance_uid: str) -> list[Instance]:
+        """Every object that came under this UID, the one in use first."""
+        query = (
+            sa.select(instance)
+            .where(instance.c.sop_instance_uid == sop_instance_uid)
+            .order_by(instance.c.kept_aside, instance.c.id)
+        )
+        return self._all(query)
+
+    def get(self, instance_id: int) -> Instance:
+        """The instance with this row id."""
+        (found,) = self._all(sa.select(instance).where(instance.c.id == instance_id))
+        return found
+
+    def add(  # noqa: PLR0913 (one argument a column)
+        self,
+        header: InstanceHeader,
+        *,
+        path: str,
+        sha256: str,
+        size_bytes: int,
+        calling_ae_title: str,
+        kept_aside: bool,
+        received_at: datetime,
+    ) -> Instance:
+        """Record a kept file; the same object twice gives the same row.
+
+        The first CT instance of a series opens its case, in the same transaction.
+        """
+        with writing(self._engine) as connection:
+            same = (instance.c.sop_instance_uid == header.sop_instance_uid) & (
+                instance.c.sha256 == sha256
+            )
+            found = connection.execute(sa.select(instance).where(same)).mappings().first()
+            if found is not None:
+                return _instance(found)
+            in_use = sa.select(instance.c.id).where(
+                instance.c.sop_instance_uid == header.sop_instance_uid,
+                instance.c.kept_aside.is_(False),
+            )
+            # Two associations may bring different objects under one UID at once: here only one
+            # of them can be the first.
+            aside = kept_aside or connection.execute(in_use).first() is not None
+            connection.execute(
+                sa.insert(instance).values(
+                    sop_instance_uid=header.sop_instance_uid,
+                    sop_class_uid=header.sop_class_uid,
+                    study_instance_uid=header.study_instance_uid,
+                    series_instance_uid=header.series_instance_uid,
+                    modality=header.modality,
+                    frame_of_reference_uid=header.frame_of_reference_uid,
+                    header=asdict(header),
+                    path=path,
+                    sha256=sha256,
+                    size_bytes=size_bytes,
+                    calling_ae_title=calling_ae_title,
+                    received_at=received_at,
+                    kept_aside=aside,
+                )
+            )
+            row = connection.execute(sa.select(instance).where(same)).mappings().one()
+            if header.modality == PLANNING_MODALITY and not aside:
+                _open_case(connection, header, received_at)
+            return _instance(row)
+
+    def paths(self) -> set[str]:
+        """Paths of all kept files, relative to the data folder."""
+        with reading(self._engine) as connection:
+            return set(connection.scalars(sa.select(instance.c.path)))
+
+    def of_series(self, series_instance_uid: str) -> list[Instance]:
+        """The instances of a series that are in use (none kept aside)."""
+        return self._all(
+            sa.select(instance)
+            .where(
+                instance.c.series_instance_uid == series_instance_uid,
+                instance.c.kept_aside.is_(False),
+            )
+            .order_by(instance.c.sop_instance_uid)
+        )
+
+    def kept_aside_count(self, series_instance_uid: str) -> int:
+        """How many objects of this series came with a UID that was already taken."""
+        with reading(self._engine) as connection:
+            return (
+                connection.scalar(
+                    sa.select(sa.func.count())
+                    .select_from(instance)
+                    .where(
+                        instance.c.series_instance_uid == series_instance_uid,
+                        instance.c.kept_aside.is_(True),
+                    )
+                )
+                or 0
+            )
+
+    def series_due(self, *, quiet_since: datetime) -> list[tuple[str, str, int]]:
+        """(case id, series UID, instance count) of CT series that fell quiet and changed.
+
+        A series is due when nothing has come since `quiet_since` and the number of instances
+        differs from what its case was assembled from. Cases under review are left alone.
+        """
+        counted = (
+            sa.select(
+                instance.c.series_instance_uid,
+                sa.func.count().label("n"),
+                sa.func.max(instance.c.received_at).label("last"),
+            )
+            .where(instance.c.modality == PLANNING_MODALITY, instance.c.kept_aside.is_(False))
+            .group_by(instance.c.series_instance_uid)
+            .subquery()
+        )
+        open_states = [
+            CaseState.RECEIVING,
+            CaseState.ASSEMBLED,
+            CaseState.PREDICTED,
+            CaseState.FAILED,
+        ]
+        query = (
+            sa.select(case.c.id, case.c.series_instance_uid, counted.c.n)
+            .join(counted, counted.c.series_instance_uid == case.c.series_instance_uid)
+            .where(
+                case.c.assembled_count != counted.c.n,
+                counted.c.last <= quiet_since,
+                case.c.state.in_(open_states),
+            )
+        )
+        with reading(self._engine) as connection:
+            return [(r[0], r[1], r[2]) for r in connection.execute(query)]
+
+    def counts_by_series(self, series: Sequence[str]) -> dict[str, int]:
+        """How many instances each series has."""
+        query = (
+            sa.select(instance.c.series_instance_uid, sa.func.count())
+            .where(instance.c.series_instance_uid.in_(series), instance.c.kept_aside.is_(False))
+            .group_by(instance.c.series_instance_uid)
+        )
+        with reading(self._engine) as connection:
+            return {r[0]: r[1] for r in connection.execute(query)}
+
+    def to_attach(self) -> list[tuple[str, Instance]]:
+        """(case id, instance) of doses, structure sets and plans not yet joined to their case.
+
+        Joined by Frame of Reference within an assembled case; an RTPLAN, which may carry none,
+        by its study.
+        """
+        same_space = instance.c.frame_of_reference_uid == case.c.frame_of_reference_uid
+        plan_of_study = (
+            (instance.c.modality == "RTPLAN")
+            & instance.c.frame_of_reference_uid.is_(None)
+            & (instance.c.study_instance_uid == case.c.study_instance_uid)
+        )
+        joined = sa.exists().where(
+            attachment.c.case_id == case.c.id, attachment.c.instance_id == instance.c.id
+        )
+        query = (
+            sa.select(case.c.id.label("joined_case"), *instance.c)
+            .join(case, same_space | plan_of_study)
+            .where(
+                instance.c.modality.in_(["RTDOSE", "RTSTRUCT", "RTPLAN"]),
+                instance.c.kept_aside.is_(False),
+                case.c.assembly.is_not(None),
+                ~joined,
+            )
+            .order_by(instance.c.id)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [(row["joined_case"], _instance(row)) for row in rows]
+
+    def attach(
+        self, case_id: str, instance_id: int, *, kind: str, note: str, now: datetime
+    ) -> None:
+        """Join an instance to a case; twice is the same as once."""
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(
+                    sa.insert(attachment).values(
+                        case_id=case_id,
+                        instance_id=instance_id,
+                        kind=kind,
+                        note=note,
+                        attached_at=now,
+                    )
+                )
+        except IntegrityError:
+            return
+
+    def attached(self, case_id: str, *, kind: str) -> list[Instance]:
+        """What joined a case, oldest first; `kind` is dose, structure_set or plan."""
+        return self._all(
+            sa.select(instance)
+            .join(attachment, attachment.c.instance_id == instance.c.id)
+            .where(attachment.c.case_id == case_id, attachment.c.kind == kind)
+            .order_by(instance.c.id)
+        )
+
+    def _all(self, query: sa.Select[Any]) -> list[Instance]:
+        with reading(self._engine) as connection:
+            return [_instance(row) for row in connection.execute(query).mappings()]
+
+
+def _open_case(connection: sa.Connection, header: InstanceHeader, now: datetime) -> None:
+    known = sa.select(case.c.id).where(case.c.series_instance_uid == header.series_instance_uid)
+    if connection.execute(known).first() is not None:
+        return
+    connection.execute(
+        sa.insert(case).values(
+            id=uuid.uuid4().hex,
+            series_instance_uid=header.series_instance_uid,
+            study_instance_uid=header.study_instance_uid,
+            patient_id=header.patient_id,
+            patient_name=header.patient_name,
+            patient_birth_date=header.patient_birth_date,
+            study_date=header.study_date,
+            description=header.series_description or header.study_description,
+            state=CaseState.RECEIVING,
+            reason="",
+            assembled_count=0,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+
+
+def _instance(row: sa.RowMapping) -> Instance:
+    header = dict(row["header"])
+    header["referenced_uids"] = tuple(header["referenced_uids"])
+    return Instance(
+        id=row["id"],
+        header=InstanceHeader(**header),
+        path=row["path"],
+        sha256=row["sha256"],
+        size_bytes=row["size_bytes"],
+        calling_ae_title=row["calling_ae_title"],
+        received_at=row["received_at"],
+        kept_aside=row["kept_aside"],
+    )

@@ -1,0 +1,142 @@
+"""What the trainer learns from, its rounds, and the models it released."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core import audit
+from core.case import Split
+from core.database import reading, writing
+from core.records import Correction, ModelVersion, Round
+from core.review_store import to_correction
+from core.tables import case, correction, model_version, training_round
+
+RUNNING, DONE, ABANDONED = "RUNNING", "DONE", "ABANDONED"
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSet:
+    """Approved corrections by split, oldest first."""
+
+    train: tuple[Correction, ...]
+    validation: tuple[Correction, ...]
+
+    def ids(self) -> tuple[str, ...]:
+        """Ids of all corrections, train first."""
+        return tuple(c.id for c in (*self.train, *self.validation))
+
+
+class LearningStore:
+    """Rows of the trainer."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def learning_set(self, roi_name: str) -> LearningSet:
+        """A snapshot of what may be learned from."""
+        query = (
+            sa.select(correction, case.c.split)
+            .join(case, case.c.id == correction.c.case_id)
+            .where(correction.c.roi_name == roi_name)
+            .order_by(correction.c.approved_at, correction.c.id)
+        )
+        by_split: dict[Split, list[Correction]] = {Split.TRAIN: [], Split.VALIDATION: []}
+        with reading(self._engine) as connection:
+            for row in connection.execute(query).mappings():
+                values = {k: v for k, v in row.items() if k != "split"}
+                by_split[Split(row["split"])].append(to_correction(values))  # type: ignore[arg-type]
+        return LearningSet(tuple(by_split[Split.TRAIN]), tuple(by_split[Split.VALIDATION]))
+
+    def released(self, roi_name: str) -> ModelVersion | None:
+        """The model in service, or None before the first."""
+        versions = self.versions(roi_name)
+        return versions[-1] if versions else None
+
+    def versions(self, roi_name: str) -> list[ModelVersion]:
+        """Every released model, oldest first."""
+        query = (
+            sa.select(model_version)
+            .where(model_version.c.roi_name == roi_name)
+            .order_by(model_version.c.released_at, model_version.c.version)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [ModelVersion(**{**r, "training_set": tuple(r["training_set"])}) for r in rows]
+
+    def start_round(self, started: Round) -> None:
+        """Record a round; one that a crash left running is abandoned."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(training_round)
+                .where(
+                    training_round.c.state == RUNNING,
+                    training_round.c.roi_name == started.roi_name,
+                )
+                .values(
+                    state=ABANDONED,
+                    finished_at=started.started_at,
+                    verdict="The trainer was stopped; the round was started again.",
+                )
+            )
+            values = {n: getattr(started, n) for n in training_round.c.keys()}  # noqa: SIM118
+            values["corrections"] = list(started.corrections)
+            connection.execute(sa.insert(training_round).values(**values))
+
+    def progress(
+        self, round_id: str, *, step: int, loss: float, validation_dice: float | None
+    ) -> None:
+        """How far a round has come."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(training_round)
+                .where(training_round.c.id == round_id)
+                .values(step=step, loss=loss, validation_dice=validation_dice)
+            )
+
+    def finish_round(
+        self, round_id: str, *, verdict: str, now: datetime, released: ModelVersion | None
+    ) -> None:
+        """End a round; a released model becomes the one in service in the same transaction."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(training_round)
+                .where(training_round.c.id == round_id)
+                .values(
+                    state=DONE,
+                    verdict=verdict,
+                    finished_at=now,
+                    version=None if released is None else released.version,
+                )
+            )
+            if released is None:
+                return
+            values: dict[str, Any] = {n: getattr(released, n) for n in model_version.c.keys()}  # noqa: SIM118
+            values["training_set"] = list(released.training_set)
+            known = sa.select(model_version.c.version).where(
+                model_version.c.version == released.version
+            )
+            if connection.execute(known).first() is None:
+                connection.execute(sa.insert(model_version).values(**values))
+            audit.record(
+                connection,
+                who="trainer",
+                event="model.released",
+                now=now,
+                version=released.version,
+                roi_name=released.roi_name,
+            )
+
+    def rounds(self, roi_name: str) -> list[Round]:
+        """Every round, newest first."""
+        query = (
+            sa.select(training_round)
+            .where(training_round.c.roi_name == roi_name)
+            .order_by(training_round.c.started_at.desc())
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+        return [Round(**{**r, "corrections": tuple(r["corrections"])}) for r in rows]

@@ -1,0 +1,13 @@
+"""How Alembic reaches the tables: always through a connection that core.database hands over."""
+
+from alembic import context
+
+from core import tables
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=tables.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

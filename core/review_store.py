@@ -1,0 +1,284 @@
+"""A review: lock, journal, interaction events, approval."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from core import audit
+from core.case import CaseState, Split, next_split
+from core.case_store import fetch_case, move
+from core.database import reading, writing
+from core.errors import CaseLockedError, JournalConflictError
+from core.records import Case, Correction, JournalEntry
+from core.tables import case, correction, delivery, interaction, journal, prediction, review
+from core.tables import review_lock as lock
+
+
+class ReviewStore:
+    """Rows that a review leaves behind."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def open(
+        self, case_id: str, roi_name: str, *, who: str, tab: str, now: datetime, lock_s: float
+    ) -> Case:
+        """Take or renew the lock; the first opening fixes the prediction that is corrected.
+
+        Raises `CaseLockedError` naming the holder when another reviewer has the case.
+        """
+        with writing(self._engine) as connection:
+            current = fetch_case(connection, case_id)
+            held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
+            if held is not None and held.holder != who and held.expires_at > now:
+                raise CaseLockedError(f"{held.holder} is reviewing this case now.")
+            if held is not None and held.tab != tab and held.holder == who:
+                audit.record(connection, who=who, event="lock.moved", now=now, case_id=case_id)
+            connection.execute(sa.delete(lock).where(lock.c.case_id == case_id))
+            expires = now + timedelta(seconds=lock_s)
+            connection.execute(
+                sa.insert(lock).values(case_id=case_id, holder=who, tab=tab, expires_at=expires)
+            )
+            if current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}:
+                newest = connection.scalar(
+                    sa.select(prediction.c.id)
+                    .where(
+                        prediction.c.case_id == case_id,
+                        prediction.c.roi_name == roi_name,
+                        prediction.c.assembly == (current.assembly or ""),
+                    )
+                    .order_by(prediction.c.created_at.desc(), prediction.c.id)
+                    .limit(1)
+                )
+                connection.execute(
+                    sa.insert(review).values(
+                        case_id=case_id,
+                        roi_name=roi_name,
+                        prediction_id=newest,
+                        opened_by=who,
+                        opened_at=now,
+                    )
+                )
+                move(connection, case_id, CaseState.IN_REVIEW, who=who, now=now)
+            return fetch_case(connection, case_id)
+
+    def release(self, case_id: str, *, who: str, tab: str) -> None:
+        """Give the lock back, if this tab of this reviewer holds it."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.delete(lock).where(
+                    lock.c.case_id == case_id, lock.c.holder == who, lock.c.tab == tab
+                )
+            )
+
+    def holder(self, case_id: str, *, now: datetime) -> tuple[str, str] | None:
+        """(reviewer, tab) that holds the case, or None."""
+        query = sa.select(lock.c.holder, lock.c.tab).where(
+            lock.c.case_id == case_id, lock.c.expires_at > now
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.holder, row.tab)
+
+    def base_prediction(self, case_id: str, roi_name: str) -> str | None:
+        """Id of the prediction the review started from; None when there was none."""
+        query = sa.select(review.c.prediction_id).where(
+            review.c.case_id == case_id, review.c.roi_name == roi_name
+        )
+        with reading(self._engine) as connection:
+            return connection.scalar(query)
+
+    def entries(
+        self, case_id: str, roi_name: str, *, up_to: int | None = None
+    ) -> list[JournalEntry]:
+        """The journal of a review, in order."""
+        query = (
+            sa.select(journal.c.seq, journal.c.kind, journal.c.payload)
+            .where(journal.c.case_id == case_id, journal.c.roi_name == roi_name)
+            .order_by(journal.c.seq)
+        )
+        if up_to is not None:
+            query = query.where(journal.c.seq <= up_to)
+        with reading(self._engine) as connection:
+            return [JournalEntry(r.seq, r.kind, r.payload) for r in connection.execute(query)]
+
+    def last_seq(self, case_id: str, roi_name: str) -> int:
+        """Number of the newest entry; 0 when nothing was painted."""
+        with reading(self._engine) as connection:
+            return _last_seq(connection, case_id, roi_name)
+
+    def append(
+        self,
+        case_id: str,
+        roi_name: str,
+        entry: JournalEntry,
+        *,
+        who: str,
+        tab: str,
+        now: datetime,
+    ) -> None:
+        """Add the next entry, durable on return; the same entry twice is the same as once.
+
+        Raises `CaseLockedError` unless this tab holds the case, `JournalConflictError` when the
+        entry leaves a gap or contradicts one that is kept.
+        """
+        with writing(self._engine) as connection:
+            self._require_lock(connection, case_id, who=who, tab=tab, now=now)
+            same = connection.execute(
+                sa.select(journal.c.kind, journal.c.payload).where(
+                    journal.c.case_id == case_id,
+                    journal.c.roi_name == roi_name,
+                    journal.c.seq == entry.seq,
+                )
+            ).first()
+            if same is not None:
+                if (same.kind, same.payload) != (entry.kind, entry.payload):
+                    raise JournalConflictError(
+                        f"Journal entry {entry.seq} is already kept with other content. Reload."
+                    )
+                return
+            expected = _last_seq(connection, case_id, roi_name) + 1
+            if entry.seq != expected:
+                raise JournalConflictError(
+                    f"The next journal entry is {expected}; {entry.seq} came. Reload the page."
+                )
+            if fetch_case(connection, case_id).state is not CaseState.IN_REVIEW:
+                raise CaseLockedError("The case is no longer under review; nothing was changed.")
+            connection.execute(
+                sa.insert(journal).values(
+                    case_id=case_id,
+                    roi_name=roi_name,
+                    seq=entry.seq,
+                    kind=entry.kind,
+                    payload=entry.payload,
+                    made_by=who,
+                    received_at=now,
+                )
+            )
+
+    def add_interactions(
+        self, case_id: str, events: Iterable[tuple[datetime, str, dict[str, Any]]], *, who: str
+    ) -> None:
+        """Keep what the reviewer did (slice, zoom, brush ...), for the timing of reviews."""
+        rows = [
+            {"case_id": case_id, "made_by": who, "made_at": at, "kind": kind, "detail": detail}
+            for at, kind, detail in events
+        ]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(sa.insert(interaction), rows)
+
+    def interaction_count(self, case_id: str) -> int:
+        """How many interaction events a case has."""
+        query = sa.select(sa.func.count()).where(interaction.c.case_id == case_id)
+        with reading(self._engine) as connection:
+            return connection.scalar(query) or 0
+
+    def approve(
+        self, made: Correction, *, tab: str, destinations: Sequence[str], now: datetime
+    ) -> Correction:
+        """Approve a structure: correction, split, deliveries, state and audit in one transaction.
+
+        The mask file must be durable before. Raises `JournalConflictError` when a stroke came in
+        between, `TransitionError` when the case is not under review.
+        """
+        with writing(self._engine) as connection:
+            self._require_lock(connection, made.case_id, who=made.approved_by, tab=tab, now=now)
+            last = _last_seq(connection, made.case_id, made.roi_name)
+            if last != made.journal_seq:
+                raise JournalConflictError(
+                    f"The journal holds {last} entries, the approval names {made.journal_seq}. "
+                    "Reload the page and look again."
+                )
+            move(
+                connection,
+                made.case_id,
+                CaseState.APPROVED,
+                who=made.approved_by,
+                now=now,
+                correction=made.id,
+                mask=made.mask_digest,
+            )
+            values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
+            values["slices_seen"] = list(made.slices_seen)
+            connection.execute(sa.insert(correction).values(**values))
+            _assign_split(connection, made.case_id)
+            for destination in destinations:
+                connection.execute(
+                    sa.insert(delivery).values(
+                        id=uuid.uuid4().hex,
+                        case_id=made.case_id,
+                        correction_id=made.id,
+                        destination=destination,
+                        state="QUEUED",
+                        attempts=0,
+                        last_error="",
+                        created_at=now,
+                    )
+                )
+            connection.execute(sa.delete(lock).where(lock.c.case_id == made.case_id))
+        return made
+
+    def correction_of(self, case_id: str, roi_name: str) -> Correction | None:
+        """What was approved on a case, or None."""
+        query = (
+            sa.select(correction)
+            .where(correction.c.case_id == case_id, correction.c.roi_name == roi_name)
+            .order_by(correction.c.approved_at.desc())
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else to_correction(row)
+
+    def correction(self, correction_id: str) -> Correction:
+        """The correction with this id."""
+        query = sa.select(correction).where(correction.c.id == correction_id)
+        with reading(self._engine) as connection:
+            return to_correction(connection.execute(query).mappings().one())
+
+    @staticmethod
+    def _require_lock(
+        connection: sa.Connection, case_id: str, *, who: str, tab: str, now: datetime
+    ) -> None:
+        held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
+        # An expired lock that nobody took since is still ours: a laptop may have slept.
+        if held is None or held.holder != who or held.tab != tab:
+            other = "nobody" if held is None else held.holder
+            raise CaseLockedError(
+                f"This page no longer holds the case ({other} does). Reload it; every stroke "
+                "that was shown as saved is kept."
+            )
+
+
+def to_correction(row: sa.RowMapping) -> Correction:
+    """A row as the record."""
+    return Correction(**{**row, "slices_seen": tuple(row["slices_seen"])})
+
+
+def _last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:
+    query = sa.select(sa.func.max(journal.c.seq)).where(
+        journal.c.case_id == case_id, journal.c.roi_name == roi_name
+    )
+    return connection.scalar(query) or 0
+
+
+def _assign_split(connection: sa.Connection, case_id: str) -> None:
+    """Fix the case's set for ever; a patient's later cases follow the first."""
+    current = fetch_case(connection, case_id)
+    approved = sa.select(case.c.patient_id, case.c.split).where(case.c.split.is_not(None))
+    rows = connection.execute(approved).all()
+    same_patient = [
+        r.split for r in rows if current.patient_id and r.patient_id == current.patient_id
+    ]
+    if same_patient:
+        split = Split(same_patient[0])
+    else:
+        counts = [r.split for r in rows]
+        split = next_split(counts.count(Split.TRAIN), counts.count(Split.VALIDATION))
+    connection.execute(sa.update(case).where(case.c.id == case_id).values(split=split))

@@ -1,0 +1,45 @@
+"""The store: everything the node knows, in one database and one folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from core.case_files import CaseFiles
+from core.case_store import CaseStore
+from core.config import Settings
+from core.database import open_engine, upgrade
+from core.delivery_store import DeliveryStore
+from core.instance_store import InstanceStore
+from core.learning_store import LearningStore
+from core.review_store import ReviewStore
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The parts of the store, each for one subject."""
+
+    engine: sa.Engine
+    files: CaseFiles
+    instances: InstanceStore
+    cases: CaseStore
+    reviews: ReviewStore
+    deliveries: DeliveryStore
+    learning: LearningStore
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of `settings`, brought to the newest schema."""
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = open_engine(settings.resolved_database_url())
+    upgrade(engine, lock_file=settings.data_folder / "locks" / "migration")
+    return Store(
+        engine=engine,
+        files=CaseFiles(settings.data_folder),
+        instances=InstanceStore(engine),
+        cases=CaseStore(engine),
+        reviews=ReviewStore(engine),
+        deliveries=DeliveryStore(engine),
+        learning=LearningStore(engine),
+    )

@@ -1,0 +1,280 @@
+"""The tables behind the store (SQLAlchemy Core; SQLite and PostgreSQL alike).
+
+Every change here needs a migration in core/migrations/versions.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = sa.MetaData(naming_convention=NAMING)
+
+Uid = sa.String(64)
+Key = sa.String(32)
+Digest = sa.String(64)
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """A point in time, kept as UTC; comes back aware."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Aware time to naive UTC."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Naive UTC to aware time."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _key() -> sa.Column[str]:
+    return sa.Column("id", Key, primary_key=True)
+
+
+def _case() -> sa.Column[str]:
+    return sa.Column("case_id", sa.ForeignKey("case.id"), nullable=False, index=True)
+
+
+def _roi() -> sa.Column[str]:
+    return sa.Column("roi_name", sa.String(64), nullable=False)
+
+
+instance = sa.Table(
+    "instance",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sop_instance_uid", Uid, nullable=False, index=True),
+    sa.Column("sop_class_uid", Uid, nullable=False),
+    sa.Column("study_instance_uid", Uid, nullable=False, index=True),
+    sa.Column("series_instance_uid", Uid, nullable=False, index=True),
+    sa.Column("modality", sa.String(16), nullable=False),
+    sa.Column("frame_of_reference_uid", Uid, index=True),
+    sa.Column("header", sa.JSON, nullable=False),
+    sa.Column("path", sa.String(400), nullable=False, unique=True),
+    sa.Column("sha256", Digest, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("calling_ae_title", sa.String(16), nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    # Another object with a SOP Instance UID that was already taken: kept, flagged, never used.
+    sa.Column("kept_aside", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("sop_instance_uid", "sha256"),
+)
+
+case = sa.Table(
+    "case",
+    metadata,
+    _key(),
+    sa.Column("series_instance_uid", Uid, nullable=False, unique=True),
+    sa.Column("study_instance_uid", Uid, nullable=False),
+    sa.Column("frame_of_reference_uid", Uid, index=True),
+    sa.Column("patient_id", sa.String(256), nullable=False, index=True),
+    sa.Column("patient_name", sa.String(400), nullable=False),
+    sa.Column("patient_birth_date", sa.String(16), nullable=False),
+    sa.Column("study_date", sa.String(16), nullable=False),
+    sa.Column("description", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("assembly", Digest),
+    sa.Column("assembled_count", sa.Integer, nullable=False),
+    sa.Column("geometry", sa.JSON),
+    sa.Column("split", sa.String(16)),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+)
+
+# What joined a case by its frame of reference: doses, structure sets, plans.
+attachment = sa.Table(
+    "attachment",
+    metadata,
+    sa.Column("case_id", sa.ForeignKey("case.id"), primary_key=True),
+    sa.Column("instance_id", sa.ForeignKey("instance.id"), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("attached_at", UtcTime, nullable=False),
+)
+
+prediction = sa.Table(
+    "prediction",
+    metadata,
+    _key(),
+    _case(),
+    _roi(),
+    sa.Column("assembly", Digest, nullable=False),
+    sa.Column("model_version", Digest, nullable=False),
+    sa.Column("mask_digest", Digest, nullable=False),
+    sa.Column("expected_dice", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+)
+
+# Every step of a review as the browser made it: strokes, undo, redo. Append-only.
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _case(),
+    _roi(),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("made_by", sa.String(64), nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("case_id", "roi_name", "seq"),
+)
+
+interaction = sa.Table(
+    "interaction",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _case(),
+    sa.Column("made_by", sa.String(64), nullable=False),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
+
+review_lock = sa.Table(
+    "review_lock",
+    metadata,
+    sa.Column("case_id", sa.ForeignKey("case.id"), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("tab", sa.String(64), nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+)
+
+# The prediction a review started from: fixed when the case is opened.
+review = sa.Table(
+    "review",
+    metadata,
+    sa.Column("case_id", sa.ForeignKey("case.id"), primary_key=True),
+    sa.Column("roi_name", sa.String(64), primary_key=True),
+    sa.Column("prediction_id", sa.ForeignKey("prediction.id")),
+    sa.Column("opened_by", sa.String(64), nullable=False),
+    sa.Column("opened_at", UtcTime, nullable=False),
+)
+
+correction = sa.Table(
+    "correction",
+    metadata,
+    _key(),
+    _case(),
+    _roi(),
+    sa.Column("assembly", Digest, nullable=False),
+    sa.Column("prediction_id", sa.ForeignKey("prediction.id")),
+    sa.Column("approved_by", sa.String(64), nullable=False),
+    sa.Column("approved_at", UtcTime, nullable=False),
+    sa.Column("mask_digest", Digest, nullable=False),
+    sa.Column("slices_seen", sa.JSON, nullable=False),
+    sa.Column("journal_seq", sa.Integer, nullable=False),
+)
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    _key(),
+    _case(),
+    sa.Column("correction_id", sa.ForeignKey("correction.id"), nullable=False),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("sop_instance_uid", Uid),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("sent_at", UtcTime),
+    sa.UniqueConstraint("correction_id", "destination"),
+)
+
+dose_figure = sa.Table(
+    "dose_figure",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _case(),
+    _roi(),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("source_id", Uid, nullable=False),
+    sa.Column("dose_instance_id", sa.ForeignKey("instance.id"), nullable=False),
+    sa.Column("volume_cc", sa.Float, nullable=False),
+    sa.Column("mean_gy", sa.Float),
+    sa.Column("minimum_gy", sa.Float),
+    sa.Column("maximum_gy", sa.Float),
+    sa.Column("coverage", sa.Float, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("source", "source_id", "roi_name", "dose_instance_id"),
+)
+
+model_version = sa.Table(
+    "model_version",
+    metadata,
+    sa.Column("version", Digest, primary_key=True),
+    _roi(),
+    sa.Column("parent", Digest),
+    sa.Column("validation_dice", sa.Float, nullable=False),
+    sa.Column("scores", sa.JSON, nullable=False),
+    sa.Column("training_set", sa.JSON, nullable=False),
+    sa.Column("released_at", UtcTime, nullable=False),
+)
+
+training_round = sa.Table(
+    "training_round",
+    metadata,
+    _key(),
+    _roi(),
+    sa.Column("corrections", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("steps", sa.Integer, nullable=False),
+    sa.Column("loss", sa.Float),
+    sa.Column("validation_dice", sa.Float),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("version", Digest),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("event", sa.String(64), nullable=False),
+    sa.Column("case_id", Key),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
+
+# Accounts of the review page; mapped by review_ui.accounts.
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("username", sa.String(64), nullable=False, unique=True),
+    sa.Column("email", sa.String(255), nullable=False, unique=True),
+    sa.Column("password", sa.String(255), nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("fs_uniquifier", sa.String(64), nullable=False, unique=True),
+)
+role = sa.Table(
+    "role",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("description", sa.String(255), nullable=False, default=""),
+    sa.Column("permissions", sa.String(255), nullable=True),
+)
+account_role = sa.Table(
+    "account_role",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("role_id", sa.ForeignKey("role.id"), primary_key=True),
+)
