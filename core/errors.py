@@ -49,6 +49,10 @@ class JournalConflictError(RecontourError):
     """A stroke does not continue the journal that the server holds."""
 
 
+class EmptyStructureError(RecontourError):
+    """A structure without voxels cannot be approved."""
+
+
 class CaseLockedError(RecontourError):
     """Another reviewer holds the case."""
 
