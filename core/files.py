@@ -129,10 +129,13 @@ def read_array(path: Path) -> npt.NDArray[Any]:
 
 
 def sweep_temporary(folder: Path) -> int:
-    """Delete what a crash left half written below `folder`; returns how many files went."""
+    """Delete what a crash left half written below `folder`; returns how many entries went."""
     left = list(folder.rglob(f"*{TEMPORARY_SUFFIX}")) if folder.exists() else []
     for part in left:
-        part.unlink(missing_ok=True)
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
     return len(left)
 
 

@@ -1,0 +1,89 @@
+"""To the working grid and back: nothing moves, nothing is lost but detail."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.geometry import VolumeGeometry
+from core.volume import Volume
+from model.preprocess import (
+    dice,
+    largest_component,
+    mask_on_ct,
+    mask_to_working_grid,
+    network_input,
+    normalise,
+    to_working_grid,
+)
+
+
+def test_the_window_maps_to_minus_one_and_one_and_clips():
+    values = normalise(np.array([-1024, -160, 40, 240, 3000], np.int16), (-160.0, 240.0))
+    np.testing.assert_allclose(values, [-1.0, -1.0, 0.0, 1.0, 1.0])
+    assert values.dtype == np.float32
+
+
+@pytest.mark.parametrize("spacing_mm", [(8.0, 8.0, 8.0), (8.0, 5.0, 7.0), (4.0, 4.0, 4.0)])
+def test_a_ball_survives_the_way_to_the_working_grid_and_back(sphere, spacing_mm):
+    volume, ball = sphere
+    probability = to_working_grid(
+        Volume(ball.astype(np.float32), volume.geometry), spacing_mm, outside=0.0
+    )
+    back = mask_on_ct(probability, volume.geometry)
+    assert dice(back, ball) > 0.95
+    middle, true_middle = (np.argwhere(m).mean(0) for m in (back, ball))
+    np.testing.assert_allclose(middle, true_middle, atol=0.1)
+
+
+def test_the_working_grid_lies_on_the_same_tissue(sphere):
+    volume, ball = sphere
+    seen = network_input(volume, spacing_mm=(8.0, 8.0, 8.0), window_hu=(-160.0, 240.0))
+    coarse_mm = seen.geometry.index_to_mm(np.argwhere(seen.values > -0.35)).mean(0)
+    true_mm = volume.geometry.index_to_mm(np.argwhere(ball)).mean(0)
+    np.testing.assert_allclose(coarse_mm, true_mm, atol=0.8)
+
+
+def test_noise_of_a_fine_ct_is_averaged_and_not_picked_out():
+    noise = np.random.default_rng(0).normal(0, 100, (32, 32, 32)).astype(np.float32)
+    geometry = VolumeGeometry(noise.shape, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "2.25.1")
+    coarse = to_working_grid(Volume(noise, geometry), (4.0, 4.0, 4.0), outside=0.0)
+    assert coarse.values.shape == (8, 8, 8)
+    # 64 voxels in a block: the spread falls by 8.
+    assert coarse.values.std() == pytest.approx(12.5, rel=0.15)
+    np.testing.assert_allclose(coarse.values[0, 0, 0], noise[:4, :4, :4].mean(), rtol=1e-4)
+
+
+def test_sizes_that_do_not_divide_keep_their_place():
+    values = np.broadcast_to(np.arange(19, dtype=np.float32)[:, None, None], (19, 11, 13))
+    geometry = VolumeGeometry(values.shape, (5.0, 6.0, 7.0), (1.0, 1.0, 1.0), "2.25.1")
+    coarse = to_working_grid(Volume(values.copy(), geometry), (3.0, 2.0, 2.0), outside=-1.0)
+    height_mm = coarse.geometry.index_to_mm(np.argwhere(coarse.values > -9))[:, 2].reshape(
+        coarse.values.shape
+    )
+    inside = (slice(1, -1),) * 3
+    np.testing.assert_allclose(coarse.values[inside], height_mm[inside] - 7.0, atol=1e-4)
+
+
+def test_strokes_thinner_than_a_working_voxel_are_kept(sphere):
+    volume, _ = sphere
+    fine = replace(volume.geometry, spacing_mm=(1.0, 1.0, 1.0))
+    stroke = np.zeros(fine.shape, bool)
+    stroke[10:14, 20:22, 8:30] = True
+    painted = mask_to_working_grid(stroke, fine, (4.0, 4.0, 4.0), share=0.1)
+    assert painted.sum() >= 5
+
+
+def test_only_the_largest_component_remains():
+    mask = np.zeros((6, 6, 6), bool)
+    mask[0, 0, 0] = True
+    mask[3:5, 3:5, 3:5] = True
+    kept = largest_component(mask)
+    assert kept.sum() == 8
+    assert not kept[0, 0, 0]
+
+
+def test_nothing_predicted_is_an_empty_mask(sphere):
+    volume, _ = sphere
+    low = Volume(np.full(volume.geometry.shape, 0.2, np.float32), volume.geometry)
+    assert not mask_on_ct(low, volume.geometry).any()
