@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +15,23 @@ from core.database import reading, writing
 from core.errors import NoSuchCaseError
 from core.geometry import VolumeGeometry
 from core.records import Case, DoseFigure, Prediction
-from core.tables import case, dose_figure, prediction
+from core.tables import attachment, case, correction, dose_figure, prediction
 
 NODE = "node"
+
+# Where the contour of a dose figure comes from.
+PREDICTION, CORRECTION, REFERENCE = "prediction", "correction", "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class DoseDue:
+    """A dose figure that is still to be computed. A reference has its instance id as source."""
+
+    case_id: str
+    dose_instance_id: int
+    source: str
+    source_id: str
+    roi_name: str
 
 
 class CaseStore:
@@ -59,6 +74,13 @@ class CaseStore:
                     geometry=geometry.to_json(),
                     frame_of_reference_uid=geometry.frame_of_reference_uid,
                     reason="",
+                )
+            )
+            # What joined the older volume joins again, on the new one.
+            connection.execute(sa.delete(attachment).where(attachment.c.case_id == case_id))
+            connection.execute(
+                sa.delete(dose_figure).where(
+                    dose_figure.c.case_id == case_id, dose_figure.c.source == REFERENCE
                 )
             )
 
@@ -146,6 +168,38 @@ class CaseStore:
                 values = {n: getattr(figure, n) for n in dose_figure.c.keys() if n != "id"}  # noqa: SIM118
                 connection.execute(sa.insert(dose_figure).values(**values))
 
+    def dose_due(self) -> list[DoseDue]:
+        """Contours on a case with a dose that have no figure for it yet."""
+        has_dose = (attachment.c.case_id == case.c.id) & (attachment.c.kind == "dose")
+        due: list[DoseDue] = []
+        with reading(self._engine) as connection:
+            for source, table in ((PREDICTION, prediction), (CORRECTION, correction)):
+                query = (
+                    sa.select(case.c.id, attachment.c.instance_id, table.c.id, table.c.roi_name)
+                    .join(attachment, has_dose)
+                    .join(
+                        table,
+                        (table.c.case_id == case.c.id) & (table.c.assembly == case.c.assembly),
+                    )
+                    .where(~_figure_exists(source, table.c.id, table.c.roi_name))
+                )
+                due += [DoseDue(r[0], r[1], source, r[2], r[3]) for r in connection.execute(query)]
+            references = attachment.alias()
+            source_id = sa.cast(references.c.instance_id, sa.String(64))
+            query = (
+                sa.select(case.c.id, attachment.c.instance_id, source_id, references.c.note)
+                .join(attachment, has_dose)
+                .join(
+                    references,
+                    (references.c.case_id == case.c.id)
+                    & (references.c.kind == "structure_set")
+                    & (references.c.note != ""),
+                )
+                .where(~_figure_exists(REFERENCE, source_id, references.c.note))
+            )
+            due += [DoseDue(r[0], r[1], REFERENCE, r[2], r[3]) for r in connection.execute(query)]
+        return due
+
     def dose_figures(self, case_id: str | None = None) -> list[DoseFigure]:
         """All figures, or those of one case, oldest first."""
         query = sa.select(dose_figure).order_by(dose_figure.c.id)
@@ -154,6 +208,17 @@ class CaseStore:
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return [DoseFigure(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+
+def _figure_exists(
+    source: str, source_id: sa.ColumnElement[str], roi_name: sa.ColumnElement[str]
+) -> sa.Exists:
+    return sa.exists().where(
+        dose_figure.c.source == source,
+        dose_figure.c.source_id == source_id,
+        dose_figure.c.roi_name == roi_name,
+        dose_figure.c.dose_instance_id == attachment.c.instance_id,
+    )
 
 
 def fetch_case(connection: sa.Connection, case_id: str) -> Case:

@@ -1,0 +1,142 @@
+"""A synthetic patient as DICOM: planning CT and plan dose, as a TPS would push them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from app.phantom import Phantom, make_phantom, phantom_dose
+from core.volume import Volume
+
+CT_IMAGE_STORAGE = UID("1.2.840.10008.5.1.4.1.1.2")
+RT_DOSE_STORAGE = UID("1.2.840.10008.5.1.4.1.1.481.2")
+DOSE_STEPS = 2**16 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticPatient:
+    """A phantom and the files that stand for it."""
+
+    phantom: Phantom
+    ct_paths: tuple[Path, ...]
+    dose_path: Path
+    series_instance_uid: str
+
+
+def write_patient(
+    folder: Path, seed: int, *, spacing_mm: tuple[float, float, float]
+) -> SyntheticPatient:
+    """Write the CT and the dose of phantom `seed` into `folder`; the same seed, the same files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    phantom = make_phantom(seed, spacing_mm=spacing_mm)
+    series = _uid(seed, "series")
+    paths = [
+        _save(_ct_slice(phantom, seed, k), folder / f"CT.{k:03d}.dcm")
+        for k in range(phantom.volume.geometry.shape[0])
+    ]
+    dose = _save(_dose(phantom_dose(phantom), seed), folder / "RD.dcm")
+    return SyntheticPatient(phantom, tuple(paths), dose, series)
+
+
+def _uid(seed: int, *parts: str) -> str:
+    text = "/".join(("recontour synthetic clinic", str(seed), *parts))
+    return f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:15], 'big')}"
+
+
+def _identity(seed: int, sop_class: UID, sop_instance_uid: str) -> Dataset:
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.MediaStorageSOPClassUID = sop_class
+    ds.file_meta.MediaStorageSOPInstanceUID = sop_instance_uid
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.SOPClassUID = sop_class
+    ds.SOPInstanceUID = sop_instance_uid
+    ds.StudyInstanceUID = _uid(seed, "study")
+    ds.PatientName = f"Phantom^{seed:04d}"
+    ds.PatientID = f"PHANTOM-{seed:04d}"
+    ds.PatientBirthDate = "19600101"
+    ds.PatientSex = "O"
+    ds.StudyDate = "20260105"
+    ds.StudyTime = "080000"
+    ds.StudyID = f"{seed}"
+    ds.StudyDescription = "SYNTHETIC THORAX"
+    ds.AccessionNumber = ""
+    ds.ReferringPhysicianName = ""
+    ds.Manufacturer = "Recontour synthetic clinic"
+    ds.OperatorsName = ""
+    ds.BodyPartExamined = "CHEST"
+    ds.PositionReferenceIndicator = ""
+    return ds
+
+
+def _ct_slice(phantom: Phantom, seed: int, k: int) -> Dataset:
+    geometry = phantom.volume.geometry
+    ds = _identity(seed, CT_IMAGE_STORAGE, _uid(seed, "ct", str(k)))
+    ds.Modality = "CT"
+    ds.SeriesInstanceUID = _uid(seed, "series")
+    ds.SeriesDescription = "Synthetic planning CT"
+    ds.SeriesNumber = 1
+    ds.InstanceNumber = geometry.shape[0] - k
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    ds.FrameOfReferenceUID = geometry.frame_of_reference_uid
+    ds.PatientPosition = "HFS"
+    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    ds.ImagePositionPatient = [round(float(v), 4) for v in geometry.index_to_mm((k, 0, 0))]
+    ds.PixelSpacing = [geometry.spacing_mm[1], geometry.spacing_mm[2]]
+    ds.SliceThickness = geometry.spacing_mm[0]
+    ds.KVP = 120
+    ds.AcquisitionNumber = 1
+    ds.Rows, ds.Columns = geometry.shape[1], geometry.shape[2]
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
+    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "HU"
+    ds.PixelData = phantom.volume.values[k].astype("<i2").tobytes()
+    return ds
+
+
+def _dose(dose: Volume, seed: int) -> Dataset:
+    geometry = dose.geometry
+    ds = _identity(seed, RT_DOSE_STORAGE, _uid(seed, "dose"))
+    ds.Modality = "RTDOSE"
+    ds.SeriesInstanceUID = _uid(seed, "dose series")
+    ds.SeriesDescription = "Synthetic dose, not a plan"
+    ds.SeriesNumber = 2
+    ds.InstanceNumber = 1
+    ds.FrameOfReferenceUID = geometry.frame_of_reference_uid
+    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    ds.ImagePositionPatient = [round(v, 4) for v in geometry.origin_mm]
+    ds.PixelSpacing = [geometry.spacing_mm[1], geometry.spacing_mm[2]]
+    ds.SliceThickness = geometry.spacing_mm[0]
+    ds.GridFrameOffsetVector = [k * geometry.spacing_mm[0] for k in range(geometry.shape[0])]
+    ds.FrameIncrementPointer = (0x3004, 0x000C)
+    ds.NumberOfFrames = geometry.shape[0]
+    ds.Rows, ds.Columns = geometry.shape[1], geometry.shape[2]
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 0
+    ds.DoseUnits, ds.DoseType, ds.DoseSummationType = "GY", "PHYSICAL", "PLAN"
+    scaling = max(float(dose.values.max()), 1e-6) / DOSE_STEPS
+    ds.DoseGridScaling = f"{scaling:.10e}"[:16]
+    steps = np.rint(dose.values / float(ds.DoseGridScaling))
+    ds.PixelData = np.clip(steps, 0, DOSE_STEPS).astype("<u2").tobytes()
+    ds.ReferencedRTPlanSequence = [_reference("1.2.840.10008.5.1.4.1.1.481.5", _uid(seed, "plan"))]
+    return ds
+
+
+def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = sop_class_uid
+    item.ReferencedSOPInstanceUID = sop_instance_uid
+    return item
+
+
+def _save(ds: Dataset, path: Path) -> Path:
+    ds.save_as(path, enforce_file_format=True)
+    return path

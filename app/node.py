@@ -1,0 +1,35 @@
+"""The DICOM process: listens, keeps what arrives. It knows no job and no model."""
+
+from __future__ import annotations
+
+from app.process import config_path, die_with_parent, start_logging, stop_on_signal
+
+if __name__ == "__main__":
+    die_with_parent()
+
+import structlog
+
+from core.config import load_settings
+from core.store import open_store
+from dicom_node.network.inbox import Inbox
+from dicom_node.network.scp import listening
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    """Listen until asked to stop."""
+    start_logging("node")
+    stop = stop_on_signal()
+    settings = load_settings(config_path())
+    store = open_store(settings)
+    inbox = Inbox(settings.data_folder, store.instances, reserve_mb=settings.disk_reserve_mb)
+    found = inbox.reindex()
+    log.info("node.reindexed", rows_added=found)
+    with listening(settings.dicom, inbox) as port:
+        log.info("node.listening", ae_title=settings.dicom.ae_title, port=port)
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

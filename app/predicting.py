@@ -1,0 +1,44 @@
+"""A prediction: the model in service proposes a structure, and its RTSTRUCT is offered."""
+
+from __future__ import annotations
+
+import structlog
+
+from app.room import Room, key_of
+from app.writing import offer
+from core.case import CaseState
+from core.files import mask_digest
+from core.records import Prediction
+from model.predict import Predictor
+from model.registry import load
+
+log = structlog.get_logger()
+
+
+def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, version: str) -> str:
+    """Predict one structure of a case with one model version; the same try twice is one."""
+    current = room.store.cases.get(case_id)
+    if current.assembly is None or current.state not in {
+        CaseState.ASSEMBLED,
+        CaseState.PREDICTED,
+    }:
+        return "left alone: the case has moved on"
+    ct = room.store.files.read_ct(case_id, current.assembly)
+    proposed = predictor.predict(ct.volume, load(room.models_folder, version))
+    made = Prediction(
+        id=key_of("prediction", case_id, current.assembly, roi_name, version),
+        case_id=case_id,
+        assembly=current.assembly,
+        roi_name=roi_name,
+        model_version=version,
+        mask_digest=mask_digest(proposed.mask),
+        expected_dice=proposed.expected_dice,
+        seconds=proposed.seconds,
+        created_at=room.now(),
+    )
+    room.store.files.write_mask(case_id, f"prediction-{made.id}", proposed.mask)
+    if not room.store.cases.predicted(made):
+        return "void: the case has moved on"
+    offer(room, made, ct, proposed.mask)
+    log.info("case.predicted", case=case_id, seconds=round(proposed.seconds, 2))
+    return made.id

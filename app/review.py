@@ -1,0 +1,42 @@
+"""The browser process."""
+
+from __future__ import annotations
+
+from app.process import config_path, die_with_parent, start_logging, stop_on_signal
+
+if __name__ == "__main__":
+    die_with_parent()
+
+import threading
+
+import structlog
+from waitress import create_server
+
+from core.config import load_settings
+from core.store import open_store
+from review_ui import create_app
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    """Serve the review page until asked to stop."""
+    start_logging("review")
+    stop = stop_on_signal()
+    settings = load_settings(config_path())
+    app = create_app(settings, open_store(settings))
+    server = create_server(
+        app,
+        host=settings.review.host,
+        port=settings.review.port,
+        threads=settings.review.threads,
+        ident=None,
+    )
+    threading.Thread(target=server.run, daemon=True).start()
+    log.info("review.serving", port=settings.review.port)
+    stop.wait()
+    server.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Starts the four processes, starts again what dies, ends all when asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+ROLES = ("node", "worker", "trainer", "review")
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 15.0
+STEADY_S = 30.0
+GRACE_S = 10.0
+
+
+@dataclass
+class _Child:
+    role: str
+    process: subprocess.Popen[bytes]
+    started: float
+    failures: int = 0
+    restart_at: float | None = None
+
+
+@dataclass
+class Supervisor:
+    """Keeps one process of each role alive until `stop` is set."""
+
+    config: Path
+    stop: threading.Event
+    _children: dict[str, _Child] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Return when `stop` is set and every child has ended."""
+        for role in ROLES:
+            self._children[role] = self._start(role, failures=0)
+        try:
+            while not self.stop.wait(0.1):
+                for child in list(self._children.values()):
+                    self._look_after(child)
+        finally:
+            self._end_all()
+
+    def _start(self, role: str, *, failures: int) -> _Child:
+        process = subprocess.Popen(  # noqa: S603 (our own module, no input from outside)
+            [sys.executable, "-m", f"app.{role}", str(self.config)],
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+        )
+        log.info("process.started", process=role, pid=process.pid)
+        return _Child(role, process, time.monotonic(), failures)
+
+    def _look_after(self, child: _Child) -> None:
+        now = time.monotonic()
+        code = child.process.poll()
+        if code is None:
+            return
+        if child.restart_at is None:
+            if now - child.started > STEADY_S:
+                child.failures = 0
+            pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**child.failures)
+            child.restart_at = now + pause
+            log.warning("process.ended", process=child.role, code=code, restart_in_s=pause)
+        elif now >= child.restart_at:
+            self._children[child.role] = self._start(child.role, failures=child.failures + 1)
+
+    def _end_all(self) -> None:
+        running = [c.process for c in self._children.values() if c.process.poll() is None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        for process in running:
+            try:
+                process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -1,0 +1,121 @@
+"""The story of a case as durable workflows, readable top to bottom.
+
+An instance arrives (dicom_node) -> its series falls quiet -> ASSEMBLE -> dose and structure sets
+JOIN -> PREDICT with the model in service -> a physician corrects and approves (review_ui) ->
+DELIVER to the TPS; the trainer learns from it (app.trainer). MEASURE runs whenever a contour and
+a dose have met.
+
+The store's rows are the outbox: `reconcile` reads what is due and makes sure that a workflow with
+a deterministic id is on its way. Whatever dies, the rows stay, and the next look goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from dbos import DBOS
+
+from app import delivering, dosing, intake, predicting
+from app.jobs import Jobs
+from app.room import Room
+from core.case_store import DoseDue
+from core.delivery_store import QUEUED
+from model.predict import Predictor
+
+
+class Story:
+    """The registered workflows; make one per process, before `Jobs.launch`."""
+
+    def __init__(self, room: Room, predictor: Predictor, jobs: Jobs) -> None:
+        self._room = room
+        self._jobs = jobs
+        self._assemble = _one_step(
+            "assemble", lambda case_id, series: intake.assemble(room, case_id, series)
+        )
+        self._join = _one_step(
+            "join", lambda case_id, instance_id: intake.attach(room, case_id, instance_id)
+        )
+        self._predict = _one_step(
+            "predict",
+            lambda case_id, roi, version: predicting.predict(
+                room, predictor, case_id, roi, version
+            ),
+        )
+        self._measure = _one_step("measure", lambda *due: dosing.measure(room, DoseDue(*due)))
+        self._deliver = _delivery(room)
+
+    def reconcile(self) -> None:
+        """Bring everything that is due on its way."""
+        self._assemble_quiet_series()
+        self._join_what_belongs()
+        self._predict_with_the_model_in_service()
+        self._measure_where_contour_and_dose_met()
+        self._deliver_what_was_approved()
+
+    def _assemble_quiet_series(self) -> None:
+        quiet_since = self._room.now() - timedelta(seconds=self._room.settings.dicom.quiet_time_s)
+        due = self._room.store.instances.series_due(quiet_since=quiet_since)
+        for case_id, series, count in due:
+            key = f"assemble-{case_id}-{count}"
+            self._jobs.ensure(self._assemble, key, case_id, series, queue="intake")
+
+    def _join_what_belongs(self) -> None:
+        for case_id, instance in self._room.store.instances.to_attach():
+            # On a new volume everything joins anew: the assembly is part of the key.
+            assembly = self._room.store.cases.get(case_id).assembly or ""
+            key = f"join-{case_id}-{assembly[:16]}-{instance.id}"
+            self._jobs.ensure(self._join, key, case_id, instance.id, queue="intake")
+
+    def _predict_with_the_model_in_service(self) -> None:
+        for structure in self._room.settings.structures:
+            model = self._room.store.learning.released(structure.name)
+            if model is None:
+                continue
+            version = model.version
+            for case in self._room.store.cases.to_predict(structure.name, version):
+                key = f"predict-{case.id}-{(case.assembly or '')[:16]}-{version[:16]}"
+                self._jobs.ensure(
+                    self._predict, key, case.id, structure.name, version, queue="predict"
+                )
+
+    def _measure_where_contour_and_dose_met(self) -> None:
+        for due in self._room.store.cases.dose_due():
+            key = f"measure-{due.source}-{due.source_id}-{due.dose_instance_id}"
+            what = (due.case_id, due.dose_instance_id, due.source, due.source_id, due.roi_name)
+            self._jobs.ensure(self._measure, key, *what, queue="dose")
+
+    def _deliver_what_was_approved(self) -> None:
+        for row in self._room.store.deliveries.all(state=QUEUED):
+            self._jobs.ensure(self._deliver, f"deliver-{row.id}", row.id, queue="send")
+
+
+def _one_step(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
+    """A durable workflow of one step: repeated after a crash, recorded once it is done."""
+    step = DBOS.step(name=name)(action)
+
+    def workflow(*args: Any) -> Any:
+        return step(*args)
+
+    return DBOS.workflow(name=name, max_recovery_attempts=None)(workflow)
+
+
+def _delivery(room: Room) -> Callable[..., Any]:
+    """Write, let two readers check, then send until the peer says 0x0000."""
+    write_and_check = DBOS.step(name="write_and_check")(
+        lambda delivery_id: delivering.prepare(room, delivery_id)
+    )
+    try_send = DBOS.step(name="try_send")(
+        lambda delivery_id: delivering.try_send(room, delivery_id)
+    )
+
+    def deliver(delivery_id: str) -> str:
+        if not write_and_check(delivery_id):
+            return "held"
+        # Each try is a recorded step, each pause a durable one. It never gives up by itself.
+        while (pause_s := try_send(delivery_id)) is not None:
+            DBOS.sleep(pause_s)
+        return "sent"
+
+    return DBOS.workflow(name="deliver", max_recovery_attempts=None)(deliver)
