@@ -1,0 +1,31 @@
+.PHONY: help setup demo run test check quick format lint types layers dead bench screenshot
+BIN := .venv/bin
+CODE := core dose dicom_node model review_ui app
+PYTHON ?= python3.11
+export PYTHON
+
+help:    ## list the targets
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
+setup:   ## the virtual environment with everything
+	@scripts/setup
+demo: setup  ## a node, a synthetic clinic that pushes three patients, and the review page; CHECK=1 verifies the loop
+	@$(BIN)/recontour demo $(if $(CHECK),--check)
+run: setup   ## the node from config.yaml
+	@$(BIN)/recontour run --config config.yaml
+test: setup  ## everything this machine can run
+	@scripts/install-peers
+	@$(MAKE) --no-print-directory check
+	$(BIN)/pytest
+quick: setup ## the quick tests only
+	$(BIN)/pytest -q -m "not slow and not peer and not browser"
+check: setup lint types layers dead  ## what needs no running: style, types, imports, dead code
+format: setup ## rewrite into the house format
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+lint:    ## ruff
+	$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
+types:   ## mypy --strict
+	$(BIN)/mypy --no-error-summary $(CODE) tests benchmarks
+layers:  ## who may import whom
+	$(BIN)/lint-imports --no-timing > /dev/null || $(BIN)/lint-imports
+dead:    ## code and dependencies nobody uses
+	$(BIN)/vulture && $(BIN)/deptry . 2>/dev/null
