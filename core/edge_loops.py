@@ -54,9 +54,10 @@ def edge_polygons(pixels: Mask) -> list[Points]:
     corners = _corners_of(padded)
     loops, loop_of = _loops_of(corners, padded)
     _hang_holes(loops, loop_of, corners, padded)
+    at = list(zip(corners.row.tolist(), corners.column.tolist(), strict=True))
     shift = np.array([top - 0.5, left - 0.5])
     return [
-        _without_straight_points(np.array(_walk(loop, corners), np.float64)) + shift
+        _without_straight_points(np.array(_walk(loop, at), np.float64)) + shift
         for loop in loops
         if not loop.is_hole
     ]
@@ -144,9 +145,11 @@ def _hang_holes(loops: list[_Loop], loop_of: Indices, corners: _Corners, padded:
         loops[loop_of[edge]].holes.setdefault(edge, []).append(hole)
 
 
-def _walk(outer: _Loop, corners: _Corners) -> list[tuple[int, int]]:
-    """Lattice points of `outer` with its holes, each reached and left by its keyhole."""
-    at = list(zip(corners.row.tolist(), corners.column.tolist(), strict=True))
+def _walk(outer: _Loop, at: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Lattice points of `outer` with its holes, each reached and left by its keyhole.
+
+    `at` is the (row, column) of each corner.
+    """
     points: list[tuple[int, int]] = []
     # A stack and not recursion: a sieve of a mask hangs one hole on the next, hundreds deep.
     tasks: list[_Loop | tuple[int, int]] = [outer]
@@ -155,13 +158,11 @@ def _walk(outer: _Loop, corners: _Corners) -> list[tuple[int, int]]:
         if isinstance(task, tuple):
             points.append(task)
         else:
-            tasks.extend(reversed(_steps(task, corners, at)))
+            tasks.extend(reversed(_steps(task, at)))
     return points
 
 
-def _steps(
-    loop: _Loop, corners: _Corners, at: list[tuple[int, int]]
-) -> list[_Loop | tuple[int, int]]:
+def _steps(loop: _Loop, at: list[tuple[int, int]]) -> list[_Loop | tuple[int, int]]:
     steps: list[_Loop | tuple[int, int]] = []
     ring = loop.corners
     for here, following in zip(ring, [*ring[1:], ring[0]], strict=True):
@@ -186,4 +187,4 @@ def _without_straight_points(points: Points) -> Points:
     turn = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     # A keyhole turns back on itself: same line, other direction; that point stays.
     straight = (turn == 0) & ((before * after).sum(axis=1) > 0)
-    return points[~straight]
+    return np.asarray(points[~straight], np.float64)

@@ -41,7 +41,8 @@ def contours_of_mask(mask: Mask, geometry: VolumeGeometry) -> dict[int, list[Poi
 
     One polygon for each part that is connected by voxel faces; its holes are joined to it by
     keyholes of zero width, so that readers which fill every polygon and readers which count
-    crossings agree. The first point is not repeated and no three points lie on a line.
+    crossings agree. The first point is not repeated and no point lies straight between its
+    neighbours.
     """
     _require_shape(mask, geometry)
     found: dict[int, list[Points]] = {}
