@@ -1,4 +1,4 @@
-.PHONY: help setup demo run test check quick format lint types layers dead bench screenshot
+.PHONY: help setup hooks demo run test check quick format lint types layers dead bench screenshot
 BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
@@ -8,6 +8,8 @@ help:    ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/  /'
 setup:   ## the virtual environment with everything
 	@scripts/setup
+hooks: setup ## git hooks that check a commit and refuse patient data
+	@$(BIN)/pre-commit install
 demo: setup  ## a node, a synthetic clinic that pushes three patients, and the review page; CHECK=1 verifies the loop
 	@$(BIN)/recontour demo $(if $(CHECK),--check)
 run: setup   ## the node from config.yaml
