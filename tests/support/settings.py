@@ -1,0 +1,39 @@
+"""Settings for tests: config.yaml of the repository with a folder and ports of their own."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.config import Settings, load_settings
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def settings_for(folder: Path, **changes: Any) -> Settings:
+    """Settings with their data in `folder`; `changes` like dicom={"quiet_time_s": 1}."""
+    return load_settings(write_config(folder, **changes))
+
+
+def write_config(folder: Path, **changes: Any) -> Path:
+    """Write such a configuration; returns its path."""
+    values = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    values["data_folder"] = str(folder / "data")
+    for section, change in changes.items():
+        if isinstance(change, dict):
+            values[section] = {**values[section], **change}
+        else:
+            values[section] = change
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
