@@ -1,0 +1,103 @@
+"""What the node must know of an instance in order to keep it, without its pixels."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+from core.errors import UnreadableObjectError
+from core.records import InstanceHeader
+
+_NEEDED = (
+    "SpecificCharacterSet",
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "Modality",
+    "FrameOfReferenceUID",
+    "ReferencedFrameOfReferenceSequence",
+    "ReferencedRTPlanSequence",
+    "ReferencedStructureSetSequence",
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "StudyDate",
+    "StudyDescription",
+    "SeriesDescription",
+)
+
+
+def read_header(part10: bytes) -> InstanceHeader:
+    """The header of an instance in the DICOM file format (PS3.10).
+
+    Raises `UnreadableObjectError` when it cannot be read or a UID of type 1 is missing.
+    """
+    try:
+        ds = dcmread(
+            BytesIO(part10), stop_before_pixels=True, specific_tags=list(_NEEDED), defer_size=4096
+        )
+        return _header(ds)
+    except (InvalidDicomError, ValueError, TypeError, KeyError, EOFError, RecursionError) as error:
+        raise UnreadableObjectError(
+            f"The data set cannot be read ({type(error).__name__}). Send the instance again, or "
+            "export it anew."
+        ) from error
+
+
+def _header(ds: Dataset) -> InstanceHeader:
+    return InstanceHeader(
+        sop_instance_uid=_required(ds, "SOPInstanceUID"),
+        sop_class_uid=_required(ds, "SOPClassUID"),
+        study_instance_uid=_required(ds, "StudyInstanceUID"),
+        series_instance_uid=_required(ds, "SeriesInstanceUID"),
+        modality=_text(ds, "Modality"),
+        frame_of_reference_uid=_frame_of_reference(ds),
+        referenced_uids=_references(ds),
+        patient_id=_text(ds, "PatientID"),
+        patient_name=_text(ds, "PatientName"),
+        patient_birth_date=_text(ds, "PatientBirthDate"),
+        study_date=_text(ds, "StudyDate"),
+        study_description=_text(ds, "StudyDescription"),
+        series_description=_text(ds, "SeriesDescription"),
+    )
+
+
+def _required(ds: Dataset, keyword: str) -> str:
+    value = _text(ds, keyword)
+    if not value:
+        raise UnreadableObjectError(
+            f"{keyword} (type 1) is missing. The sender must be corrected; nothing was kept."
+        )
+    return value
+
+
+def _text(ds: Dataset, keyword: str) -> str:
+    value = ds.get(keyword)
+    return "" if value is None else str(value).strip()
+
+
+def _frame_of_reference(ds: Dataset) -> str | None:
+    # An RTSTRUCT says it in its references; the attribute of its own is a late addition.
+    for item in ds.get("ReferencedFrameOfReferenceSequence") or []:
+        uid = _text(item, "FrameOfReferenceUID")
+        if uid:
+            return uid
+    return _text(ds, "FrameOfReferenceUID") or None
+
+
+def _references(ds: Dataset) -> tuple[str, ...]:
+    found = [
+        _text(item, "ReferencedSOPInstanceUID")
+        for keyword in ("ReferencedRTPlanSequence", "ReferencedStructureSetSequence")
+        for item in ds.get(keyword) or []
+    ]
+    found += [
+        _text(series, "SeriesInstanceUID")
+        for frame in ds.get("ReferencedFrameOfReferenceSequence") or []
+        for study in frame.get("RTReferencedStudySequence") or []
+        for series in study.get("RTReferencedSeriesSequence") or []
+    ]
+    return tuple(uid for uid in found if uid)

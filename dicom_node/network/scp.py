@@ -1,0 +1,52 @@
+"""Start and stop the listening AE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pynetdicom import AE, _config, evt
+
+from core.config import DicomSettings
+from dicom_node.network.contexts import STORED, TRANSFER_SYNTAXES, VERIFICATION
+from dicom_node.network.handlers import Keeper, on_c_echo, on_c_store
+from dicom_node.network.socket_guard import on_connection
+
+# Identifiers are patient data; they never reach a log.
+_config.LOG_REQUEST_IDENTIFIERS = False
+_config.LOG_RESPONSE_IDENTIFIERS = False
+
+IMPLEMENTATION_VERSION_NAME = "RECONTOUR_01"
+ACSE_TIMEOUT_S = 15.0
+
+
+@contextmanager
+def listening(settings: DicomSettings, keeper: Keeper) -> Iterator[int]:
+    """Listen while the block runs; yields the bound port (useful when 0 was asked)."""
+    ae = AE(ae_title=settings.ae_title)
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.maximum_pdu_size = settings.maximum_pdu_size
+    ae.maximum_associations = settings.maximum_associations
+    ae.acse_timeout = ACSE_TIMEOUT_S
+    ae.dimse_timeout = settings.network_timeout_s
+    ae.network_timeout = settings.network_timeout_s
+    ae.require_called_aet = True
+    ae.require_calling_aet = list(settings.calling_ae_titles)
+    ae.add_supported_context(VERIFICATION)
+    for sop_class_uid in STORED:
+        ae.add_supported_context(sop_class_uid, list(TRANSFER_SYNTAXES))
+    server = ae.start_server(
+        (settings.host, settings.port),
+        block=False,
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, on_connection, [settings.network_timeout_s]),
+            (evt.EVT_C_ECHO, on_c_echo),
+            (evt.EVT_C_STORE, on_c_store, [keeper]),
+        ],
+    )
+    assert server is not None  # start_server(block=False) always returns one
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        ae.shutdown()
