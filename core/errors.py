@@ -63,3 +63,7 @@ class DeliveryError(RecontourError):
 
 class ModelUnavailableError(RecontourError):
     """No released model exists, or its files are not whole."""
+
+
+class AccountError(RecontourError):
+    """An account of the review page cannot be made as asked."""

@@ -34,6 +34,16 @@ class CorrectionLayer:
         self._undo: list[_Step] = []
         self._redo: list[_Step] = []
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a stroke to take back."""
+        return bool(self._undo)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is something to bring back."""
+        return bool(self._redo)
+
     def apply(self, entry: JournalEntry) -> None:
         """Take the next entry; raises `JournalConflictError` when it is not the next or valid."""
         if entry.seq != self.last_seq + 1:

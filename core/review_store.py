@@ -85,6 +85,12 @@ class ReviewStore:
             row = connection.execute(query).first()
         return None if row is None else (row.holder, row.tab)
 
+    def holders(self, *, now: datetime) -> dict[str, str]:
+        """Who holds which case: reviewer by case id."""
+        query = sa.select(lock.c.case_id, lock.c.holder).where(lock.c.expires_at > now)
+        with reading(self._engine) as connection:
+            return {row.case_id: row.holder for row in connection.execute(query)}
+
     def base_prediction(self, case_id: str, roi_name: str) -> str | None:
         """Id of the prediction the review started from; None when there was none."""
         query = sa.select(review.c.prediction_id).where(
@@ -94,12 +100,16 @@ class ReviewStore:
             return connection.scalar(query)
 
     def entries(
-        self, case_id: str, roi_name: str, *, up_to: int | None = None
+        self, case_id: str, roi_name: str, *, after: int = 0, up_to: int | None = None
     ) -> list[JournalEntry]:
-        """The journal of a review, in order."""
+        """The journal of a review, in order; the part after one entry and up to another."""
         query = (
             sa.select(journal.c.seq, journal.c.kind, journal.c.payload)
-            .where(journal.c.case_id == case_id, journal.c.roi_name == roi_name)
+            .where(
+                journal.c.case_id == case_id,
+                journal.c.roi_name == roi_name,
+                journal.c.seq > after,
+            )
             .order_by(journal.c.seq)
         )
         if up_to is not None:

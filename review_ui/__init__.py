@@ -1,0 +1,40 @@
+"""The review room: worklist, review page, figures, status. Knows only core and dose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apiflask import APIFlask
+
+from core.config import Settings
+from core.store import Store
+from review_ui import accounts, api, errors, reports, review, security, status, volumes, worklist
+from review_ui.context import EXTENSION, Desk
+from review_ui.memory import CaseMemory
+
+ROOMS = (worklist, review, api, volumes, reports, status)
+
+
+def create_app(
+    settings: Settings, store: Store, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> APIFlask:
+    """The web application over `store`; run it under a WSGI server with threads.
+
+    `now` is the clock that dates locks, entries and approvals.
+    """
+    app = APIFlask(__name__, title="Recontour review", docs_path=None, json_errors=False)
+    app.config["VALIDATION_ERROR_DESCRIPTION"] = "The request is not right"
+    security.configure(app, settings)
+    app.extensions[EXTENSION] = Desk(
+        settings=settings,
+        store=store,
+        memory=CaseMemory(store, settings.structures[0].name),
+        now=now,
+    )
+    session = accounts.install(app, store)
+    security.guard(app, session)
+    errors.install(app)
+    for room in ROOMS:
+        app.register_blueprint(room.blueprint)
+    return app

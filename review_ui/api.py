@@ -1,0 +1,171 @@
+"""A review, told by the browser as it happens: lock, journal, figures, interactions, approval."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from apiflask import APIBlueprint
+from flask import Response, abort
+from flask_security import current_user
+from flask_wtf.csrf import generate_csrf
+
+from core.approval import Approval, approve
+from core.errors import CaseLockedError, JournalConflictError
+from core.journal import decode_runs
+from core.records import Case, JournalEntry
+from review_ui.accounts import REVIEWER
+from review_ui.context import Desk, desk
+from review_ui.errors import error_response
+from review_ui.facts import REVIEWABLE, case_facts
+from review_ui.live_dose import live_figures
+from review_ui.schemas import ApproveBody, EventsBody, JournalBody, TabBody
+
+blueprint = APIBlueprint("api", __name__, url_prefix="/api")
+
+
+@blueprint.get("/session")
+def session_facts() -> dict[str, Any]:
+    """Who is logged in, and the token that every POST must carry as X-CSRFToken."""
+    return {
+        "user": _user(),
+        "roles": [role.name for role in current_user.roles],
+        "csrf_token": generate_csrf(),
+    }
+
+
+@blueprint.get("/cases/<case_id>")
+def facts(case_id: str) -> dict[str, Any]:
+    """What the review page must know of a case."""
+    room = desk()
+    return case_facts(room, room.case(case_id), user=_user(), is_reviewer=_is_reviewer())
+
+
+@blueprint.post("/cases/<case_id>/open")
+@blueprint.input(TabBody, location="json")
+def open_case(case_id: str, json_data: TabBody) -> dict[str, Any]:
+    """Take the case, or say that we still have it; 409 names who else has."""
+    room = desk()
+    _require_reviewable(room.case(case_id))
+    opened = room.store.reviews.open(
+        case_id,
+        room.roi_name,
+        who=_user(),
+        tab=json_data.tab,
+        now=room.now(),
+        lock_s=room.settings.review.lock_s,
+    )
+    return case_facts(room, opened, user=_user(), is_reviewer=True)
+
+
+@blueprint.post("/cases/<case_id>/release")
+@blueprint.input(TabBody, location="json")
+def release(case_id: str, json_data: TabBody) -> dict[str, Any]:
+    """Give the case back."""
+    desk().store.reviews.release(case_id, who=_user(), tab=json_data.tab)
+    return {"released": True}
+
+
+@blueprint.get("/cases/<case_id>/journal")
+def journal(case_id: str) -> list[dict[str, Any]]:
+    """Every entry in order, for the page to replay."""
+    room = desk()
+    kept = room.store.reviews.entries(room.case(case_id).id, room.roi_name)
+    return [{"seq": e.seq, "kind": e.kind, **e.payload} for e in kept]
+
+
+@blueprint.post("/cases/<case_id>/journal")
+@blueprint.input(JournalBody, location="json")
+def add_entry(case_id: str, json_data: JournalBody) -> dict[str, Any] | Response:
+    """Keep the next entry, on disk when the answer comes; the same twice counts once."""
+    room = desk()
+    current = room.case(case_id)
+    _require_reviewable(current)
+    entry = JournalEntry(json_data.seq, json_data.kind, json_data.payload())
+    try:
+        _require_replayable(room, current, entry)
+        room.store.reviews.append(
+            case_id, room.roi_name, entry, who=_user(), tab=json_data.tab, now=room.now()
+        )
+    except JournalConflictError as error:
+        expected = room.store.reviews.last_seq(case_id, room.roi_name) + 1
+        return error_response(409, "conflict", str(error), expected_seq=expected)
+    return {"seq": entry.seq}
+
+
+@blueprint.get("/cases/<case_id>/figures")
+def figures(case_id: str) -> dict[str, Any]:
+    """Volume and mean dose of prediction and correction as the journal stands."""
+    room = desk()
+    return live_figures(room, room.case(case_id))
+
+
+@blueprint.post("/cases/<case_id>/events")
+@blueprint.input(EventsBody, location="json")
+def events(case_id: str, json_data: EventsBody) -> dict[str, Any]:
+    """Keep what the reviewer did, for the timing of reviews."""
+    room = desk()
+    room.store.reviews.add_interactions(
+        room.case(case_id).id,
+        [(event.at, event.kind, event.detail) for event in json_data.events],
+        who=_user(),
+    )
+    return {"kept": len(json_data.events)}
+
+
+@blueprint.post("/cases/<case_id>/approve")
+@blueprint.input(ApproveBody, location="json")
+def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
+    """Approve what the page shows, if the node's own replay comes to the same voxels."""
+    room = desk()
+    current = room.case(case_id)
+    _require_reviewable(current)
+    said = Approval(
+        who=_user(),
+        tab=json_data.tab,
+        seq=json_data.seq,
+        voxels=json_data.voxels,
+        crc32=json_data.crc32,
+        slices_seen=tuple(json_data.slices_seen),
+    )
+    destinations = [d.name for d in room.settings.destinations]
+    approve(room.store, current, room.roi_name, said, destinations=destinations, now=room.now())
+    return {"state": str(room.case(case_id).state), "next": _next_case(room)}
+
+
+def _require_reviewable(current: Case) -> None:
+    if not _is_reviewer():
+        abort(403, "Only reviewers may change a case. Ask the administrator for that role.")
+    if current.state not in REVIEWABLE or current.geometry is None:
+        raise CaseLockedError(f"The case is {current.state}, it cannot be changed now.")
+
+
+def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:
+    """Refuse an entry that could not be replayed; kept, it would spoil the whole journal."""
+    remembered = room.memory.recall(current)
+    if entry.kind == "stroke":
+        decode_runs(entry.payload["runs"], size=remembered.layer.values.size)
+        return
+    with remembered.lock:
+        layer = room.memory.layer_of(current, remembered)
+        possible = layer.can_undo if entry.kind == "undo" else layer.can_redo
+        if entry.seq == layer.last_seq + 1 and not possible:
+            raise JournalConflictError(f"There is nothing to {entry.kind}. Reload the page.")
+
+
+def _next_case(room: Desk) -> str | None:
+    """A case that waits for a reviewer and that nobody holds: the one that came first."""
+    holders = room.store.reviews.holders(now=room.now())
+    waiting = [
+        c.id
+        for c in room.store.cases.all(states=REVIEWABLE)
+        if c.geometry is not None and holders.get(c.id, _user()) == _user()
+    ]
+    return waiting[-1] if waiting else None
+
+
+def _user() -> str:
+    return cast(str, current_user.username)
+
+
+def _is_reviewer() -> bool:
+    return bool(current_user.has_role(REVIEWER))

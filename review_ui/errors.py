@@ -1,0 +1,80 @@
+"""Errors as the browser gets them: one JSON shape for /api, a page in plain words elsewhere."""
+
+from __future__ import annotations
+
+import structlog
+from apiflask import HTTPError
+from flask import Flask, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from core.errors import (
+    CaseLockedError,
+    EmptyStructureError,
+    JournalConflictError,
+    NoSuchCaseError,
+    RecontourError,
+    TransitionError,
+)
+
+log = structlog.get_logger()
+
+STATUS_AND_KIND: dict[type[RecontourError], tuple[int, str]] = {
+    NoSuchCaseError: (404, "no_such_case"),
+    CaseLockedError: (409, "locked"),
+    JournalConflictError: (409, "conflict"),
+    TransitionError: (409, "state"),
+    EmptyStructureError: (422, "empty"),
+}
+"""What a caller did that cannot be; any other error of ours is a fault of the node, 500."""
+
+
+def error_response(status: int, kind: str, message: str, **more: object) -> Response:
+    """The one error shape: {"error": {"kind", "message"}}, with what else the caller may use."""
+    response = jsonify({"error": {"kind": kind, "message": message}, **more})
+    response.status_code = status
+    return response
+
+
+def install(app: Flask) -> None:
+    """Answer every error in `app` in that shape, or as a page."""
+
+    @app.errorhandler(RecontourError)
+    def _ours(error: RecontourError) -> ResponseReturnValue:
+        status, kind = STATUS_AND_KIND.get(type(error), (500, "node"))
+        if status == 500:
+            log.error("review.failed", kind=type(error).__name__, reason=str(error))
+        return _answer(status, kind, str(error))
+
+    @app.errorhandler(CSRFError)
+    def _forged(error: CSRFError) -> ResponseReturnValue:
+        return _answer(400, "csrf", f"{error.description} Reload the page and try again.")
+
+    @app.errorhandler(HTTPError)
+    def _invalid(error: HTTPError) -> ResponseReturnValue:
+        return _answer(error.status_code, "invalid", _sentence(error))
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> ResponseReturnValue:
+        if error.response is not None or error.code is None:
+            return error
+        return _answer(error.code, error.name.lower().replace(" ", "_"), error.description or "")
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> ResponseReturnValue:
+        log.error("review.crashed", kind=type(error).__name__, exc_info=error)
+        return _answer(500, "node", "The node could not do this. Its log says why.")
+
+
+def _answer(status: int, kind: str, message: str) -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        return error_response(status, kind, message)
+    return render_template("message.html", title=f"Error {status}", message=message), status
+
+
+def _sentence(error: HTTPError) -> str:
+    """Which field is wrong and why, from APIFlask's details."""
+    details = error.detail.get("json", error.detail) if isinstance(error.detail, dict) else {}
+    parts = [f"{field}: {', '.join(map(str, why))}" for field, why in dict(details).items()]
+    return f"{error.message}: {'; '.join(parts)}." if parts else f"{error.message}."

@@ -1,0 +1,63 @@
+"""Mean dose while the reviewer paints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import GeometryMismatchError
+from core.records import Case
+from dose.metrics import RoiDose
+from review_ui.context import Desk
+from review_ui.facts import newest_dose
+from review_ui.memory import measure
+
+WHOLE = 0.9995
+"""Coverage from here on is shown as whole."""
+
+
+def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
+    """Figures of prediction and correction on the dose that came last, with their limits."""
+    answer: dict[str, Any] = {
+        "roi": desk.roi_name,
+        "prediction": None,
+        "correction": None,
+        "difference_gy": None,
+        "note": "",
+    }
+    dose_id = newest_dose(desk, current.id)
+    if dose_id is None:
+        return {**answer, "note": "No dose yet. It joins as soon as its RTDOSE comes."}
+    try:
+        predicted, corrected = measure(desk.memory, current, dose_id, desk.store)
+    except GeometryMismatchError as error:
+        return {**answer, "note": str(error)}
+    return {
+        **answer,
+        "prediction": _figure(predicted) if predicted else None,
+        "correction": _figure(corrected) if corrected.volume_cc else None,
+        "difference_gy": _difference(predicted, corrected),
+        "note": _note(desk.roi_name, corrected),
+    }
+
+
+def _figure(figures: RoiDose) -> dict[str, Any]:
+    return {
+        "volume_cc": figures.volume_cc,
+        "mean_gy": figures.mean_gy,
+        "coverage": figures.coverage,
+    }
+
+
+def _difference(predicted: RoiDose | None, corrected: RoiDose) -> float | None:
+    if predicted is None or predicted.mean_gy is None or corrected.mean_gy is None:
+        return None
+    return corrected.mean_gy - predicted.mean_gy
+
+
+def _note(roi_name: str, corrected: RoiDose) -> str:
+    if not corrected.volume_cc or corrected.coverage >= WHOLE:
+        return ""
+    if corrected.mean_gy is None:
+        return f"The dose grid does not reach the {roi_name.lower()}."
+    percent = f"{100 * corrected.coverage:.1f}"
+    return f"The dose grid covers {percent} % of the {roi_name.lower()}; the mean is of that part."

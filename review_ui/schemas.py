@@ -1,0 +1,76 @@
+"""Bodies that browsers send. An unknown field or a wrong type is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+TabId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{8,64}$")]
+"""Names one browser tab; made by it at random."""
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,31}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TabBody(_Body):
+    """Which tab speaks."""
+
+    tab: TabId
+
+
+class JournalBody(_Body):
+    """The next entry of a journal. A stroke tells which voxels changed, and by what brush."""
+
+    tab: TabId
+    seq: Annotated[int, Field(ge=1)]
+    kind: Literal["stroke", "undo", "redo"]
+    tool: Literal["add", "remove", "erase"] | None = None
+    plane: Literal["axial", "sagittal", "coronal"] | None = None
+    slice: Annotated[int, Field(ge=0)] | None = None
+    radius_mm: Annotated[float, Field(gt=0, le=500)] | None = None
+    runs: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = [getattr(self, name) is not None for name in STROKE_FIELDS]
+        if self.kind == "stroke" and not all(given):
+            raise ValueError(f"a stroke needs {', '.join(STROKE_FIELDS)}")
+        if self.kind != "stroke" and any(given):
+            raise ValueError(f"{self.kind} carries nothing but its number")
+        return self
+
+    def payload(self) -> dict[str, Any]:
+        """What is kept beside number and kind."""
+        if self.kind != "stroke":
+            return {}
+        return {name: getattr(self, name) for name in STROKE_FIELDS}
+
+
+STROKE_FIELDS = ("tool", "plane", "slice", "radius_mm", "runs")
+
+
+class ApproveBody(_Body):
+    """What the page shows at the moment of approval; the node's replay must come to the same."""
+
+    tab: TabId
+    seq: Annotated[int, Field(ge=0)]
+    voxels: Annotated[int, Field(ge=0)]
+    crc32: Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
+    slices_seen: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10000)]
+
+
+class InteractionBody(_Body):
+    """One thing the reviewer did."""
+
+    at: AwareDatetime
+    kind: Word
+    detail: Annotated[dict[str, Any], Field(max_length=8)]
+
+
+class EventsBody(_Body):
+    """A batch of interactions."""
+
+    events: Annotated[list[InteractionBody], Field(max_length=500)]

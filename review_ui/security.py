@@ -1,0 +1,92 @@
+"""Nothing without a login, nothing from elsewhere: default-deny, CSRF, headers, session cookie."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.orm import Session, scoped_session
+
+from core.config import Settings
+from review_ui.errors import error_response
+from review_ui.secrets_folder import secret
+
+PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz"})
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
+"""A stroke over a whole sagittal slice is about 1 MB."""
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Put the settings that guard sessions, logins and bodies into `app`."""
+    app.config.update(
+        SECRET_KEY=secret(settings.data_folder, "session_key"),
+        SECURITY_PASSWORD_SALT=secret(settings.data_folder, "password_salt"),
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 (the name of an algorithm)
+        SECURITY_USER_IDENTITY_ATTRIBUTES=[{"username": {"mapper": str}}],
+        SECURITY_API_ENABLED_METHODS=["session"],
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_MSG_GENERIC_AUTHN_FAILED=("User name or password is not right.", "error"),
+        SECURITY_LOGIN_USER_TEMPLATE="login.html",
+        SECURITY_LOGOUT_METHODS=["POST"],
+        SECURITY_POST_LOGOUT_VIEW="/login",
+        SECURITY_FLASH_MESSAGES=False,
+        SECURITY_STATIC_FOLDER=None,
+        SECURITY_SEND_REGISTER_EMAIL=False,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        SESSION_COOKIE_NAME="recontour",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.review.public_url.startswith("https://"),
+        # Not renewed by requests: a worklist left open must not keep a login alive for ever.
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(minutes=settings.review.session_minutes),
+        MAX_CONTENT_LENGTH=LARGEST_BODY_BYTES,
+    )
+
+
+def guard(app: Flask, accounts: scoped_session[Session]) -> None:
+    """Refuse whatever nobody is logged in for, and send the headers that keep a page to itself.
+
+    Call it after the accounts are installed; every route that comes later is guarded too.
+    """
+    CSRFProtect(app)
+
+    @app.before_request
+    def _require_login() -> ResponseReturnValue | None:
+        session.permanent = True
+        logged_in = bool(current_user.is_authenticated)
+        # The account is read; do not hold its database snapshot while a CT streams.
+        accounts.remove()
+        if logged_in or request.endpoint in PUBLIC_ENDPOINTS:
+            return None
+        if request.path.startswith("/api/"):
+            return error_response(401, "login", "You are not logged in. Log in in another tab.")
+        return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
+
+    @app.after_request
+    def _add_headers(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        if request.endpoint != "static":
+            # Pictures and names of patients do not stay in a browser's cache.
+            response.headers["Cache-Control"] = "no-store"
+        return response

@@ -1,0 +1,87 @@
+/**
+ * Approving: a dialog that names the patient and where the contour goes, then the server's verdict.
+ *
+ * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
+ * @typedef {import("./case_loader.js").Approval} Approval
+ */
+import { getJson, postJson } from "./api.js";
+import { button, byId, dialog, make, poll, setText } from "./page.js";
+
+/**
+ * @param {object} options
+ * @param {string} options.url  /api/cases/<id>
+ * @param {CaseFacts} options.facts
+ * @param {() => {problem: string, rows: [string, string][]}} options.summary
+ *   what is about to be approved; `problem` says why it cannot be, empty when it can
+ * @param {() => object} options.body  what is sent
+ * @param {(next: string | null) => void} options.onApproved
+ */
+export function prepareApproval({ url, facts, summary, body, onApproved }) {
+  const box = dialog("approve-dialog");
+  const confirm = button("confirm-approve");
+
+  button("approve").addEventListener("click", () => {
+    const { problem, rows } = summary();
+    setText("approve-title", `Approve ${facts.roi} of ${facts.patient.name || "unnamed patient"}?`);
+    fillRows("approve-rows", [
+      ["Patient ID", facts.patient.id || "–"],
+      ["Goes to", facts.destinations.join(", ") || "nobody (no destination is configured)"],
+      ...rows,
+    ]);
+    setText("approve-problem", problem);
+    confirm.disabled = problem !== "";
+    box.showModal();
+  });
+  button("cancel-approve").addEventListener("click", () => box.close());
+
+  confirm.addEventListener("click", async () => {
+    confirm.disabled = true;
+    setText("approve-problem", "Checking the contour…");
+    // Let the words reach the screen: the checksum keeps this thread busy for a moment.
+    await new Promise((resolve) => window.setTimeout(resolve, 30));
+    try {
+      const answer = await postJson(`${url}/approve`, body());
+      box.close();
+      onApproved(answer.next);
+    } catch (error) {
+      setText("approve-problem", error instanceof Error ? error.message : String(error));
+      confirm.disabled = false;
+    }
+  });
+}
+
+/**
+ * Show that the case is approved, and follow its way to the destinations.
+ * @param {string} url
+ * @param {Approval} approved
+ */
+export function showApproved(url, approved) {
+  byId("approved").hidden = false;
+  const show = (/** @type {Approval} */ { by, at, deliveries }) => {
+    setText("approved-by", `Approved by ${by}, ${new Date(at).toLocaleString("en-GB")}`);
+    byId("deliveries").replaceChildren(
+      ...deliveries.map(({ words, last_error }) => make("p", { text: words, title: last_error })),
+    );
+  };
+  show(approved);
+  poll(async () => {
+    const facts = /** @type {CaseFacts} */ (await getJson(url).catch(() => null));
+    if (!facts?.approved) return;
+    document.body.dataset.state = facts.state;
+    setText("state", facts.state_words);
+    show(facts.approved);
+  }, 3000);
+}
+
+/**
+ * @param {string} id
+ * @param {[string, string][]} rows
+ */
+function fillRows(id, rows) {
+  byId(id).replaceChildren(
+    ...rows.map(([name, value]) => {
+      const label = make("span", { className: "dim", text: name });
+      return make("div", { className: "row" }, label, make("span", { text: value }));
+    }),
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * Fetches what a review needs: facts, prediction, journal, CT.
+ *
+ * @typedef {import("./corrections.js").JournalEntry} JournalEntry
+ * @typedef {import("./geometry.js").Vector3} Vector3
+ *
+ * @typedef {object} CaseFacts  GET /api/cases/<id>
+ * @property {string} id
+ * @property {string} state
+ * @property {string} state_words
+ * @property {string} reason
+ * @property {{name: string, id: string, birth_date: string}} patient
+ * @property {string} study_date
+ * @property {string} description
+ * @property {string} roi
+ * @property {[number, number, number]} colour
+ * @property {string} user
+ * @property {Vector3} dims
+ * @property {Vector3} spacing_mm
+ * @property {number[]} slice_mm
+ * @property {Vector3} start
+ * @property {PredictionFacts | null} prediction
+ * @property {boolean} dose
+ * @property {{seq: number}} journal
+ * @property {{mine: boolean, holder: string | null}} lock
+ * @property {boolean} editable
+ * @property {string[]} destinations
+ * @property {Approval | null} approved
+ *
+ * @typedef {{id: string, model_version: string, created_at: string, expected_dice: number}} PredictionFacts
+ *
+ * @typedef {object} Approval
+ * @property {string} by
+ * @property {string} at
+ * @property {{destination: string, state: string, words: string, last_error: string}[]} deliveries
+ */
+import { getJson, request } from "./api.js";
+import { CorrectionLayer } from "./corrections.js";
+import { readSlices } from "./volume_stream.js";
+
+/**
+ * The prediction with everything painted on it so far, as the server holds it.
+ * @param {string} url  /api/cases/<id>
+ * @param {CaseFacts} facts
+ * @param {import("./geometry.js").Grid} grid
+ */
+export async function loadCorrections(url, facts, grid) {
+  const [prediction, entries] = await Promise.all([
+    facts.prediction ? loadPrediction(url, grid.count) : new Uint8Array(grid.count),
+    /** @type {Promise<JournalEntry[]>} */ (getJson(`${url}/journal`)),
+  ]);
+  const layer = new CorrectionLayer(grid, prediction);
+  for (const entry of entries) layer.apply(entry);
+  return { layer, seq: entries.at(-1)?.seq ?? 0 };
+}
+
+/**
+ * @param {string} url
+ * @param {number} count
+ */
+async function loadPrediction(url, count) {
+  const response = await request(`${url}/prediction`, { method: "GET" });
+  const prediction = new Uint8Array(await response.arrayBuffer());
+  if (prediction.length === count) return prediction;
+  throw new Error(`The prediction has ${prediction.length} voxels, the CT ${count}. Reload the page.`);
+}
+
+/**
+ * Read the CT into `ct`, from slice `centre` outwards.
+ * @param {string} url
+ * @param {{grid: import("./geometry.js").Grid, ct: Int16Array, centre: number}} target
+ * @param {(slice: number, received: number) => void} onSlice
+ */
+export async function loadCt(url, { grid, ct, centre }, onSlice) {
+  const response = await request(`${url}/ct?centre=${centre}`, { method: "GET" });
+  if (!response.body) throw new Error("This browser cannot read streams. Use a current one.");
+  await readSlices(response.body, grid, ct, onSlice);
+}

@@ -1,0 +1,62 @@
+/**
+ * The lock on a case: taken when it is opened, renewed while the page is open, given back on leaving.
+ */
+import { postJson, ServerError } from "./api.js";
+
+const HEARTBEAT_MS = 30000;
+
+export class CaseLock {
+  /** @param {string} url  /api/cases/<id> */
+  constructor(url) {
+    this.url = url;
+    // Names this tab: the same reviewer with a second tab must not write into the same journal.
+    this.tab = randomId();
+    this.isHeld = false;
+    this.timer = 0;
+    /** Called with a sentence when the lock went to somebody else. @type {(message: string) => void} */
+    this.onLost = () => {};
+  }
+
+  /**
+   * Take the case. Rejects with a ServerError (409) when somebody else holds it.
+   * @returns {Promise<import("./case_loader.js").CaseFacts>}
+   */
+  async take() {
+    const facts = await postJson(`${this.url}/open`, { tab: this.tab });
+    this.isHeld = true;
+    this.timer = window.setInterval(() => void this.#renew(), HEARTBEAT_MS);
+    // Not on "beforeunload": that may be cancelled by the reviewer, and the case stays open.
+    window.addEventListener("pagehide", () => this.release());
+    return facts;
+  }
+
+  /** Give the case back; works while the page goes away. */
+  release() {
+    if (!this.isHeld) return;
+    this.stop();
+    void postJson(`${this.url}/release`, { tab: this.tab }, { keepalive: true }).catch(() => undefined);
+  }
+
+  /** Stop renewing, as after an approval. */
+  stop() {
+    this.isHeld = false;
+    window.clearInterval(this.timer);
+  }
+
+  async #renew() {
+    try {
+      await postJson(`${this.url}/open`, { tab: this.tab });
+    } catch (error) {
+      // A silent network is no reason to stop; the server's "no" is.
+      if (!(error instanceof ServerError) || !error.permanent || !this.isHeld) return;
+      this.stop();
+      this.onLost(error.message);
+    }
+  }
+}
+
+/** 32 hex digits. crypto.randomUUID would need https, which a clinic's inner network may not have. */
+function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,197 @@
+/**
+ * The correction layer: what the physician added to the prediction and removed from it. No DOM.
+ *
+ * One byte per voxel: 0 untouched, 1 added, 2 removed. Corrected = (prediction or added) and not removed.
+ * The server replays the same entries by the same rules (core/journal.py); both must agree on every voxel.
+ *
+ * @typedef {"add" | "remove" | "erase"} Tool
+ * @typedef {import("./geometry.js").Grid} Grid
+ * @typedef {import("./geometry.js").Plane} Plane
+ * @typedef {import("./geometry.js").PlanePoint} PlanePoint
+ *
+ * @typedef {object} Step  one stroke that can be taken back
+ * @property {Uint32Array} indices
+ * @property {Uint8Array} before  the values those voxels had
+ *
+ * @typedef {object} JournalEntry
+ * @property {number} seq
+ * @property {"stroke" | "undo" | "redo"} kind
+ * @property {Tool} [tool]
+ * @property {string} [runs]
+ */
+import { forEachVoxelInCapsule } from "./brush.js";
+import { crc32 } from "./checksum.js";
+import { decodeRuns, indicesOf } from "./runs.js";
+
+export const ADDED = 1;
+export const REMOVED = 2;
+
+/** @type {Readonly<Record<Tool, number>>} */
+export const VALUE_OF_TOOL = Object.freeze({ add: ADDED, remove: REMOVED, erase: 0 });
+
+/** The tool the right mouse button gives. */
+export const OPPOSITE = Object.freeze({ add: "remove", remove: "add", erase: "erase" });
+
+export class CorrectionLayer {
+  /**
+   * @param {Grid} grid
+   * @param {Uint8Array} prediction  0 or 1 per voxel
+   */
+  constructor(grid, prediction) {
+    this.grid = grid;
+    this.prediction = prediction;
+    this.values = new Uint8Array(grid.count);
+    /** Voxels inside the corrected structure, in all and per axial slice. */
+    this.voxels = 0;
+    this.voxelsPerSlice = new Int32Array(grid.dims[2]);
+    /** Called after every change. @type {() => void} */
+    this.onChange = () => {};
+    /** @type {Step[]} */
+    this.undoSteps = [];
+    /** @type {Step[]} */
+    this.redoSteps = [];
+    /** @type {{value: number, indices: number[], before: number[]} | null} */
+    this.stroke = null;
+    this.#countPrediction();
+  }
+
+  get isPainting() {
+    return this.stroke !== null;
+  }
+
+  /** @param {Tool} tool */
+  beginStroke(tool) {
+    this.stroke = { value: VALUE_OF_TOOL[tool], indices: [], before: [] };
+  }
+
+  /**
+   * Paint a capsule on `slice` of `plane` as part of the open stroke.
+   * @param {Plane} plane
+   * @param {number} slice
+   * @param {{from: PlanePoint, to: PlanePoint, radiusMm: number}} capsule
+   */
+  paint(plane, slice, capsule) {
+    const stroke = this.stroke;
+    if (!stroke) return;
+    const { value, indices, before } = stroke;
+    const already = indices.length;
+    forEachVoxelInCapsule(this.grid, plane, slice, capsule, (index) => {
+      if (this.values[index] === value) return;
+      indices.push(index);
+      before.push(this.values[index]);
+      this.#set(index, value);
+    });
+    if (indices.length > already) this.onChange();
+  }
+
+  /**
+   * Close the stroke.
+   * @returns {Uint32Array | null} the voxels that changed, ascending; null when none did
+   */
+  endStroke() {
+    const stroke = this.stroke;
+    this.stroke = null;
+    if (!stroke || stroke.indices.length === 0) return null;
+    this.#remember(Uint32Array.from(stroke.indices), Uint8Array.from(stroke.before));
+    return Uint32Array.from(stroke.indices).sort();
+  }
+
+  /** Take the last stroke back. @returns {boolean} whether there was one */
+  undo() {
+    return this.#swap(this.undoSteps, this.redoSteps);
+  }
+
+  /** Bring back what was undone last. @returns {boolean} whether there was anything */
+  redo() {
+    return this.#swap(this.redoSteps, this.undoSteps);
+  }
+
+  /**
+   * Replay one journal entry, as after a reload.
+   * @param {JournalEntry} entry
+   */
+  apply(entry) {
+    if (entry.kind === "undo") this.undo();
+    else if (entry.kind === "redo") this.redo();
+    else this.#applyStroke(entry);
+  }
+
+  /** @param {number} index @returns {boolean} whether a voxel is inside the corrected structure */
+  contains(index) {
+    const value = this.values[index];
+    return value === ADDED || (value !== REMOVED && this.prediction[index] !== 0);
+  }
+
+  /** CRC-32 over one byte (0 or 1) per voxel of the corrected structure, in flat order. */
+  checksum() {
+    const { sliceCount, dims } = this.grid;
+    const slice = new Uint8Array(sliceCount);
+    let crc = 0;
+    for (let z = 0; z < dims[2]; z++) {
+      for (let i = 0; i < sliceCount; i++) slice[i] = this.contains(z * sliceCount + i) ? 1 : 0;
+      crc = crc32(slice, crc);
+    }
+    return crc;
+  }
+
+  /** @param {JournalEntry} entry */
+  #applyStroke(entry) {
+    const value = VALUE_OF_TOOL[/** @type {Tool} */ (entry.tool)];
+    const indices = indicesOf(decodeRuns(entry.runs ?? ""));
+    const before = new Uint8Array(indices.length);
+    for (let i = 0; i < indices.length; i++) {
+      before[i] = this.values[indices[i]];
+      this.#set(indices[i], value);
+    }
+    this.#remember(indices, before);
+    this.onChange();
+  }
+
+  /**
+   * @param {Uint32Array} indices
+   * @param {Uint8Array} before
+   */
+  #remember(indices, before) {
+    this.undoSteps.push({ indices, before });
+    this.redoSteps = [];
+  }
+
+  /**
+   * @param {Step[]} source
+   * @param {Step[]} target
+   */
+  #swap(source, target) {
+    const step = source.pop();
+    if (!step) return false;
+    const current = new Uint8Array(step.indices.length);
+    for (let i = 0; i < step.indices.length; i++) {
+      current[i] = this.values[step.indices[i]];
+      this.#set(step.indices[i], step.before[i]);
+    }
+    target.push({ indices: step.indices, before: current });
+    this.onChange();
+    return true;
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} value
+   */
+  #set(index, value) {
+    const wasInside = this.contains(index);
+    this.values[index] = value;
+    const isInside = this.contains(index);
+    if (wasInside === isInside) return;
+    const step = isInside ? 1 : -1;
+    this.voxels += step;
+    this.voxelsPerSlice[Math.floor(index / this.grid.sliceCount)] += step;
+  }
+
+  #countPrediction() {
+    for (let index = 0; index < this.prediction.length; index++) {
+      if (this.prediction[index] === 0) continue;
+      this.voxels++;
+      this.voxelsPerSlice[Math.floor(index / this.grid.sliceCount)]++;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/** Keys of the review page. The sheet behind "?" is made from this table, so it cannot lie. */
+
+/**
+ * @typedef {object} KeyBinding
+ * @property {string[]} keys  KeyboardEvent.key, lower case; "ctrl+" and "shift+" in front
+ * @property {string} action  name of the action in the page
+ * @property {string} label
+ */
+
+/** @type {readonly KeyBinding[]} */
+export const BINDINGS = Object.freeze([
+  { keys: ["q"], action: "toolAdd", label: "Brush: add" },
+  { keys: ["w"], action: "toolRemove", label: "Brush: remove" },
+  { keys: ["e"], action: "toolErase", label: "Brush: erase corrections" },
+  { keys: ["["], action: "brushSmaller", label: "Smaller brush" },
+  { keys: ["]"], action: "brushLarger", label: "Larger brush" },
+  { keys: ["z", "ctrl+z"], action: "undo", label: "Undo" },
+  { keys: ["shift+z", "ctrl+shift+z", "ctrl+y"], action: "redo", label: "Redo" },
+  { keys: ["r", "pageup", "arrowup"], action: "sliceUp", label: "One slice towards the head" },
+  { keys: ["f", "pagedown", "arrowdown"], action: "sliceDown", label: "One slice towards the feet" },
+  { keys: ["home"], action: "firstContoured", label: "Lowest contoured slice" },
+  { keys: ["end"], action: "lastContoured", label: "Highest contoured slice" },
+  { keys: ["s"], action: "showPrediction", label: "Prediction on and off" },
+  { keys: ["a"], action: "showCorrections", label: "Corrections on and off" },
+  { keys: ["t"], action: "showOutline", label: "Outline on and off" },
+  { keys: ["1"], action: "window1", label: "Window: mediastinum" },
+  { keys: ["2"], action: "window2", label: "Window: lung" },
+  { keys: ["3"], action: "window3", label: "Window: bone" },
+  { keys: ["4"], action: "window4", label: "Window: soft tissue" },
+  { keys: ["x"], action: "crossAtPointer", label: "Crosshair to the pointer" },
+  { keys: ["0"], action: "resetViews", label: "Show whole slices" },
+  { keys: ["?"], action: "help", label: "This list" },
+]);
+
+/**
+ * Call `actions[name]` for bound keys, and keep track of the space bar.
+ * @param {Record<string, () => void>} actions
+ * @param {(held: boolean) => void} onSpace
+ */
+export function listenToKeys(actions, onSpace) {
+  const actionOf = new Map(BINDINGS.flatMap(({ keys, action }) => keys.map((key) => [key, action])));
+  window.addEventListener("keydown", (event) => {
+    if (isTyping(event.target)) return;
+    if (event.key === " ") {
+      event.preventDefault();
+      onSpace(true);
+      return;
+    }
+    const action = actions[actionOf.get(nameOf(event)) ?? ""];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  window.addEventListener("keyup", (event) => event.key === " " && onSpace(false));
+  window.addEventListener("blur", () => onSpace(false));
+}
+
+/** @param {KeyboardEvent} event */
+function nameOf(event) {
+  const key = event.key.toLowerCase();
+  const shift = event.shiftKey && /^[a-z]$/.test(key) ? "shift+" : "";
+  return (event.ctrlKey || event.metaKey ? "ctrl+" : "") + shift + key;
+}
+
+/** @param {EventTarget | null} target */
+function isTyping(target) {
+  const element = target instanceof Element ? target : null;
+  return document.querySelector("dialog[open]") !== null || element?.matches("input, textarea");
+}

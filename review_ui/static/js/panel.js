@@ -1,0 +1,152 @@
+/**
+ * Header, right panel, labels on the views and the bottom bar: everything that only shows.
+ *
+ * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
+ * @typedef {import("./corrections.js").CorrectionLayer} CorrectionLayer
+ * @typedef {import("./geometry.js").PlaneName} PlaneName
+ * @typedef {import("./geometry.js").Vector3} Vector3
+ * @typedef {import("./journal.js").JournalStatus} JournalStatus
+ * @typedef {import("./review_state.js").Settings} Settings
+ *
+ * @typedef {{volume_cc: number, mean_gy: number | null, coverage: number}} Figure
+ * @typedef {object} Figures  GET /api/cases/<id>/figures
+ * @property {string} roi
+ * @property {Figure | null} prediction
+ * @property {Figure | null} correction
+ * @property {number | null} difference_gy
+ * @property {string} note
+ */
+import { button, byId, clockTime, make, setText, signed } from "./page.js";
+import { describeWindow, WINDOWS } from "./window_level.js";
+
+const TOOL_BUTTONS = { add: "tool-add", remove: "tool-remove", erase: "tool-erase" };
+const LAYER_ROWS = /** @type {const} */ ([
+  ["layer-prediction", "showPrediction"],
+  ["layer-corrections", "showCorrections"],
+  ["layer-outline", "showOutline"],
+]);
+
+/** @param {Settings} settings */
+export function showSettings(settings) {
+  for (const [tool, id] of Object.entries(TOOL_BUTTONS)) {
+    byId(id).setAttribute("aria-pressed", String(settings.tool === tool));
+  }
+  for (const [id, name] of LAYER_ROWS) byId(id).setAttribute("aria-pressed", String(settings[name]));
+  WINDOWS.forEach((_, i) => {
+    byId(`window-${i + 1}`).setAttribute("aria-pressed", String(settings.window === i));
+  });
+  setText("window-label", describeWindow(WINDOWS[settings.window]));
+  setText("brush-label", `Brush ${settings.radiusMm} mm`);
+  document.body.dataset.tool = settings.tool;
+}
+
+/**
+ * @param {Vector3} position
+ * @param {CaseFacts} facts
+ */
+export function showPosition(position, { dims, slice_mm }) {
+  const mm = slice_mm[position[2]].toFixed(1).replace("-", "−");
+  setText("axial-label", `Axial · ${position[2] + 1} / ${dims[2]} · ${mm} mm`);
+  setText("sagittal-label", `Sagittal · ${position[0] + 1} / ${dims[0]}`);
+  setText("coronal-label", `Coronal · ${position[1] + 1} / ${dims[1]}`);
+  document.body.dataset.slice = String(position[2]);
+}
+
+/**
+ * @param {CorrectionLayer} layer
+ * @param {ReadonlySet<number>} seen  axial slices that were on the screen
+ */
+export function showChecks(layer, seen) {
+  const contoured = contouredSlices(layer);
+  const viewed = contoured.filter((slice) => seen.has(slice)).length;
+  setText("volume", `${(layer.voxels * layer.grid.voxelCc).toFixed(1)} ml`);
+  setText("slices-viewed", `${viewed} / ${contoured.length}`);
+  byId("slices-viewed").classList.toggle("attention", viewed < contoured.length);
+  document.body.dataset.voxels = String(layer.voxels);
+}
+
+/** Axial slices that hold the corrected structure, ascending. @param {CorrectionLayer} layer */
+export function contouredSlices(layer) {
+  /** @type {number[]} */
+  const slices = [];
+  layer.voxelsPerSlice.forEach((count, slice) => count > 0 && slices.push(slice));
+  return slices;
+}
+
+/** @param {Figures} figures */
+export function showFigures({ prediction, correction, difference_gy, note }) {
+  const gray = (/** @type {number | null | undefined} */ gy) =>
+    gy === null || gy === undefined ? null : `${gy.toFixed(2)} Gy`;
+  setText("mean-dose", gray(correction?.mean_gy) ?? "–");
+  const predicted = gray(prediction?.mean_gy);
+  const parts = [];
+  if (predicted) parts.push(`predicted ${predicted}`);
+  if (difference_gy !== null) parts.push(`${signed(difference_gy, 2)} Gy`);
+  setText("dose-comparison", parts.join(" · "));
+  setText("dose-note", note);
+  byId("mean-dose").classList.remove("stale");
+}
+
+/** @param {JournalStatus} status */
+export function showSaveStatus({ acknowledged, pending, condition, message }) {
+  const words = {
+    saved: `Saved ${clockTime(new Date())}`,
+    saving: "Saving…",
+    retrying: `Not saved: ${message} Trying again.`,
+    refused: `Not saved: ${message}`,
+  };
+  setText("save-status", words[condition]);
+  byId("save-status").dataset.condition = condition;
+  document.body.dataset.seq = String(acknowledged);
+  document.body.dataset.pending = String(pending);
+}
+
+/**
+ * @param {number} received
+ * @param {number} total
+ */
+export function showLoading(received, total) {
+  const bar = /** @type {HTMLProgressElement} */ (byId("loading-bar"));
+  bar.max = total;
+  bar.value = received;
+  setText("loading-text", `Loading slices ${received} / ${total}`);
+  byId("loading").hidden = received >= total;
+}
+
+/** A sentence across the top of the views. @param {string} text @param {"note" | "warning"} kind */
+export function showBanner(text, kind = "note") {
+  const banner = byId("banner");
+  banner.textContent = text;
+  banner.className = `banner ${kind}`;
+  banner.hidden = text === "";
+}
+
+/**
+ * @param {PlaneName} plane
+ * @param {string} text
+ */
+export function showHover(plane, text) {
+  setText(`${plane}-hover`, text);
+}
+
+/**
+ * @param {CorrectionLayer} layer
+ * @param {boolean} editable
+ */
+export function showButtons(layer, editable) {
+  button("undo").disabled = !editable || layer.undoSteps.length === 0;
+  button("redo").disabled = !editable || layer.redoSteps.length === 0;
+  button("approve").disabled = !editable;
+}
+
+/**
+ * The key sheet.
+ * @param {readonly import("./keyboard.js").KeyBinding[]} bindings
+ */
+export function fillKeySheet(bindings) {
+  const rows = bindings.map(({ keys, label }) => {
+    const caps = keys.map((key) => make("kbd", { text: key }));
+    return make("div", { className: "row" }, make("span", { text: label }), make("span", {}, ...caps));
+  });
+  byId("key-list").replaceChildren(...rows);
+}

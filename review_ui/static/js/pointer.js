@@ -1,0 +1,154 @@
+/**
+ * Mouse, pen and touch on one view: paint, move the picture, scroll slices, zoom, set the crosshair.
+ *
+ * @typedef {import("./corrections.js").Tool} Tool
+ * @typedef {import("./geometry.js").PlanePoint} PlanePoint
+ * @typedef {import("./slice_view.js").SliceView} SliceView
+ *
+ * @typedef {object} PointerActions  what the page does about it
+ * @property {() => boolean} canPaint
+ * @property {(view: SliceView, tool: Tool, at: PlanePoint) => void} startStroke
+ * @property {(view: SliceView, from: PlanePoint, to: PlanePoint) => void} continueStroke
+ * @property {() => void} endStroke
+ * @property {(view: SliceView, steps: number) => void} scroll
+ * @property {(direction: 1 | -1) => void} resizeBrush
+ * @property {(view: SliceView) => void} moved  zoomed or shifted
+ * @property {(view: SliceView, at: PlanePoint) => void} cross
+ * @property {(view: SliceView, at: PlanePoint | null, tool: Tool) => void} hover
+ * @property {() => Tool} tool
+ * @property {() => boolean} isSpaceHeld
+ */
+import { OPPOSITE } from "./corrections.js";
+
+const ZOOM_STEP = 1.15;
+/** Wheel travel of one slice; a notch of a mouse wheel is more, a trackpad's event less. */
+const WHEEL_STEP = 50;
+
+export class PointerInput {
+  /**
+   * @param {SliceView} view
+   * @param {PointerActions} actions
+   */
+  constructor(view, actions) {
+    this.view = view;
+    this.actions = actions;
+    /** @type {number | null} */
+    this.pointer = null;
+    /** @type {"paint" | "pan" | "cross" | null} */
+    this.mode = null;
+    /** @type {PlanePoint} */
+    this.last = [0, 0];
+    /** Where the pointer was on the page, CSS pixels. */
+    this.lastClient = { x: 0, y: 0 };
+    this.wheelTravel = 0;
+    const { canvas } = view;
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    canvas.addEventListener("pointerup", (event) => this.#up(event));
+    canvas.addEventListener("pointercancel", (event) => this.#up(event));
+    canvas.addEventListener("pointerleave", () => this.#leave());
+    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+  }
+
+  /** @param {PointerEvent} event @returns {PlanePoint} */
+  #pointOf(event) {
+    const frame = this.view.canvas.getBoundingClientRect();
+    return this.view.viewport.toVoxel(event.clientX - frame.left, event.clientY - frame.top);
+  }
+
+  /** @param {PointerEvent} event */
+  #down(event) {
+    if (this.pointer !== null) return;
+    const point = this.#pointOf(event);
+    this.mode = this.#modeOf(event);
+    if (this.mode === null) return;
+    event.preventDefault();
+    this.pointer = event.pointerId;
+    this.view.canvas.setPointerCapture(event.pointerId);
+    this.last = point;
+    this.lastClient = { x: event.clientX, y: event.clientY };
+    if (this.mode === "cross") this.actions.cross(this.view, point);
+    if (this.mode === "paint") {
+      this.actions.startStroke(this.view, this.#toolOf(event), point);
+      this.actions.continueStroke(this.view, point, point);
+    }
+  }
+
+  /** @param {PointerEvent} event @returns {"paint" | "pan" | "cross" | null} */
+  #modeOf(event) {
+    if (event.button === 1 || (event.button === 0 && this.actions.isSpaceHeld())) return "pan";
+    if (event.button === 0 && event.altKey) return "cross";
+    const paints = event.button === 0 || event.button === 2;
+    return paints && this.actions.canPaint() ? "paint" : null;
+  }
+
+  /** @param {PointerEvent} event @returns {Tool} */
+  #toolOf(event) {
+    const tool = this.actions.tool();
+    return event.buttons & 2 ? /** @type {Tool} */ (OPPOSITE[tool]) : tool;
+  }
+
+  /** @param {PointerEvent} event */
+  #move(event) {
+    if (this.pointer !== null && event.pointerId !== this.pointer) return;
+    if (this.mode === "pan") {
+      this.view.viewport.panBy(event.clientX - this.lastClient.x, event.clientY - this.lastClient.y);
+      this.lastClient = { x: event.clientX, y: event.clientY };
+      this.actions.moved(this.view);
+      return;
+    }
+    if (this.mode === "cross") this.actions.cross(this.view, this.#pointOf(event));
+    if (this.mode === "paint") this.#paintAlong(event);
+    this.actions.hover(this.view, this.#pointOf(event), this.#toolOf(event));
+  }
+
+  /** @param {PointerEvent} event */
+  #paintAlong(event) {
+    // The browser bundles moves between two screen refreshes; all of them belong to the stroke.
+    const bundled = event.getCoalescedEvents?.() ?? [];
+    for (const step of bundled.length ? bundled : [event]) {
+      const point = this.#pointOf(step);
+      this.actions.continueStroke(this.view, this.last, point);
+      this.last = point;
+    }
+  }
+
+  /** @param {PointerEvent} event */
+  #up(event) {
+    if (event.pointerId !== this.pointer) return;
+    if (this.mode === "paint") this.actions.endStroke();
+    this.mode = null;
+    this.pointer = null;
+  }
+
+  #leave() {
+    if (this.pointer === null) this.actions.hover(this.view, null, this.actions.tool());
+  }
+
+  /** @param {WheelEvent} event */
+  #wheel(event) {
+    event.preventDefault();
+    // Shift turns the wheel sideways in some browsers.
+    const travel = event.deltaY || event.deltaX;
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : WHEEL_STEP;
+    this.wheelTravel += travel * lines;
+    if (Math.abs(this.wheelTravel) < WHEEL_STEP) return;
+    const upwards = this.wheelTravel < 0;
+    this.wheelTravel = 0;
+    if (event.shiftKey) this.actions.resizeBrush(upwards ? 1 : -1);
+    else if (event.ctrlKey || event.metaKey) this.#zoom(event, upwards);
+    else this.actions.scroll(this.view, upwards ? 1 : -1);
+  }
+
+  /**
+   * @param {WheelEvent} event
+   * @param {boolean} closer
+   */
+  #zoom(event, closer) {
+    const frame = this.view.canvas.getBoundingClientRect();
+    const factor = closer ? ZOOM_STEP : 1 / ZOOM_STEP;
+    this.view.viewport.zoomAt(event.clientX - frame.left, event.clientY - frame.top, factor);
+    this.actions.moved(this.view);
+  }
+}

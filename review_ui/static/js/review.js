@@ -1,0 +1,179 @@
+/**
+ * The review page, from opening a case to painting on it. Read from the bottom: `start`.
+ *
+ * For scripts and tests <body> says where things stand, read only: data-ready, data-state, data-slice,
+ * data-seq (last entry the server has on disk), data-pending (entries not yet saved), data-voxels
+ * (of the corrected structure), data-tool. See slice_view.js for the canvases.
+ *
+ * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
+ */
+import { getJson, ServerError } from "./api.js";
+import { prepareApproval, showApproved } from "./approval.js";
+import { loadCorrections, loadCt } from "./case_loader.js";
+import { CaseLock } from "./case_lock.js";
+import { Grid, PLANES } from "./geometry.js";
+import { InteractionLog } from "./interactions.js";
+import { byId, button, canvas, setText } from "./page.js";
+import * as panel from "./panel.js";
+import { ReviewSession } from "./review_session.js";
+import { ReviewState } from "./review_state.js";
+import { SliceView } from "./slice_view.js";
+import { Stage } from "./stage.js";
+import { connectInput } from "./tools.js";
+
+const url = `/api/cases/${document.body.dataset.caseId}`;
+
+/**
+ * Take the case where this reviewer may, and say why not where not.
+ * @param {CaseLock} lock
+ * @returns {Promise<CaseFacts>}
+ */
+async function openCase(lock) {
+  const facts = /** @type {CaseFacts} */ (await getJson(url));
+  if (facts.approved) return { ...facts, editable: false };
+  if (!facts.editable) {
+    const { holder } = facts.lock;
+    const why = holder ? `${holder} is reviewing this case.` : "Only reviewers may change a case.";
+    panel.showBanner(`${why} You can look at it.`);
+    return facts;
+  }
+  try {
+    return await lock.take();
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.status !== 409) throw error;
+    panel.showBanner(`${error.message} You can look at the case.`, "warning");
+    return { ...facts, editable: false };
+  }
+}
+
+/**
+ * Three views on the same volume.
+ * @param {CaseFacts} facts
+ * @param {ConstructorParameters<typeof SliceView>[2]} source
+ * @param {ReviewState} state
+ */
+function buildStage(facts, source, state) {
+  const view = (/** @type {import("./geometry.js").PlaneName} */ name) =>
+    new SliceView(canvas(name), PLANES[name], source);
+  const views = { axial: view("axial"), sagittal: view("sagittal"), coronal: view("coronal") };
+  const stage = new Stage(views, state);
+  stage.resize();
+  for (const each of stage.all) frame(each, facts, state);
+  return stage;
+}
+
+/** How much around the start point is shown at first where there is a prediction, in mm. */
+const FIRST_LOOK_RADIUS_MM = 130;
+
+/**
+ * The whole slice, or what surrounds the predicted structure.
+ * @param {SliceView} view
+ * @param {CaseFacts} facts
+ * @param {ReviewState} state
+ */
+function frame(view, facts, state) {
+  const { viewport, plane } = view;
+  viewport.fit();
+  if (!facts.prediction) return;
+  const whole = viewport.scale;
+  const { position } = state.settings;
+  viewport.frame([position[plane.across], position[plane.down]], FIRST_LOOK_RADIUS_MM);
+  if (viewport.scale < whole) viewport.fit();
+}
+
+/** @param {CaseFacts} facts */
+function showFacts(facts) {
+  setText("state", facts.state_words);
+  document.body.dataset.state = facts.state;
+  byId("tools").classList.toggle("disabled", !facts.editable);
+  if (facts.prediction) {
+    setText("model", `model ${facts.prediction.model_version.slice(0, 8)}`);
+    setText("expected-dice", facts.prediction.expected_dice.toFixed(2));
+  } else if (facts.editable) {
+    panel.showBanner("No model yet: contour from scratch.");
+  }
+}
+
+/** @param {ReviewSession} session */
+function connectLeaving(session) {
+  window.addEventListener("beforeunload", (event) => {
+    if (session.journal.pending > 0) event.preventDefault();
+  });
+  button("save-next").addEventListener("click", async () => {
+    const next = await nextCase().catch(() => null);
+    window.location.assign(next ? `/cases/${next}` : "/");
+  });
+}
+
+/** The case after this one in the worklist that waits for a reviewer. */
+async function nextCase() {
+  /** @type {{cases: {id: string, reviewable: boolean}[]}} */
+  const { cases } = await getJson("/api/worklist");
+  const here = cases.findIndex(({ id }) => id === document.body.dataset.caseId);
+  const inTurn = [...cases.slice(here + 1), ...cases.slice(0, Math.max(0, here))];
+  return inTurn.find(({ reviewable }) => reviewable)?.id ?? null;
+}
+
+/**
+ * @param {ReviewSession} session
+ * @param {CaseLock} lock
+ */
+function connectApproval(session, lock) {
+  const { facts, layer } = session;
+  prepareApproval({
+    url,
+    facts,
+    summary: () => session.summary(),
+    body: () => ({
+      tab: lock.tab,
+      seq: session.journal.acknowledged,
+      voxels: layer.voxels,
+      crc32: layer.checksum(),
+      slices_seen: [...session.seen].sort((a, b) => a - b),
+    }),
+    onApproved: async (next) => {
+      lock.stop();
+      session.close();
+      button("next-case").hidden = next === null;
+      button("next-case").onclick = () => window.location.assign(`/cases/${next}`);
+      const approved = /** @type {CaseFacts} */ (await getJson(url));
+      showFacts({ ...approved, editable: false });
+      if (approved.approved) showApproved(url, approved.approved);
+    },
+  });
+}
+
+async function start() {
+  const lock = new CaseLock(url);
+  const facts = await openCase(lock);
+  showFacts(facts);
+  const grid = new Grid(facts.dims, facts.spacing_mm);
+  const { layer, seq } = await loadCorrections(url, facts, grid);
+  const ct = new Int16Array(grid.count).fill(-1024);
+  const state = new ReviewState(facts.start);
+  const outlineColour = `rgb(${facts.colour.join(" ")})`;
+  const stage = buildStage(facts, { grid, ct, layer, outlineColour }, state);
+  const log = new InteractionLog(`${url}/events`);
+  const session = new ReviewSession({ url, facts, layer, stage, state, lock, log, seq });
+
+  connectInput(session);
+  stage.refreshCt();
+  await loadCt(url, { grid, ct, centre: facts.start[2] }, (slice, received) => {
+    panel.showLoading(received, grid.dims[2]);
+    // Sagittal and coronal gain a line per slice: painting each would cost more than loading.
+    if (slice === state.settings.position[2] || received % 16 === 0) stage.refreshCt();
+  });
+  stage.refreshCt();
+
+  connectLeaving(session);
+  connectApproval(session, lock);
+  session.open();
+  if (facts.approved) showApproved(url, facts.approved);
+  document.body.dataset.ready = "true";
+}
+
+start().catch((error) => {
+  panel.showBanner(error instanceof Error ? error.message : String(error), "warning");
+  byId("loading").hidden = true;
+  document.body.dataset.ready = "failed";
+});

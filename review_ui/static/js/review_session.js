@@ -1,0 +1,178 @@
+/**
+ * One review under way: paints into the layer, journals every stroke, keeps the page's figures current.
+ *
+ * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
+ * @typedef {import("./corrections.js").CorrectionLayer} CorrectionLayer
+ * @typedef {import("./corrections.js").Tool} Tool
+ * @typedef {import("./geometry.js").PlanePoint} PlanePoint
+ * @typedef {import("./slice_view.js").SliceView} SliceView
+ */
+import { getJson, postJson } from "./api.js";
+import { Journal } from "./journal.js";
+import { byId, setText } from "./page.js";
+import * as panel from "./panel.js";
+import { encodeRuns, runsOf } from "./runs.js";
+
+/** Figures are asked for when the hand rests, not after every dab. */
+const FIGURES_PAUSE_MS = 300;
+
+export class ReviewSession {
+  /**
+   * @param {object} parts
+   * @param {string} parts.url  /api/cases/<id>
+   * @param {CaseFacts} parts.facts
+   * @param {CorrectionLayer} parts.layer
+   * @param {import("./stage.js").Stage} parts.stage
+   * @param {import("./review_state.js").ReviewState} parts.state
+   * @param {import("./case_lock.js").CaseLock} parts.lock
+   * @param {import("./interactions.js").InteractionLog} parts.log
+   * @param {number} parts.seq  last journal entry the server holds
+   */
+  constructor({ url, facts, layer, stage, state, lock, log, seq }) {
+    this.url = url;
+    this.facts = facts;
+    this.layer = layer;
+    this.stage = stage;
+    this.state = state;
+    this.lock = lock;
+    this.log = log;
+    this.isEditable = false;
+    /** Axial slices that were on the screen. @type {Set<number>} */
+    this.seen = new Set();
+    /**
+     * The stroke under the hand.
+     * @type {{view: SliceView, slice: number, tool: Tool, radiusMm: number} | null}
+     */
+    this.stroke = null;
+    this.figuresTimer = 0;
+    this.journal = new Journal({
+      acknowledged: seq,
+      send: (entry) => postJson(`${url}/journal`, { tab: lock.tab, ...entry }),
+      onStatus: (status) => this.#saved(status),
+    });
+    lock.onLost = (message) => this.close(message);
+    layer.onChange = () => this.#changed();
+    stage.onDrawn = () => this.#drawn();
+    state.onUpdate((changed) => {
+      panel.showSettings(state.settings);
+      if (changed.position) panel.showPosition(state.settings.position, facts);
+    });
+  }
+
+  /** Everything has arrived: show it, and let the reviewer paint where that is permitted. */
+  open() {
+    this.isEditable = this.facts.editable;
+    this.state.update({});
+    panel.showPosition(this.state.settings.position, this.facts);
+    document.body.dataset.seq = String(this.journal.acknowledged);
+    document.body.dataset.pending = "0";
+    setText("save-status", this.journal.acknowledged > 0 ? "All strokes are saved" : "");
+    this.stage.redraw();
+    this.#changed();
+    void this.#askForFigures();
+  }
+
+  /** No more painting. @param {string} [reason] */
+  close(reason = "") {
+    this.endStroke();
+    this.isEditable = false;
+    byId("tools").classList.add("disabled");
+    panel.showButtons(this.layer, false);
+    if (reason) panel.showBanner(reason, "warning");
+  }
+
+  /**
+   * @param {SliceView} view
+   * @param {Tool} tool
+   */
+  startStroke(view, tool) {
+    const { position, radiusMm } = this.state.settings;
+    this.stroke = { view, slice: position[view.plane.normal], tool, radiusMm };
+    this.layer.beginStroke(tool);
+    this.log.note("mouse-press", { tool, plane: view.plane.name, slice: this.stroke.slice });
+  }
+
+  /**
+   * @param {PlanePoint} from
+   * @param {PlanePoint} to
+   */
+  continueStroke(from, to) {
+    if (!this.stroke) return;
+    const { view, slice, radiusMm } = this.stroke;
+    this.layer.paint(view.plane, slice, { from, to, radiusMm });
+  }
+
+  endStroke() {
+    if (!this.stroke) return;
+    const { view, slice, tool, radiusMm } = this.stroke;
+    const changed = this.layer.endStroke();
+    this.stroke = null;
+    this.log.note("mouse-release", { voxels: changed?.length ?? 0 });
+    if (!changed) return;
+    const runs = encodeRuns(runsOf(changed));
+    this.#journal({ kind: "stroke", tool, plane: view.plane.name, slice, radius_mm: radiusMm, runs });
+  }
+
+  undo() {
+    if (this.isEditable && !this.stroke && this.layer.undo()) this.#journal({ kind: "undo" });
+  }
+
+  redo() {
+    if (this.isEditable && !this.stroke && this.layer.redo()) this.#journal({ kind: "redo" });
+  }
+
+  /** What would be approved now, and what stands against it. */
+  summary() {
+    const contoured = panel.contouredSlices(this.layer);
+    const viewed = contoured.filter((slice) => this.seen.has(slice)).length;
+    /** @type {[string, string][]} */
+    const rows = [
+      ["Volume", `${(this.layer.voxels * this.layer.grid.voxelCc).toFixed(1)} ml`],
+      ["Slices viewed", `${viewed} of ${contoured.length} contoured`],
+    ];
+    return { problem: this.#problem(), rows };
+  }
+
+  #problem() {
+    if (this.layer.voxels === 0) return `There is no ${this.facts.roi} yet. Paint it first.`;
+    if (this.journal.isRefused) return "A stroke could not be saved. Reload the page first.";
+    if (this.journal.pending > 0) return "The last strokes are still being saved. Try again.";
+    return "";
+  }
+
+  /** @param {{kind: "stroke" | "undo" | "redo", [key: string]: unknown}} entry */
+  #journal(entry) {
+    byId("mean-dose").classList.add("stale");
+    this.journal.add(entry);
+    panel.showButtons(this.layer, this.isEditable);
+  }
+
+  #changed() {
+    this.stage.refreshLayers();
+    panel.showChecks(this.layer, this.seen);
+    panel.showButtons(this.layer, this.isEditable);
+  }
+
+  #drawn() {
+    const slice = this.state.settings.position[2];
+    if (document.body.dataset.ready !== "true" || this.seen.has(slice)) return;
+    this.seen.add(slice);
+    panel.showChecks(this.layer, this.seen);
+  }
+
+  /** @param {import("./journal.js").JournalStatus} status */
+  #saved(status) {
+    panel.showSaveStatus(status);
+    if (status.condition === "refused") this.close(`${status.message} Reload the page to go on.`);
+    if (status.condition !== "saved") return;
+    window.clearTimeout(this.figuresTimer);
+    this.figuresTimer = window.setTimeout(() => void this.#askForFigures(), FIGURES_PAUSE_MS);
+  }
+
+  async #askForFigures() {
+    const seq = this.journal.acknowledged;
+    const figures = await getJson(`${this.url}/figures`).catch(() => null);
+    // An answer that is older than what has been painted meanwhile says nothing.
+    if (figures && seq === this.journal.acknowledged) panel.showFigures(figures);
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * What the reviewer has set on the page: tool, brush, window, layers, where the three planes cross.
+ *
+ * @typedef {import("./corrections.js").Tool} Tool
+ * @typedef {import("./geometry.js").Vector3} Vector3
+ *
+ * @typedef {object} Settings
+ * @property {Tool} tool
+ * @property {number} radiusMm
+ * @property {number} window  index into WINDOWS
+ * @property {boolean} showPrediction
+ * @property {boolean} showCorrections
+ * @property {boolean} showOutline
+ * @property {Vector3} position  the voxel where the three slices cross
+ */
+
+export class ReviewState {
+  /** @param {Vector3} position */
+  constructor(position) {
+    /** @type {Settings} */
+    this.settings = {
+      tool: "add",
+      radiusMm: 8,
+      window: 0,
+      showPrediction: true,
+      showCorrections: true,
+      showOutline: true,
+      position,
+    };
+    /** @type {((changed: Partial<Settings>) => void)[]} */
+    this.listeners = [];
+  }
+
+  /** @param {Partial<Settings>} changed */
+  update(changed) {
+    Object.assign(this.settings, changed);
+    for (const listener of this.listeners) listener(changed);
+  }
+
+  /** @param {(changed: Partial<Settings>) => void} listener */
+  onUpdate(listener) {
+    this.listeners.push(listener);
+  }
+}

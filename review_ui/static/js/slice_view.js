@@ -1,0 +1,199 @@
+/**
+ * One canvas showing one plane: grey CT, layers, outline, crosshair, brush.
+ *
+ * The slice is painted once into canvases of its own size and drawn scaled, so zooming and moving cost
+ * almost nothing. For scripts and tests the canvas says where it draws, read only: data-slice,
+ * data-left, data-top (CSS pixels of the slice's top left corner on the canvas) and data-scale
+ * (CSS pixels per mm).
+ *
+ * @typedef {import("./geometry.js").Grid} Grid
+ * @typedef {import("./geometry.js").Plane} Plane
+ * @typedef {import("./geometry.js").PlanePoint} PlanePoint
+ * @typedef {import("./geometry.js").Vector3} Vector3
+ * @typedef {import("./corrections.js").CorrectionLayer} CorrectionLayer
+ */
+import { outlineSegments, paintCt, paintLayers } from "./slice_pixels.js";
+import { Viewport } from "./viewport.js";
+import { packRgba } from "./window_level.js";
+
+const BACKGROUND = "#05070a";
+const CROSSHAIR = "rgba(150, 175, 200, 0.45)";
+const COLOURS = {
+  prediction: packRgba(66, 133, 244, 84),
+  added: packRgba(240, 84, 72, 140),
+  removed: packRgba(64, 200, 120, 140),
+};
+const BRUSH_COLOURS = { add: "#ff7a6d", remove: "#4fdc8d", erase: "#e6edf3" };
+
+export class SliceView {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Plane} plane
+   * @param {object} source
+   * @param {Grid} source.grid
+   * @param {Int16Array} source.ct
+   * @param {CorrectionLayer} source.layer
+   * @param {string} source.outlineColour
+   */
+  constructor(canvas, plane, { grid, ct, layer, outlineColour }) {
+    this.canvas = canvas;
+    this.plane = plane;
+    this.grid = grid;
+    this.ct = ct;
+    this.layer = layer;
+    this.outlineColour = outlineColour;
+    this.viewport = new Viewport(grid, plane);
+    const [width, height] = grid.sizeOf(plane);
+    this.context = context2d(canvas, { alpha: false });
+    this.ctPicture = new Picture(width, height);
+    this.layerPicture = new Picture(width, height);
+    this.inside = new Uint8Array(width * height);
+    /** @type {number[]} */
+    this.outline = [];
+    /** @type {{point: PlanePoint, radiusMm: number, tool: import("./corrections.js").Tool} | null} */
+    this.brush = null;
+  }
+
+  /** Take the canvas' size on the page; keeps what is in the middle in the middle. */
+  resize() {
+    const ratio = window.devicePixelRatio || 1;
+    const { clientWidth, clientHeight } = this.canvas;
+    this.canvas.width = Math.round(clientWidth * ratio);
+    this.canvas.height = Math.round(clientHeight * ratio);
+    this.viewport.resize(clientWidth, clientHeight);
+  }
+
+  /**
+   * Paint the CT of `slice` with the grey table of the window.
+   * @param {number} slice
+   * @param {Uint32Array} table
+   */
+  updateCt(slice, table) {
+    paintCt(this.grid, this.plane, slice, this.ct, table, this.ctPicture.pixels);
+    this.ctPicture.commit();
+  }
+
+  /**
+   * Paint the layers of `slice`.
+   * @param {number} slice
+   * @param {{showPrediction: boolean, showCorrections: boolean, showOutline: boolean}} shown
+   */
+  updateLayers(slice, { showPrediction, showCorrections, showOutline }) {
+    const colours = {
+      prediction: showPrediction ? COLOURS.prediction : 0,
+      added: showCorrections ? COLOURS.added : 0,
+      removed: showCorrections ? COLOURS.removed : 0,
+    };
+    const { pixels } = this.layerPicture;
+    const box = paintLayers(this.plane, slice, this.layer, colours, pixels, this.inside);
+    this.layerPicture.commit();
+    const width = this.layerPicture.canvas.width;
+    this.outline = box && showOutline ? outlineSegments(this.inside, width, box) : [];
+  }
+
+  /**
+   * Bring everything to the screen.
+   * @param {Vector3} position  where the planes cross
+   */
+  draw(position) {
+    const { context, viewport, ctPicture, layerPicture } = this;
+    const ratio = window.devicePixelRatio || 1;
+    const width = viewport.columns * viewport.columnMm * viewport.scale;
+    const height = viewport.rows * viewport.rowMm * viewport.scale;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.fillStyle = BACKGROUND;
+    context.fillRect(0, 0, viewport.width, viewport.height);
+    context.imageSmoothingEnabled = true;
+    context.drawImage(ctPicture.canvas, viewport.left, viewport.top, width, height);
+    // Painted voxels keep their edges: what is seen is what is stored.
+    context.imageSmoothingEnabled = false;
+    context.drawImage(layerPicture.canvas, viewport.left, viewport.top, width, height);
+    this.#drawOutline();
+    this.#drawCrosshair(position);
+    this.#drawBrush();
+    this.#publish(position);
+  }
+
+  #drawOutline() {
+    if (this.outline.length === 0) return;
+    const { context, viewport, outline } = this;
+    const stepX = viewport.columnMm * viewport.scale;
+    const stepY = viewport.rowMm * viewport.scale;
+    context.beginPath();
+    for (let i = 0; i < outline.length; i += 4) {
+      context.moveTo(viewport.left + outline[i] * stepX, viewport.top + outline[i + 1] * stepY);
+      context.lineTo(viewport.left + outline[i + 2] * stepX, viewport.top + outline[i + 3] * stepY);
+    }
+    context.strokeStyle = this.outlineColour;
+    context.lineWidth = 1.5;
+    context.lineCap = "square";
+    context.stroke();
+  }
+
+  /** @param {Vector3} position */
+  #drawCrosshair(position) {
+    const { context, viewport, plane } = this;
+    const [x, y] = viewport.toScreen([position[plane.across], position[plane.down]]);
+    context.beginPath();
+    context.moveTo(Math.round(x) + 0.5, 0);
+    context.lineTo(Math.round(x) + 0.5, viewport.height);
+    context.moveTo(0, Math.round(y) + 0.5);
+    context.lineTo(viewport.width, Math.round(y) + 0.5);
+    context.strokeStyle = CROSSHAIR;
+    context.lineWidth = 1;
+    context.setLineDash([4, 6]);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  #drawBrush() {
+    if (!this.brush) return;
+    const { context, viewport } = this;
+    const { point, radiusMm, tool } = this.brush;
+    const [x, y] = viewport.toScreen(point);
+    context.beginPath();
+    context.arc(x, y, radiusMm * viewport.scale, 0, 2 * Math.PI);
+    context.strokeStyle = BRUSH_COLOURS[tool];
+    context.lineWidth = 1.25;
+    context.stroke();
+  }
+
+  /** @param {Vector3} position */
+  #publish(position) {
+    const { canvas, viewport } = this;
+    canvas.dataset.slice = String(position[this.plane.normal]);
+    canvas.dataset.left = String(viewport.left);
+    canvas.dataset.top = String(viewport.top);
+    canvas.dataset.scale = String(viewport.scale);
+  }
+}
+
+/** A canvas of a slice's own size whose pixels are written as 32-bit numbers. */
+class Picture {
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  constructor(width, height) {
+    this.canvas = document.createElement("canvas");
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.context = context2d(this.canvas, {});
+    this.image = new ImageData(width, height);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+  }
+
+  commit() {
+    this.context.putImageData(this.image, 0, 0);
+  }
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasRenderingContext2DSettings} settings
+ */
+function context2d(canvas, settings) {
+  const context = canvas.getContext("2d", settings);
+  if (!context) throw new Error("This browser has no canvas. Use a current Chromium or Firefox.");
+  return context;
+}

@@ -1,0 +1,94 @@
+/**
+ * The three linked views: which of them must be painted anew, and one picture per screen refresh.
+ *
+ * @typedef {import("./geometry.js").PlaneName} PlaneName
+ * @typedef {import("./geometry.js").Vector3} Vector3
+ * @typedef {import("./review_state.js").ReviewState} ReviewState
+ * @typedef {import("./slice_view.js").SliceView} SliceView
+ */
+import { greyTable, WINDOWS } from "./window_level.js";
+
+/** Which layers are stale; drawing itself is always done. */
+const CT = 1;
+const LAYERS = 2;
+
+export class Stage {
+  /**
+   * @param {Record<PlaneName, SliceView>} views
+   * @param {ReviewState} state
+   */
+  constructor(views, state) {
+    this.views = views;
+    this.state = state;
+    this.table = greyTable(WINDOWS[state.settings.window]);
+    /** @type {Map<SliceView, number>} */
+    this.stale = new Map();
+    this.frame = 0;
+    /** Called after each picture. @type {() => void} */
+    this.onDrawn = () => {};
+    state.onUpdate((changed) => this.#follow(changed));
+    new ResizeObserver(() => this.resize()).observe(views.axial.canvas);
+  }
+
+  get all() {
+    return Object.values(this.views);
+  }
+
+  resize() {
+    for (const view of this.all) view.resize();
+    this.redraw();
+  }
+
+  /** Painted voxels changed. */
+  refreshLayers() {
+    for (const view of this.all) this.#want(view, LAYERS);
+  }
+
+  /** CT voxels changed, as while loading. */
+  refreshCt() {
+    for (const view of this.all) this.#want(view, CT | LAYERS);
+  }
+
+  /** Only the position of things on the screen changed. @param {SliceView} [only] */
+  redraw(only) {
+    for (const view of only ? [only] : this.all) this.#want(view, 0);
+  }
+
+  /** @param {Partial<import("./review_state.js").Settings>} changed */
+  #follow(changed) {
+    if (changed.window !== undefined) {
+      this.table = greyTable(WINDOWS[changed.window]);
+      this.refreshCt();
+    }
+    if (changed.position) {
+      for (const view of this.all) {
+        const moved = Number(view.canvas.dataset.slice) !== changed.position[view.plane.normal];
+        this.#want(view, moved ? CT | LAYERS : 0);
+      }
+    }
+    const layers = [changed.showPrediction, changed.showCorrections, changed.showOutline];
+    if (layers.some((shown) => shown !== undefined)) this.refreshLayers();
+  }
+
+  /**
+   * @param {SliceView} view
+   * @param {number} what
+   */
+  #want(view, what) {
+    this.stale.set(view, (this.stale.get(view) ?? 0) | what);
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    this.frame = 0;
+    const { settings } = this.state;
+    for (const [view, what] of this.stale) {
+      const slice = settings.position[view.plane.normal];
+      if (what & CT) view.updateCt(slice, this.table);
+      if (what & LAYERS) view.updateLayers(slice, settings);
+      view.draw(settings.position);
+    }
+    this.stale.clear();
+    this.onDrawn();
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The status page: models and their validation Dice, rounds, deliveries.
+ *
+ * @typedef {{version: string, validation_dice: number, examples: number, released_at: string}} Version
+ *
+ * @typedef {object} Round
+ * @property {string} state
+ * @property {number} step
+ * @property {number} steps
+ * @property {string} verdict
+ * @property {number} examples
+ * @property {string} started_at
+ *
+ * @typedef {object} Status  GET /api/status
+ * @property {Version | null} released
+ * @property {Version[]} versions
+ * @property {Round | null} round
+ * @property {Round[]} rounds
+ * @property {{train: number, validation: number}} learning_set
+ * @property {{words: string, last_error: string, created_at: string}[]} deliveries
+ */
+import { getJson } from "./api.js";
+import { byId, make, poll, setText } from "./page.js";
+
+const PAUSE_MS = 2000;
+const SVG = "http://www.w3.org/2000/svg";
+const CURVE = { width: 720, height: 220, left: 34, right: 12, top: 10, bottom: 24 };
+
+/** @param {Status} status */
+function show({ released, versions, round, rounds, learning_set, deliveries }) {
+  setText("connection", "");
+  setText(
+    "released",
+    released
+      ? `Model ${released.version.slice(0, 8)}, validation Dice ${released.validation_dice.toFixed(3)}`
+      : "No model yet",
+  );
+  const { train, validation } = learning_set;
+  setText("learning-set", `Learns from ${train} approved cases, is judged on ${validation}.`);
+  byId("curve").replaceChildren(...(versions.length ? [curveOf(versions)] : []));
+  showRounds(round, rounds);
+  const lines = deliveries.map(({ words, last_error, created_at }) => line(words, created_at, last_error));
+  byId("deliveries").replaceChildren(...(lines.length ? lines : [nothing("Nothing was approved yet.")]));
+}
+
+/**
+ * @param {Round | null} running
+ * @param {Round[]} rounds
+ */
+function showRounds(running, rounds) {
+  const bar = /** @type {HTMLProgressElement} */ (byId("round-progress"));
+  bar.hidden = running === null;
+  bar.value = running ? running.step / Math.max(1, running.steps) : 0;
+  const lines = rounds.map((round) => {
+    const text =
+      round.state === "RUNNING"
+        ? `Learning from ${round.examples} cases: step ${round.step} of ${round.steps}`
+        : round.verdict || round.state.toLowerCase();
+    return line(text, round.started_at);
+  });
+  byId("rounds").replaceChildren(
+    ...(lines.length ? lines : [nothing("Learning starts with the first approved cases.")]),
+  );
+}
+
+/**
+ * @param {string} text
+ * @param {string} when
+ * @param {string} [sub]
+ */
+function line(text, when, sub = "") {
+  const time = new Date(when).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" });
+  const words = make("span", {}, text, ...(sub ? [make("div", { className: "dim small", text: sub })] : []));
+  return make("div", { className: "row" }, words, make("span", { className: "dim small", text: time }));
+}
+
+/** @param {string} text */
+function nothing(text) {
+  return make("p", { className: "dim", text });
+}
+
+/** Validation Dice of every released model, oldest first. @param {Version[]} versions */
+function curveOf(versions) {
+  const { width, height, left, right, top, bottom } = CURVE;
+  const x = (/** @type {number} */ i) =>
+    left + ((width - left - right) * (i + 0.5)) / versions.length;
+  const y = (/** @type {number} */ dice) => top + (height - top - bottom) * (1 - dice);
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "curve", role: "img" });
+  svg.append(draw("title", {}, "Validation Dice of each released model"));
+  for (const dice of [0, 0.25, 0.5, 0.75, 1]) {
+    const line = { x1: left, x2: width - right, y1: y(dice), y2: y(dice) };
+    svg.append(draw("line", { class: dice ? "grid" : "axis", ...line }));
+    svg.append(draw("text", { x: 4, y: y(dice) + 3 }, dice.toFixed(2)));
+  }
+  const points = versions.map(({ validation_dice }, i) => `${x(i)},${y(validation_dice)}`);
+  svg.append(draw("polyline", { points: points.join(" ") }));
+  versions.forEach(({ version, validation_dice, examples }, i) => {
+    const dot = draw("circle", { cx: x(i), cy: y(validation_dice), r: 4 });
+    const what = `${version.slice(0, 8)}: ${validation_dice.toFixed(3)}, from ${examples} cases`;
+    dot.append(draw("title", {}, what));
+    const label = draw("text", { x: x(i), y: height - 8, "text-anchor": "middle" }, String(examples));
+    svg.append(dot, label);
+  });
+  return svg;
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ * @param {string} [text]
+ */
+function draw(name, attributes, text = "") {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.textContent = text;
+  return element;
+}
+
+show(JSON.parse(byId("first-status").textContent ?? ""));
+poll(async () => {
+  try {
+    show(await getJson("/api/status"));
+  } catch (error) {
+    setText("connection", error instanceof Error ? error.message : String(error));
+  }
+}, PAUSE_MS);

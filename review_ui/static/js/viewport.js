@@ -1,0 +1,124 @@
+/**
+ * From millimetres in a plane to pixels on the screen and back. No DOM.
+ *
+ * One scale for both directions, so what is round in the patient is round on the screen.
+ *
+ * @typedef {import("./geometry.js").Grid} Grid
+ * @typedef {import("./geometry.js").Plane} Plane
+ * @typedef {import("./geometry.js").PlanePoint} PlanePoint
+ */
+
+const SMALLEST_SCALE = 0.2;
+const LARGEST_SCALE = 40;
+
+export class Viewport {
+  /**
+   * @param {Grid} grid
+   * @param {Plane} plane
+   */
+  constructor(grid, plane) {
+    const [columns, rows] = grid.sizeOf(plane);
+    this.columns = columns;
+    this.rows = rows;
+    this.columnMm = grid.spacingMm[plane.across];
+    this.rowMm = grid.spacingMm[plane.down];
+    this.flipped = plane.flipped;
+    /** CSS pixels of the canvas. */
+    this.width = 1;
+    this.height = 1;
+    /** CSS pixels per millimetre. */
+    this.scale = 1;
+    /** The point of the slice, mm from its top left corner on the screen, in the middle of the canvas. */
+    this.centreMm = [(this.columns * this.columnMm) / 2, (this.rows * this.rowMm) / 2];
+  }
+
+  /** Left edge of the slice on the canvas, in CSS pixels. */
+  get left() {
+    return this.width / 2 - this.centreMm[0] * this.scale;
+  }
+
+  /** Top edge of the slice on the canvas, in CSS pixels. */
+  get top() {
+    return this.height / 2 - this.centreMm[1] * this.scale;
+  }
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  resize(width, height) {
+    this.width = Math.max(1, width);
+    this.height = Math.max(1, height);
+  }
+
+  /** Show the whole slice. */
+  fit() {
+    const widthMm = this.columns * this.columnMm;
+    const heightMm = this.rows * this.rowMm;
+    this.scale = Math.min(this.width / widthMm, this.height / heightMm);
+    this.centreMm = [widthMm / 2, heightMm / 2];
+  }
+
+  /**
+   * Show a circle around a point.
+   * @param {PlanePoint} point
+   * @param {number} radiusMm
+   */
+  frame(point, radiusMm) {
+    this.scale = Math.min(this.width, this.height) / (2 * radiusMm);
+    this.centreMm = this.#toMm(point);
+  }
+
+  /**
+   * Zoom so that what lies under (x, y) stays there.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} factor
+   */
+  zoomAt(x, y, factor) {
+    const wanted = Math.max(SMALLEST_SCALE, Math.min(LARGEST_SCALE, this.scale * factor));
+    const shift = 1 / this.scale - 1 / wanted;
+    this.centreMm = [
+      this.centreMm[0] + (x - this.width / 2) * shift,
+      this.centreMm[1] + (y - this.height / 2) * shift,
+    ];
+    this.scale = wanted;
+  }
+
+  /**
+   * Move the picture by CSS pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    this.centreMm = [this.centreMm[0] - dx / this.scale, this.centreMm[1] - dy / this.scale];
+  }
+
+  /**
+   * Continuous voxel coordinates under a point of the canvas.
+   * @param {number} x
+   * @param {number} y
+   * @returns {PlanePoint}
+   */
+  toVoxel(x, y) {
+    const column = (x - this.left) / (this.scale * this.columnMm) - 0.5;
+    const row = (y - this.top) / (this.scale * this.rowMm) - 0.5;
+    return [column, this.flipped ? this.rows - 1 - row : row];
+  }
+
+  /**
+   * Where a voxel's centre is on the canvas.
+   * @param {PlanePoint} point
+   * @returns {[number, number]}
+   */
+  toScreen(point) {
+    const [acrossMm, downMm] = this.#toMm(point);
+    return [this.left + acrossMm * this.scale, this.top + downMm * this.scale];
+  }
+
+  /** @param {PlanePoint} point @returns {[number, number]} mm from the slice's top left corner */
+  #toMm([across, down]) {
+    const row = this.flipped ? this.rows - 1 - down : down;
+    return [(across + 0.5) * this.columnMm, (row + 0.5) * this.rowMm];
+  }
+}

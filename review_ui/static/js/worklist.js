@@ -1,0 +1,112 @@
+/**
+ * The worklist: draws what the server sent with the page, then follows it.
+ *
+ * @typedef {object} Row  one case of GET /api/worklist
+ * @property {string} id
+ * @property {{name: string, id: string, birth_date: string}} patient
+ * @property {string} description
+ * @property {string} study_date
+ * @property {string} state
+ * @property {string} words
+ * @property {string} reason
+ * @property {boolean} reviewable
+ * @property {boolean} dose
+ * @property {string} arrived_at
+ * @property {string | null} model_version
+ * @property {number | null} mean_difference_gy
+ * @property {string[]} deliveries
+ * @property {string | null} lock_holder
+ */
+import { getJson } from "./api.js";
+import { byId, make, poll, setText, signed } from "./page.js";
+
+const PAUSE_MS = 2000;
+const CHIP = /** @type {Readonly<Record<string, string>>} */ ({
+  PREDICTED: "ready",
+  ASSEMBLED: "ready",
+  IN_REVIEW: "ready",
+  APPROVED: "done",
+  DELIVERED: "done",
+  FAILED: "failed",
+});
+
+let drawn = "";
+
+/** @param {{cases: Row[], roi: string}} worklist */
+function show(worklist) {
+  setText("connection", "");
+  // Drawing only what changed keeps the pointer's row and the reader's place.
+  const now = JSON.stringify(worklist);
+  if (now === drawn) return;
+  drawn = now;
+  const { cases } = worklist;
+  byId("empty").hidden = cases.length > 0;
+  byId("cases").hidden = cases.length === 0;
+  const waiting = cases.filter(({ reviewable }) => reviewable).length;
+  setText("summary", cases.length ? `${cases.length} cases, ${waiting} for review` : "");
+  byId("rows").replaceChildren(...cases.map(rowOf));
+}
+
+/** @param {Row} row */
+function rowOf(row) {
+  const { patient } = row;
+  const look = row.reviewable
+    ? { className: "button primary", text: "Review" }
+    : { className: "button", text: "Look" };
+  const open = /** @type {HTMLAnchorElement} */ (make("a", look));
+  open.href = `/cases/${row.id}`;
+  const canOpen = row.reviewable || ["APPROVED", "DELIVERED", "REJECTED"].includes(row.state);
+  const line = make(
+    "tr",
+    {},
+    cell(patient.name || "Unnamed patient", patient.id || "no patient ID"),
+    cell(row.description || "CT", row.study_date),
+    stateCell(row),
+    cell(row.dose ? "yes" : "–"),
+    make("td", { className: "number", text: difference(row.mean_difference_gy) }),
+    cell(row.model_version?.slice(0, 8) ?? "–"),
+    cell(row.deliveries.join(", ") || "–"),
+    cell(arrival(row.arrived_at)),
+    make("td", {}, ...(canOpen ? [open] : [])),
+  );
+  line.dataset.caseId = row.id;
+  line.dataset.state = row.state;
+  return line;
+}
+
+/** @param {Row} row */
+function stateCell(row) {
+  const chip = make("span", { className: `chip ${CHIP[row.state] ?? ""}`, text: row.words });
+  const more = [];
+  if (row.lock_holder) more.push(make("div", { className: "sub", text: `by ${row.lock_holder}` }));
+  if (row.reason) more.push(make("div", { className: "reason", text: row.reason }));
+  return make("td", {}, chip, ...more);
+}
+
+/**
+ * @param {string} text
+ * @param {string} [sub]  a second, smaller line
+ */
+function cell(text, sub = "") {
+  const second = sub ? [make("div", { className: "sub", text: sub })] : [];
+  return make("td", {}, make("div", { text }), ...second);
+}
+
+/** @param {string} when */
+function arrival(when) {
+  return new Date(when).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** @param {number | null} gray */
+function difference(gray) {
+  return gray === null ? "–" : `${signed(gray, 2)} Gy`;
+}
+
+show(JSON.parse(byId("first-worklist").textContent ?? ""));
+poll(async () => {
+  try {
+    show(await getJson("/api/worklist"));
+  } catch (error) {
+    setText("connection", error instanceof Error ? error.message : String(error));
+  }
+}, PAUSE_MS);

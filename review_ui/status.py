@@ -1,0 +1,86 @@
+"""How learning goes, what is on its way out, and whether the page is alive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, render_template
+
+from core.records import ModelVersion, Round
+from review_ui.context import Desk, desk
+from review_ui.words import delivery_in_words
+
+blueprint = APIBlueprint("status", __name__)
+
+SHOWN_ROUNDS = 8
+SHOWN_DELIVERIES = 20
+
+
+@blueprint.get("/status")
+def page() -> str:
+    """The state of the node as a page; its script keeps it current."""
+    return render_template("status.html", status=status_of(desk()))
+
+
+@blueprint.get("/api/status")
+def api() -> dict[str, Any]:
+    """The same as JSON."""
+    return status_of(desk())
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Whether the review page answers; for supervisors, without a login."""
+    return Response("ok", mimetype="text/plain")
+
+
+def status_of(room: Desk) -> dict[str, Any]:
+    """Models with their validation Dice, rounds, learning set, deliveries."""
+    learning = room.store.learning
+    versions = [_version(v) for v in learning.versions(room.roi_name)]
+    rounds = [_round(r) for r in learning.rounds(room.roi_name)[:SHOWN_ROUNDS]]
+    examples = learning.learning_set(room.roi_name)
+    return {
+        "roi": room.roi_name,
+        "released": versions[-1] if versions else None,
+        "versions": versions,
+        "round": next((r for r in rounds if r["state"] == "RUNNING"), None),
+        "rounds": rounds,
+        "learning_set": {"train": len(examples.train), "validation": len(examples.validation)},
+        "deliveries": [
+            {
+                "case_id": d.case_id,
+                "words": delivery_in_words(d),
+                "state": d.state,
+                "last_error": d.last_error,
+                "created_at": d.created_at.isoformat(),
+            }
+            for d in room.store.deliveries.all()[:SHOWN_DELIVERIES]
+        ],
+    }
+
+
+def _version(found: ModelVersion) -> dict[str, Any]:
+    return {
+        "version": found.version,
+        "validation_dice": found.validation_dice,
+        "examples": len(found.training_set),
+        "released_at": found.released_at.isoformat(),
+    }
+
+
+def _round(found: Round) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "state": found.state,
+        "step": found.step,
+        "steps": found.steps,
+        "loss": found.loss,
+        "validation_dice": found.validation_dice,
+        "verdict": found.verdict,
+        "version": found.version,
+        "examples": len(found.corrections),
+        "started_at": found.started_at.isoformat(),
+        "finished_at": found.finished_at.isoformat() if found.finished_at else None,
+    }

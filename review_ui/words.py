@@ -1,0 +1,51 @@
+"""Where a case stands, in words a physician reads."""
+
+from __future__ import annotations
+
+from core.case import CaseState
+from core.records import Case, Delivery
+
+_SIMPLE = {
+    CaseState.PREDICTED: "ready for review",
+    CaseState.IN_REVIEW: "in review",
+    CaseState.APPROVED: "approved",
+    CaseState.DELIVERED: "approved and sent",
+    CaseState.REJECTED: "rejected",
+}
+
+
+def state_in_words(current: Case, *, instances: int, has_model: bool) -> str:
+    """The case's state; `instances` is how many of its CT have come."""
+    if current.state is CaseState.RECEIVING:
+        return f"receiving, {instances} instances so far"
+    if current.state is CaseState.ASSEMBLED:
+        return "waiting for its prediction" if has_model else "no model yet, contour from scratch"
+    if current.state is CaseState.FAILED:
+        return "cannot be used"
+    return _SIMPLE[current.state]
+
+
+def delivery_in_words(found: Delivery) -> str:
+    """Where an approved structure set is on its way."""
+    if found.state == "SENT":
+        return f"sent to {found.destination}"
+    if found.state == "HELD":
+        return f"held: {found.last_error}"
+    if found.attempts:
+        return f"queued for {found.destination}, tried {found.attempts} times"
+    return f"queued for {found.destination}"
+
+
+def readable_name(person_name: str) -> str:
+    """A DICOM person name (PS3.5 6.2.1.1) for the screen: "Doe^John" becomes "Doe, John"."""
+    alphabetic = person_name.split("=", maxsplit=1)[0]
+    family, _, given = alphabetic.partition("^")
+    given = " ".join(part for part in given.split("^") if part)
+    return ", ".join(part for part in (family.strip(), given.strip()) if part)
+
+
+def readable_date(dicom_date: str) -> str:
+    """A DICOM date (YYYYMMDD) as YYYY-MM-DD; anything else as it is."""
+    if len(dicom_date) == 8 and dicom_date.isdigit():
+        return f"{dicom_date[:4]}-{dicom_date[4:6]}-{dicom_date[6:]}"
+    return dicom_date
