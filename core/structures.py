@@ -22,13 +22,17 @@ class Contour:
 
 @dataclass(frozen=True, slots=True)
 class Roi:
-    """One structure; `interpreted_type` is ORGAN, PTV, EXTERNAL ... (PS3.3 C.8.8.8.1)."""
+    """One structure; `interpreted_type` is ORGAN, PTV, EXTERNAL ... (PS3.3 C.8.8.8.1).
+
+    `contours_left_out` are points, open lines and contours without area: not part of `contours`.
+    """
 
     roi_number: int
     roi_name: str
     contours: tuple[Contour, ...]
     interpreted_type: str = ""
     colour: tuple[int, int, int] = (255, 255, 0)
+    contours_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
