@@ -65,6 +65,7 @@ def add_user(
     """Create an account; the password is asked for (or read from standard input)."""
     from core.config import load_settings  # noqa: PLC0415
     from core.store import open_store  # noqa: PLC0415
+    from review_ui import create_app  # noqa: PLC0415
     from review_ui.accounts import create_user  # noqa: PLC0415
 
     settings = load_settings(config)
@@ -72,7 +73,7 @@ def add_user(
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\n")
-    create_user(open_store(settings), settings, username, password, role)
+    create_user(create_app(settings, open_store(settings)), username, password, role)
     typer.echo(f"Account {username} ({role}) is ready.")
 
 

@@ -56,7 +56,7 @@ def _identity(seed: int, sop_class: UID, sop_instance_uid: str) -> Dataset:
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = sop_class
-    ds.SOPInstanceUID = sop_instance_uid
+    ds.SOPInstanceUID = UID(sop_instance_uid)
     ds.StudyInstanceUID = _uid(seed, "study")
     ds.PatientName = f"Phantom^{seed:04d}"
     ds.PatientID = f"PHANTOM-{seed:04d}"

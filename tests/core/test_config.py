@@ -41,7 +41,7 @@ def test_every_key_of_the_shipped_configuration_has_a_remark() -> None:
 
 
 def test_a_missing_file_is_an_error_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Copy config.yaml there"):
+    with pytest.raises(ConfigError, match=r"Copy config\.yaml there"):
         load_settings(tmp_path / "nowhere.yaml")
 
 
