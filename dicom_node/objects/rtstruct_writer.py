@@ -1,0 +1,243 @@
+"""Masks to RTSTRUCT, as treatment planning systems want it.
+
+What Varian Eclipse insists on: decimals of at most 16 characters, one frame of reference, the
+study of the CT and a series of its own, an image reference at every contour, all type 2
+attributes, label and ROI names of at most 16 characters, complete structure codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+
+import numpy as np
+from pydicom import dcmwrite
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
+from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
+
+from core.geometry import Mask, Points
+from core.rasterise import contours_of_mask
+from core.volume import CtVolume, SeriesIdentity, SliceReference
+from dicom_node.implementation import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    MANUFACTURER,
+)
+from dicom_node.objects.structure_codes import identification_code
+
+_SHORT, _LONG = 16, 64
+_CONTOUR_DATA = Tag("ContourData")
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRoi:
+    """One structure to write; `mask` lies on the geometry of the CT, `colour` is RGB 0..255."""
+
+    name: str
+    mask: Mask
+    interpreted_type: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedBy:
+    """Who approved the structures, and when."""
+
+    name: str
+    at: datetime
+
+
+def write_structure_set(  # noqa: PLR0913 (one argument an attribute)
+    ct: CtVolume,
+    rois: Sequence[WrittenRoi],
+    *,
+    sop_instance_uid: str,
+    series_instance_uid: str,
+    label: str,
+    made_at: datetime,
+    approval: ReviewedBy | None,
+    software_version: str,
+    series_description: str,
+) -> bytes:
+    """The RTSTRUCT of `rois` on `ct` as a part 10 file; equal input gives equal bytes.
+
+    Without `approval` the structures say UNAPPROVED. Dates are written as `made_at` and
+    `approval.at` carry them: give local time. Implicit VR Little Endian, because a contour may
+    need more than the 64 kB an explicit VR allows.
+    """
+    ds = _composite(ct.identity, sop_instance_uid, made_at)
+    _add_series(ds, series_instance_uid, series_description, made_at)
+    ds.Manufacturer = MANUFACTURER
+    ds.ManufacturerModelName = MANUFACTURER
+    ds.SoftwareVersions = _plain(software_version, _LONG)
+    ds.FrameOfReferenceUID = ct.geometry.frame_of_reference_uid
+    ds.PositionReferenceIndicator = ""
+    ds.StructureSetLabel = _plain(label, _SHORT)
+    ds.StructureSetDate, ds.StructureSetTime = _date(made_at), _time(made_at)
+    ds.ReferencedFrameOfReferenceSequence = [_frame_of_reference(ct)]
+    algorithm = "AUTOMATIC" if approval is None else "SEMIAUTOMATIC"
+    numbered = list(enumerate(rois, start=1))
+    ds.StructureSetROISequence = [_described(n, roi, ct, algorithm) for n, roi in numbered]
+    ds.ROIContourSequence = [_outlined(n, roi, ct) for n, roi in numbered]
+    ds.RTROIObservationsSequence = [_observed(n, roi, approval) for n, roi in numbered]
+    _add_approval(ds, approval)
+    ds.SpecificCharacterSet = _character_set(ds)
+    return _encoded(ds)
+
+
+def _composite(identity: SeriesIdentity, sop_instance_uid: str, made_at: datetime) -> Dataset:
+    ds = Dataset()
+    ds.SOPClassUID = RTStructureSetStorage
+    ds.SOPInstanceUID = sop_instance_uid
+    ds.InstanceCreationDate, ds.InstanceCreationTime = _date(made_at), _time(made_at)
+    ds.PatientName = identity.patient_name
+    ds.PatientID = identity.patient_id
+    ds.PatientBirthDate = identity.patient_birth_date
+    ds.PatientSex = identity.patient_sex
+    ds.StudyInstanceUID = identity.study_instance_uid
+    ds.StudyID = identity.study_id
+    ds.StudyDate = identity.study_date
+    ds.StudyTime = identity.study_time
+    ds.AccessionNumber = identity.accession_number
+    ds.ReferringPhysicianName = identity.referring_physician_name
+    if identity.study_description:
+        ds.StudyDescription = identity.study_description
+    return ds
+
+
+def _add_series(ds: Dataset, series_instance_uid: str, description: str, made_at: datetime) -> None:
+    ds.Modality = "RTSTRUCT"
+    ds.SeriesInstanceUID = series_instance_uid
+    ds.SeriesNumber = 1
+    ds.SeriesDate, ds.SeriesTime = _date(made_at), _time(made_at)
+    ds.SeriesDescription = _plain(description, _LONG)
+    ds.OperatorsName = ""
+    ds.InstanceNumber = 1
+
+
+def _frame_of_reference(ct: CtVolume) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = ct.identity.series_instance_uid
+    series.ContourImageSequence = [_image(reference) for reference in ct.slices]
+    study = Dataset()
+    study.ReferencedSOPClassUID = ct.identity.study_sop_class_uid
+    study.ReferencedSOPInstanceUID = ct.identity.study_instance_uid
+    study.RTReferencedSeriesSequence = [series]
+    frame = Dataset()
+    frame.FrameOfReferenceUID = ct.geometry.frame_of_reference_uid
+    frame.RTReferencedStudySequence = [study]
+    return frame
+
+
+def _image(reference: SliceReference) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = reference.sop_class_uid
+    item.ReferencedSOPInstanceUID = reference.sop_instance_uid
+    return item
+
+
+def _described(roi_number: int, roi: WrittenRoi, ct: CtVolume, algorithm: str) -> Dataset:
+    item = Dataset()
+    item.ROINumber = roi_number
+    item.ReferencedFrameOfReferenceUID = ct.geometry.frame_of_reference_uid
+    item.ROIName = _plain(roi.name, _SHORT)
+    item.ROIGenerationAlgorithm = algorithm
+    return item
+
+
+def _outlined(roi_number: int, roi: WrittenRoi, ct: CtVolume) -> Dataset:
+    item = Dataset()
+    item.ROIDisplayColor = list(roi.colour)
+    item.ReferencedROINumber = roi_number
+    contours = list(_contours(roi.mask, ct))
+    # An empty sequence reads as "contours unknown" in some systems; leaving it out is legal.
+    if contours:
+        item.ContourSequence = contours
+    return item
+
+
+def _contours(mask: Mask, ct: CtVolume) -> Iterator[Dataset]:
+    number = 0
+    for k, contours_mm in contours_of_mask(mask, ct.geometry).items():
+        for contour_mm in contours_mm:
+            number += 1
+            item = Dataset()
+            item.ContourImageSequence = [_image(ct.slices[k])]
+            item.ContourGeometricType = "CLOSED_PLANAR"
+            item.NumberOfContourPoints = len(contour_mm)
+            item.ContourNumber = number
+            item[_CONTOUR_DATA] = _contour_data(contour_mm)
+            yield item
+
+
+def _contour_data(points_mm: Points) -> RawDataElement:
+    # Encoded here and not by pydicom, which makes an object of every coordinate. A micrometre is
+    # far below any voxel; adding zero turns -0.0 into 0.0.
+    rounded = np.round(points_mm, 3).ravel() + 0.0
+    value = "\\".join(f"{v:.3f}" for v in rounded.tolist()).encode()
+    value += b" " * (len(value) % 2)
+    return RawDataElement(_CONTOUR_DATA, "DS", len(value), value, 0, True, True)
+
+
+def _observed(roi_number: int, roi: WrittenRoi, approval: ReviewedBy | None) -> Dataset:
+    item = Dataset()
+    item.ObservationNumber = roi_number
+    item.ReferencedROINumber = roi_number
+    item.ROIObservationLabel = _plain(roi.name, _SHORT)
+    code = identification_code(roi.name)
+    if code is not None:
+        item.RTROIIdentificationCodeSequence = [code]
+    item.RTROIInterpretedType = roi.interpreted_type
+    item.ROIInterpreter = "" if approval is None else _person(approval.name)
+    return item
+
+
+def _add_approval(ds: Dataset, approval: ReviewedBy | None) -> None:
+    ds.ApprovalStatus = "UNAPPROVED" if approval is None else "APPROVED"
+    if approval is not None:
+        ds.ReviewDate, ds.ReviewTime = _date(approval.at), _time(approval.at)
+        ds.ReviewerName = _person(approval.name)
+
+
+def _character_set(ds: Dataset) -> str:
+    """Latin 1 where it suffices: every system reads it; else UTF-8 (PS3.3 C.12.1.1.2)."""
+    text = "".join(str(element.value) for element in ds if element.VR in {"PN", "LO", "SH", "ST"})
+    text += "".join(str(item.ROIName) for item in ds.StructureSetROISequence)
+    try:
+        text.encode("iso-8859-1")
+    except UnicodeEncodeError:
+        return "ISO_IR 192"
+    return "ISO_IR 100"
+
+
+def _encoded(ds: Dataset) -> bytes:
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.MediaStorageSOPClassUID = RTStructureSetStorage
+    ds.file_meta.MediaStorageSOPInstanceUID = UID(ds.SOPInstanceUID)
+    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    ds.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    ds.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    buffer = BytesIO()
+    dcmwrite(buffer, ds, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _plain(text: str, longest: int) -> str:
+    # A backslash would make two values of one.
+    return text.replace("\\", "/").strip()[:longest]
+
+
+def _person(name: str) -> str:
+    return _plain(name, _LONG).replace("=", "-")
+
+
+def _date(moment: datetime) -> str:
+    return moment.strftime("%Y%m%d")
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%H%M%S")
