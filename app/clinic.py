@@ -123,13 +123,13 @@ class Physician:
             )
         )
 
-    def correct(
-        self, case_id: str, truth: Mask, *, rng: np.random.Generator, tab: str = "simulated"
-    ) -> Mask:
-        """Open a case, paint what is wrong slice by slice, approve; returns the approved mask."""
+    def correct(self, case_id: str, wanted: Mask, *, tab: str = "simulated") -> None:
+        """Open a case, paint slice by slice what differs from `wanted`, approve.
+
+        May be called again after a failure: strokes that are kept already change nothing.
+        """
         self.post_json(f"/api/cases/{case_id}/open", {"tab": tab})
-        wanted = hand_drawn(truth, rng)
-        base = self._prediction(case_id, truth.shape)
+        base = self._prediction(case_id, wanted.shape)
         seq = int(self.get_json(f"/api/cases/{case_id}")["journal"]["seq"])
         for tool, k, voxels in _strokes(base, wanted):
             seq += 1
@@ -152,7 +152,6 @@ class Physician:
             "slices_seen": [int(k) for k in np.flatnonzero(wanted.any((1, 2)))],
         }
         self.post_json(f"/api/cases/{case_id}/approve", body)
-        return wanted
 
     def _prediction(self, case_id: str, shape: tuple[int, ...]) -> Mask:
         if self.get_json(f"/api/cases/{case_id}")["prediction"] is None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from app.clinic import PageError, Physician, Tps, wait_for
+from app.clinic import PageError, Physician, Tps, hand_drawn, wait_for
 from app.clinic_dicom import SyntheticPatient
 from core.config import Settings
 from core.geometry import Mask
@@ -37,7 +37,8 @@ def go_round(
     approved: list[tuple[SyntheticPatient, Mask]] = []
     for patient, case_id in todo[:2]:
         console.print("The simulated physician contours a patient from scratch ...")
-        approved.append((patient, physician.correct(case_id, patient.phantom.heart, rng=rng)))
+        approved.append((patient, hand_drawn(patient.phantom.heart, rng)))
+        physician.correct(case_id, approved[-1][1])
 
     with console.status("The trainer learns from the two corrections ..."):
         status = wait_for(
@@ -50,7 +51,8 @@ def go_round(
         timeout_s=120,
         what="the third patient's prediction",
     )
-    approved.append((third, physician.correct(third_case, third.phantom.heart, rng=rng)))
+    approved.append((third, hand_drawn(third.phantom.heart, rng)))
+    physician.correct(third_case, approved[-1][1])
 
     with console.status("The structure sets travel to the TPS ..."):
         wait_for(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from app.room import SOFTWARE_VERSION, Room
@@ -11,22 +9,23 @@ from core.geometry import Mask
 from core.records import Correction, Prediction
 from core.volume import CtVolume
 from dicom_node.objects.round_trip import verify_structure_set
-from dicom_node.objects.rtstruct_writer import Approval, StructureSetFacts, WrittenRoi, encode
+from dicom_node.objects.rtstruct_writer import ReviewedBy, WrittenRoi, write_structure_set
 from dicom_node.objects.uids import derived_uid
 
 
 def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
     """Write the RTSTRUCT of a prediction: UNAPPROVED, and its label says so."""
-    facts = StructureSetFacts(
+    content = write_structure_set(
+        ct,
+        [_roi(room, made.roi_name, mask)],
         sop_instance_uid=derived_uid("prediction", made.id),
         series_instance_uid=derived_uid("prediction series", made.case_id),
         label="AI unreviewed",
-        series_description="Prediction, not reviewed",
-        made_at=made.created_at,
-        software_version=f"{SOFTWARE_VERSION} model {made.model_version[:12]}",
+        made_at=made.created_at.astimezone(),
         approval=None,
+        software_version=f"{SOFTWARE_VERSION} model {made.model_version[:12]}",
+        series_description="Prediction, not reviewed",
     )
-    content = encode(ct, [_roi(room, made.roi_name, mask)], facts)
     return room.store.files.write_structure_set(made.case_id, made.id, content)
 
 
@@ -40,34 +39,24 @@ def write_approved(room: Room, approved: Correction) -> Path:
     mask = room.store.files.read_mask(
         approved.case_id, f"correction-{approved.id}", digest=approved.mask_digest
     )
-    facts = StructureSetFacts(
+    at = approved.approved_at.astimezone()
+    content = write_structure_set(
+        ct,
+        [_roi(room, approved.roi_name, mask)],
         sop_instance_uid=derived_uid("correction", approved.id),
         series_instance_uid=derived_uid("correction series", approved.case_id),
         label="Recontour",
-        series_description="Reviewed and approved",
-        made_at=approved.approved_at,
+        made_at=at,
+        approval=ReviewedBy(approved.approved_by, at),
         software_version=SOFTWARE_VERSION,
-        approval=Approval(reviewer=approved.approved_by, at=approved.approved_at),
+        series_description="Reviewed and approved",
     )
-    content = encode(ct, [_roi(room, approved.roi_name, mask)], facts)
     path = room.store.files.write_structure_set(approved.case_id, approved.id, content)
-    _verify(room, path, approved, ct, mask)
-    return path
-
-
-def _verify(room: Room, path: Path, approved: Correction, ct: CtVolume, mask: Mask) -> None:
-    """Let both readers read it, beside exactly the CT instances it refers to."""
     kept = room.store.instances.of_series(ct.identity.series_instance_uid)
-    with tempfile.TemporaryDirectory(dir=room.settings.data_folder) as name:
-        folder = Path(name)
-        for instance in kept:
-            link = folder / f"{instance.header.sop_instance_uid}.dcm"
-            source = room.path(instance.path)
-            try:
-                link.hardlink_to(source)
-            except OSError:  # a file system without links
-                shutil.copyfile(source, link)
-        verify_structure_set(path, ct, {approved.roi_name: mask}, ct_folder=folder)
+    verify_structure_set(
+        path, ct, {approved.roi_name: mask}, ct_paths=[room.path(i.path) for i in kept]
+    )
+    return path
 
 
 def _roi(room: Room, roi_name: str, mask: Mask) -> WrittenRoi:

@@ -1,0 +1,50 @@
+"""A real browser: Debian's Chromium, without a GPU, as on a hospital's thin client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.support.peers import require_program
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZE = {"width": 1600, "height": 900}
+
+
+@contextmanager
+def open_browser_page() -> Iterator[Page]:
+    """A page of a fresh browser; an error on its console or in its scripts fails the test."""
+    program = require_program("chromium")
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(program), args=ARGUMENTS)
+        page = browser.new_page(viewport=SIZE)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if said.type == "error" else None,
+        )
+        try:
+            yield page
+        finally:
+            browser.close()
+    assert complaints == []
+
+
+def log_in(page: Page, url: str, username: str, password: str) -> None:
+    """Through the login form to the worklist."""
+    page.goto(f"{url}/login")
+    page.fill("input[name=username]", username)
+    page.fill("input[name=password]", password)
+    page.click("button[type=submit], input[type=submit]")
+    page.wait_for_url(f"{url}/")

@@ -1,0 +1,122 @@
+"""The whole node as its own processes, as `recontour run` starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.clinic import Physician, wait_for
+from app.peer import parse_peer
+from core.config import Settings, load_settings
+from core.errors import DeliveryError
+from core.store import open_store
+from dicom_node.network.scu import echo
+from review_ui import create_app
+from review_ui.accounts import create_user
+from tests.support.settings import free_port, write_config
+
+USERNAME, PASSWORD = "anna", "correct horse battery"
+
+
+@dataclass
+class RunningNode:
+    """A node under its supervisor."""
+
+    settings: Settings
+    config: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.review.port}"
+
+    def physician(self) -> Physician:
+        """A simulated physician who has logged in."""
+        physician = Physician(self.url, USERNAME, PASSWORD)
+
+        def logged_in() -> bool:
+            physician.log_in()
+            return True
+
+        wait_for(logged_in, timeout_s=60, what="the review page")
+        return physician
+
+    def children(self) -> dict[str, int]:
+        """Process ids of the running roles."""
+        own = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        found = {}
+        for pid in own.split():
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            module = next((part for part in command if part.startswith("app.")), "")
+            found[module.removeprefix("app.")] = int(pid)
+        return found
+
+
+def start(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start `recontour run`."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "run", "--config", str(config)],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+        )
+
+
+def node_config(folder: Path, tps_port: int, **changes: Any) -> Path:
+    """A configuration with free ports, quick reactions and one destination."""
+    destination = {
+        "name": "TPS",
+        "ae_title": "TPS",
+        "host": "127.0.0.1",
+        "port": tps_port,
+        "retry_first_s": 0.5,
+        "retry_longest_s": 2.0,
+    }
+    sections: dict[str, Any] = {
+        "dicom": {"port": free_port(), "quiet_time_s": 1.5},
+        "review": {"port": free_port()},
+        "destinations": [destination],
+        "jobs": {"poll_s": 0.2},
+        "training": {"poll_s": 0.5},
+    }
+    for name, change in changes.items():
+        sections[name] = {**sections.get(name, {}), **change}
+    return write_config(folder, **sections)
+
+
+@contextmanager
+def running_node(folder: Path, tps_port: int, **changes: Any) -> Iterator[RunningNode]:
+    """A node with an account, answering C-ECHO, while the block runs."""
+    config = node_config(folder, tps_port, **changes)
+    settings = load_settings(config)
+    create_user(create_app(settings, open_store(settings)), USERNAME, PASSWORD, "reviewer")
+    log = folder / "node.log"
+    node = RunningNode(settings, config, log, start(config, log))
+    try:
+        wait_until_it_answers(node)
+        yield node
+    finally:
+        node.process.terminate()
+        node.process.wait(timeout=30)
+
+
+def wait_until_it_answers(node: RunningNode) -> None:
+    """Return when the node answers C-ECHO."""
+    peer = parse_peer(f"{node.settings.dicom.ae_title}@127.0.0.1:{node.settings.dicom.port}")
+
+    def answers() -> bool:
+        try:
+            echo(peer, calling_ae_title="TEST")
+        except DeliveryError:
+            return False
+        return True
+
+    wait_for(answers, timeout_s=60, what="the node to answer C-ECHO")
