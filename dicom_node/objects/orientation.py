@@ -52,6 +52,13 @@ def canonical_order(axes: Points) -> tuple[tuple[int, int, int], tuple[bool, boo
     return (first, second, third), (reverse[0], reverse[1], reverse[2])
 
 
+def canonical_values(values: npt.NDArray[Any], axes: Points) -> npt.NDArray[Any]:
+    """`values`, indexed along `axes`, with its indices growing superior, posterior and left."""
+    order, reverse = canonical_order(axes)
+    flips = tuple(slice(None, None, -1 if reversed_ else 1) for reversed_ in reverse)
+    return np.ascontiguousarray(values.transpose(order)[flips])
+
+
 def canonical_volume(
     values: npt.NDArray[Any],
     axes: Points,
@@ -70,11 +77,11 @@ def canonical_volume(
     for axis, reversed_ in zip(order, reverse, strict=True):
         if reversed_:
             origin = origin + (values.shape[axis] - 1) * steps[axis]
-    moved = values.transpose(order)[tuple(slice(None, None, -1 if r else 1) for r in reverse)]
+    moved = canonical_values(values, axes)
     slice_mm, row_mm, column_mm = (float(spacing_mm[axis]) for axis in order)
     signs = np.where(reverse, -1.0, 1.0)
     return Volume(
-        np.ascontiguousarray(moved),
+        moved,
         VolumeGeometry(
             shape=(moved.shape[0], moved.shape[1], moved.shape[2]),
             origin_mm=_vector(origin),
