@@ -1,0 +1,39 @@
+"""A node's room in this process: the steps of a case without the processes around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydicom import dcmread
+
+from app import dosing, intake
+from app.room import Room
+from core.store import open_store
+from dicom_node.network.inbox import Inbox, Received
+from tests.support.settings import settings_for
+
+
+def open_room(folder: Path) -> Room:
+    """A room with an empty store in `folder`."""
+    settings = settings_for(folder, dicom={"quiet_time_s": 0})
+    return Room(settings, open_store(settings))
+
+
+def receive(room: Room, paths: list[Path]) -> None:
+    """Keep files as if they had come by C-STORE."""
+    inbox = Inbox(room.settings.data_folder, room.store.instances, reserve_mb=0)
+    for path in paths:
+        meta = dcmread(path, stop_before_pixels=True)
+        inbox.keep(
+            Received(path.read_bytes(), str(meta.SOPClassUID), str(meta.SOPInstanceUID), "TPS")
+        )
+
+
+def bring_up_to_date(room: Room) -> None:
+    """Assemble, join and measure whatever is due, in this thread."""
+    for case_id, series, _ in room.store.instances.series_due(quiet_since=room.now()):
+        intake.assemble(room, case_id, series)
+    for case_id, instance in room.store.instances.to_attach():
+        intake.attach(room, case_id, instance.id)
+    for due in room.store.cases.dose_due():
+        dosing.measure(room, due)
