@@ -1,0 +1,197 @@
+"""Dose and comparison of structure sets from files alone, without a running node."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.contour_grid import grid_around
+from core.errors import GeometryMismatchError, UnreadableObjectError
+from core.geometry import Mask, VolumeGeometry, require_same_frame_of_reference
+from core.rasterise import mask_of_contours
+from core.structures import Roi, StructureSet
+from core.volume import CtVolume, Volume
+from dicom_node.objects.ct_reader import ct_paths_in, read_ct
+from dicom_node.objects.rtdose_reader import read_dose
+from dicom_node.objects.rtstruct_reader import read_structure_set
+from dose.difference import dice
+from dose.metrics import RoiDose, roi_dose
+
+Row = dict[str, Any]
+
+
+def dose_command(rtstruct: Path, rtdose: Path, ct_folder: Path | None) -> list[Row]:
+    """Volume (cc), mean, minimum and maximum dose (Gy) and coverage (0..1) of every ROI.
+
+    Contours are painted on the CT's voxels, or without a CT on about 1 mm voxels around them. The
+    figures are of the part that the dose grid covers; `note` says where that is not the whole.
+    Raises `GeometryMismatchError` where the frames of reference differ.
+    """
+    structure_set = read_structure_set(rtstruct)
+    dose = read_dose(rtdose).volume
+    ct = None if ct_folder is None else read_ct_folder(ct_folder).geometry
+    _require_on(dose.geometry, structure_set, what="dose")
+    if ct is not None:
+        _require_on(ct, structure_set, what="CT")
+    return [_dose_row(roi, structure_set, dose, ct) for roi in structure_set.rois]
+
+
+def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | None) -> list[Row]:
+    """Dice, volumes (cc) and mean doses (Gy) of the ROIs that two structure sets both name.
+
+    Names are matched without regard to case; differences are second minus first. A ROI that only
+    one of them has gets a row that says so.
+    """
+    geometry = read_ct_folder(ct_folder).geometry
+    dose = None if rtdose is None else read_dose(rtdose).volume
+    sets = (read_structure_set(first), read_structure_set(second))
+    for structure_set in sets:
+        _require_on(geometry, structure_set, what="CT")
+    if dose is not None:
+        require_same_frame_of_reference(geometry, dose.geometry)
+    names: dict[str, str] = {}
+    for roi in (*sets[0].rois, *sets[1].rois):
+        names.setdefault(roi.roi_name.strip().casefold(), roi.roi_name)
+    return [
+        _comparison_row(name, *(_side(s, name, geometry, dose) for s in sets))
+        for name in names.values()
+    ]
+
+
+def read_ct_folder(folder: Path) -> CtVolume:
+    """The one CT series in `folder`; other objects beside it are left alone."""
+    paths = ct_paths_in(folder)
+    if not paths:
+        raise UnreadableObjectError(
+            f"No CT instance is in {folder}; name the folder that holds the CT series."
+        )
+    return read_ct(paths)
+
+
+def _dose_row(
+    roi: Roi, structure_set: StructureSet, dose: Volume, ct: VolumeGeometry | None
+) -> Row:
+    row: Row = {"roi_number": roi.roi_number, "roi_name": roi.roi_name}
+    if not roi.contours:
+        nothing = RoiDose(0.0, None, None, None, 0.0)
+        return row | _dose_columns(nothing, _contour_note(roi, off_grid=0))
+    try:
+        geometry = ct or grid_around(roi.contours, structure_set)
+    except UnreadableObjectError as error:
+        # One ROI that needs the CT must not cost the figures of all others.
+        return row | _dose_columns(None, str(error))
+    mask, note = _painted(roi, geometry)
+    return row | _dose_columns(roi_dose(dose, mask, geometry), note)
+
+
+def _dose_columns(figures: RoiDose | None, note: str) -> Row:
+    return {
+        "volume_cc": figures and figures.volume_cc,
+        "mean_gy": figures and figures.mean_gy,
+        "min_gy": figures and figures.minimum_gy,
+        "max_gy": figures and figures.maximum_gy,
+        "coverage": figures and figures.coverage,
+        "note": _sentences(note, _coverage_note(figures)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of two structures that are compared; None where it does not exist."""
+
+    mask: Mask | None
+    volume_cc: float | None
+    mean_gy: float | None
+    note: str
+
+
+def _comparison_row(name: str, first: _Side, second: _Side) -> Row:
+    return {
+        "roi_name": name,
+        "dice": _dice(first.mask, second.mask),
+        "volume_1_cc": first.volume_cc,
+        "volume_2_cc": second.volume_cc,
+        "volume_difference_cc": _difference(first.volume_cc, second.volume_cc),
+        "mean_1_gy": first.mean_gy,
+        "mean_2_gy": second.mean_gy,
+        "mean_difference_gy": _difference(first.mean_gy, second.mean_gy),
+        "note": _sentences(
+            first.note and f"First: {first.note}", second.note and f"Second: {second.note}"
+        ),
+    }
+
+
+def _side(
+    structure_set: StructureSet, name: str, geometry: VolumeGeometry, dose: Volume | None
+) -> _Side:
+    roi = structure_set.roi_named(name)
+    if roi is None:
+        return _Side(None, None, None, "It is not there.")
+    mask, note = _painted(roi, geometry)
+    volume_cc = int(np.count_nonzero(mask)) * geometry.voxel_volume_cc()
+    if dose is None:
+        return _Side(mask, volume_cc, None, note)
+    figures = roi_dose(dose, mask, geometry)
+    return _Side(mask, volume_cc, figures.mean_gy, _sentences(note, _coverage_note(figures)))
+
+
+def _painted(roi: Roi, geometry: VolumeGeometry) -> tuple[Mask, str]:
+    """The mask of `roi` on `geometry`, and sentences on what could not be painted or ""."""
+    painted = mask_of_contours([contour.points_mm for contour in roi.contours], geometry)
+    return painted.mask, _contour_note(roi, off_grid=painted.contours_off_grid)
+
+
+def _contour_note(roi: Roi, *, off_grid: int) -> str:
+    return _sentences(
+        "" if roi.contours else "It has no contours.",
+        f"Contours that lie on no slice were left out: {off_grid} of {len(roi.contours)}."
+        if off_grid
+        else "",
+        f"Points and open lines were left out: {roi.contours_left_out}."
+        if roi.contours_left_out
+        else "",
+    )
+
+
+def _coverage_note(figures: RoiDose | None) -> str:
+    if figures is None or not figures.volume_cc or figures.coverage == 1.0:
+        return ""
+    if figures.mean_gy is None:
+        return "The dose grid does not reach it."
+    return (
+        f"The dose grid covers {_percent_below(figures.coverage)} % of it; the dose figures are "
+        "of that part."
+    )
+
+
+def _percent_below(part: float) -> float:
+    # Rounded down: 100.0 % would contradict the sentence it stands in.
+    return math.floor(1000.0 * part) / 10.0
+
+
+def _dice(first: Mask | None, second: Mask | None) -> float | None:
+    """Dice, or None where there are not two contoured structures."""
+    if first is None or second is None or not (first.any() or second.any()):
+        return None
+    return dice(first, second)
+
+
+def _difference(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else second - first
+
+
+def _sentences(*notes: str) -> str:
+    return " ".join(note for note in notes if note)
+
+
+def _require_on(geometry: VolumeGeometry, structure_set: StructureSet, *, what: str) -> None:
+    """Raise `GeometryMismatchError` unless both are on one frame of reference."""
+    if structure_set.frame_of_reference_uid != geometry.frame_of_reference_uid:
+        raise GeometryMismatchError(
+            f"The structure set is on Frame of Reference {structure_set.frame_of_reference_uid}, "
+            f"the {what} on {geometry.frame_of_reference_uid}. Name the {what} that belongs to it."
+        )
