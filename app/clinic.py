@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,11 +124,12 @@ class Physician:
             )
         )
 
-    def correct(self, case_id: str, wanted: Mask, *, tab: str = "simulated") -> None:
+    def correct(self, case_id: str, wanted: Mask) -> None:
         """Open a case, paint slice by slice what differs from `wanted`, approve.
 
         May be called again after a failure: strokes that are kept already change nothing.
         """
+        tab = uuid.uuid4().hex
         self.post_json(f"/api/cases/{case_id}/open", {"tab": tab})
         base = self._prediction(case_id, wanted.shape)
         seq = int(self.get_json(f"/api/cases/{case_id}")["journal"]["seq"])

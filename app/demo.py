@@ -67,7 +67,7 @@ def _prepare_account(settings: Settings, password: str) -> None:
     if user_exists(page, USERNAME):
         set_password(page, USERNAME, password)
     else:
-        create_user(page, USERNAME, password, "admin")
+        create_user(page, USERNAME, password)
 
 
 def write_demo_config(config: Path, folder: Path) -> Path:

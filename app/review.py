@@ -10,7 +10,7 @@ if __name__ == "__main__":
 import threading
 
 import structlog
-from waitress import create_server
+from waitress.server import create_server
 
 from core.config import load_settings
 from core.store import open_store
