@@ -134,6 +134,21 @@ def create_user(app: Flask, username: str, password: str, role_name: str = REVIE
         )
 
 
+def set_password(app: Flask, username: str, password: str) -> None:
+    """Give an account another password; every session it has ends."""
+    engine: sa.Engine = app.extensions["recontour-engine"]
+    with app.app_context():
+        digest = hash_password(password)
+    with writing(engine) as connection:
+        connection.execute(
+            sa.update(account)
+            .where(account.c.username == username)
+            .values(password=digest, fs_uniquifier=uuid.uuid4().hex)
+        )
+        now = datetime.now(UTC)
+        audit.record(connection, who=username, event="account.password_changed", now=now)
+
+
 def user_exists(app: Flask, username: str) -> bool:
     """Whether there is an account of this name."""
     engine: sa.Engine = app.extensions["recontour-engine"]

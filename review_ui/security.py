@@ -15,6 +15,7 @@ from review_ui.errors import error_response
 from review_ui.secrets_folder import secret
 
 PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz"})
+NOT_RIGHT = "User name or password is not right."
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 """A stroke over a whole sagittal slice is about 1 MB."""
 
@@ -41,13 +42,15 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 (the name of an algorithm)
         SECURITY_USER_IDENTITY_ATTRIBUTES=[{"username": {"mapper": str}}],
         SECURITY_API_ENABLED_METHODS=["session"],
-        SECURITY_RETURN_GENERIC_RESPONSES=True,
-        SECURITY_MSG_GENERIC_AUTHN_FAILED=("User name or password is not right.", "error"),
+        # One sentence for both: the page does not tell which names exist.
+        SECURITY_MSG_USER_DOES_NOT_EXIST=(NOT_RIGHT, "error"),
+        SECURITY_MSG_INVALID_PASSWORD=(NOT_RIGHT, "error"),
         SECURITY_LOGIN_USER_TEMPLATE="login.html",
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_POST_LOGOUT_VIEW="/login",
         SECURITY_FLASH_MESSAGES=False,
         SECURITY_STATIC_FOLDER=None,
+        SECURITY_FRESHNESS=timedelta(minutes=-1),  # no page that asks for the password again
         SECURITY_SEND_REGISTER_EMAIL=False,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SESSION_COOKIE_NAME="recontour",

@@ -55,6 +55,23 @@ export function listenToKeys(actions, onSpace) {
   window.addEventListener("blur", () => onSpace(false));
 }
 
+const KEY_NAMES = /** @type {Readonly<Record<string, string>>} */ ({
+  arrowup: "↑",
+  arrowdown: "↓",
+  pageup: "Page Up",
+  pagedown: "Page Down",
+  home: "Home",
+  end: "End",
+  ctrl: "Ctrl",
+  shift: "Shift",
+});
+
+/** A key as it is printed on a keyboard. @param {string} key */
+export function keyCap(key) {
+  const parts = key.split("+").map((part) => KEY_NAMES[part] ?? part.toUpperCase());
+  return parts.join(" + ");
+}
+
 /** @param {KeyboardEvent} event */
 function nameOf(event) {
   const key = event.key.toLowerCase();

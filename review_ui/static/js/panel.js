@@ -16,6 +16,7 @@
  * @property {number | null} difference_gy
  * @property {string} note
  */
+import { keyCap } from "./keyboard.js";
 import { button, byId, clockTime, make, setText, signed } from "./page.js";
 import { describeWindow, WINDOWS } from "./window_level.js";
 
@@ -36,7 +37,7 @@ export function showSettings(settings) {
     byId(`window-${i + 1}`).setAttribute("aria-pressed", String(settings.window === i));
   });
   setText("window-label", describeWindow(WINDOWS[settings.window]));
-  setText("brush-label", `Brush ${settings.radiusMm} mm`);
+  setText("brush-label", `Brush radius ${settings.radiusMm} mm`);
   document.body.dataset.tool = settings.tool;
 }
 
@@ -75,8 +76,6 @@ export function contouredSlices(layer) {
 
 /** @param {Figures} figures */
 export function showFigures({ prediction, correction, difference_gy, note }) {
-  const gray = (/** @type {number | null | undefined} */ gy) =>
-    gy === null || gy === undefined ? null : `${gy.toFixed(2)} Gy`;
   setText("mean-dose", gray(correction?.mean_gy) ?? "–");
   const predicted = gray(prediction?.mean_gy);
   const parts = [];
@@ -85,6 +84,11 @@ export function showFigures({ prediction, correction, difference_gy, note }) {
   setText("dose-comparison", parts.join(" · "));
   setText("dose-note", note);
   byId("mean-dose").classList.remove("stale");
+}
+
+/** @param {number | null | undefined} gy @returns {string | null} */
+export function gray(gy) {
+  return gy === null || gy === undefined ? null : `${gy.toFixed(2)} Gy`;
 }
 
 /** @param {JournalStatus} status */
@@ -145,7 +149,7 @@ export function showButtons(layer, editable) {
  */
 export function fillKeySheet(bindings) {
   const rows = bindings.map(({ keys, label }) => {
-    const caps = keys.map((key) => make("kbd", { text: key }));
+    const caps = keys.map((key) => make("kbd", { text: keyCap(key) }));
     return make("div", { className: "row" }, make("span", { text: label }), make("span", {}, ...caps));
   });
   byId("key-list").replaceChildren(...rows);

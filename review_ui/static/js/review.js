@@ -99,6 +99,10 @@ function connectLeaving(session) {
   window.addEventListener("beforeunload", (event) => {
     if (session.journal.pending > 0) event.preventDefault();
   });
+  window.addEventListener("pageshow", (event) => {
+    // Taken out of the browser's memory by "back": the case was given back meanwhile.
+    if (event.persisted) window.location.reload();
+  });
   button("save-next").addEventListener("click", async () => {
     const next = await nextCase().catch(() => null);
     window.location.assign(next ? `/cases/${next}` : "/");

@@ -45,6 +45,8 @@ export class ReviewSession {
      */
     this.stroke = null;
     this.figuresTimer = 0;
+    /** The server's last answer. @type {panel.Figures | null} */
+    this.figures = null;
     this.journal = new Journal({
       acknowledged: seq,
       send: (entry) => postJson(`${url}/journal`, { tab: lock.tab, ...entry }),
@@ -130,6 +132,8 @@ export class ReviewSession {
       ["Volume", `${(this.layer.voxels * this.layer.grid.voxelCc).toFixed(1)} ml`],
       ["Slices viewed", `${viewed} of ${contoured.length} contoured`],
     ];
+    const mean = panel.gray(this.figures?.correction?.mean_gy);
+    if (mean) rows.push([`Mean ${this.facts.roi.toLowerCase()} dose`, mean]);
     return { problem: this.#problem(), rows };
   }
 
@@ -173,6 +177,8 @@ export class ReviewSession {
     const seq = this.journal.acknowledged;
     const figures = await getJson(`${this.url}/figures`).catch(() => null);
     // An answer that is older than what has been painted meanwhile says nothing.
-    if (figures && seq === this.journal.acknowledged) panel.showFigures(figures);
+    if (!figures || seq !== this.journal.acknowledged) return;
+    this.figures = figures;
+    panel.showFigures(figures);
   }
 }

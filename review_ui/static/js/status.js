@@ -36,7 +36,7 @@ function show({ released, versions, round, rounds, learning_set, deliveries }) {
       : "No model yet",
   );
   const { train, validation } = learning_set;
-  setText("learning-set", `Learns from ${train} approved cases, is judged on ${validation}.`);
+  setText("learning-set", `Learns from ${countOf(train)}, is judged on ${countOf(validation)}.`);
   byId("curve").replaceChildren(...(versions.length ? [curveOf(versions)] : []));
   showRounds(round, rounds);
   const lines = deliveries.map(({ words, last_error, created_at }) => line(words, created_at, last_error));
@@ -54,7 +54,7 @@ function showRounds(running, rounds) {
   const lines = rounds.map((round) => {
     const text =
       round.state === "RUNNING"
-        ? `Learning from ${round.examples} cases: step ${round.step} of ${round.steps}`
+        ? `Learning from ${countOf(round.examples)}: step ${round.step} of ${round.steps}`
         : round.verdict || round.state.toLowerCase();
     return line(text, round.started_at);
   });
@@ -72,6 +72,11 @@ function line(text, when, sub = "") {
   const time = new Date(when).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" });
   const words = make("span", {}, text, ...(sub ? [make("div", { className: "dim small", text: sub })] : []));
   return make("div", { className: "row" }, words, make("span", { className: "dim small", text: time }));
+}
+
+/** @param {number} cases */
+function countOf(cases) {
+  return cases === 1 ? "1 approved case" : `${cases} approved cases`;
 }
 
 /** @param {string} text */

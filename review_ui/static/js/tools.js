@@ -204,7 +204,16 @@ class ReviewInput {
     const { radiusMm, position } = state.settings;
     view.brush = point && isEditable ? { point, radiusMm, tool } : null;
     const voxel = point && view.grid.voxelAt(view.plane, position[view.plane.normal], point);
-    showHover(view.plane.name, voxel ? `${view.ct[view.grid.indexOf(voxel)]} HU` : "");
+    showHover(view.plane.name, voxel ? hounsfield(view, voxel) : "");
     stage.redraw(view);
   }
+}
+
+/**
+ * What the CT holds at a voxel, with a true minus.
+ * @param {SliceView} view
+ * @param {Vector3} voxel
+ */
+function hounsfield(view, voxel) {
+  return `${view.ct[view.grid.indexOf(voxel)]} HU`.replace("-", "−");
 }

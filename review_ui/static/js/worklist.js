@@ -43,7 +43,7 @@ function show(worklist) {
   byId("empty").hidden = cases.length > 0;
   byId("cases").hidden = cases.length === 0;
   const waiting = cases.filter(({ reviewable }) => reviewable).length;
-  setText("summary", cases.length ? `${cases.length} cases, ${waiting} for review` : "");
+  setText("summary", cases.length ? `${cases.length} in all, ${waiting} for review` : "");
   byId("rows").replaceChildren(...cases.map(rowOf));
 }
 
