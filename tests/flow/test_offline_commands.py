@@ -119,7 +119,10 @@ def test_what_was_left_out_is_said(block_case: Path) -> None:
     """A contour beyond the CT's last slice, an open line and a point."""
     ct = synthetic.ct_series(shape=(6, 40, 40), spacing_mm=(3.0, 1.0, 1.0))
     beyond = [([[x, y, 99.0] for x, y in ((0, 0), (5, 0), (5, 5))], None)]
-    rois = {"Block": [*block(ct, 0.0, 8.0), *beyond], "Isocentre": [([[0.0, 0.0, 0.0]], None)]}
+    rois: dict[str, Any] = {
+        "Block": [*block(ct, 0.0, 8.0), *beyond],
+        "Isocentre": [([[0.0, 0.0, 0.0]], None)],
+    }
     ds = synthetic.rtstruct(ct, rois)
     (block_case / "odd.dcm").write_bytes(synthetic.encoded(ds))
     rows = dose_command(block_case / "odd.dcm", block_case / "RD.dcm", block_case / "CT")
