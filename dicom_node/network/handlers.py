@@ -45,7 +45,7 @@ def on_c_store(event: evt.Event, keeper: Keeper) -> StoreStatus:
     except (BadUidError, UnreadableObjectError) as error:
         return _refused(StoreStatus.CANNOT_UNDERSTAND, error)
     except Exception as error:
-        log.exception("c_store.failed")
+        # Not the traceback: a message from below may quote what was to be kept.
         return _refused(StoreStatus.OUT_OF_RESOURCES, error)
     return StoreStatus.SUCCESS
 

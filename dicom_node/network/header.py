@@ -5,7 +5,6 @@ from __future__ import annotations
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
 
 from core.errors import UnreadableObjectError
 from core.records import InstanceHeader
@@ -36,11 +35,12 @@ def read_header(part10: bytes) -> InstanceHeader:
     Raises `UnreadableObjectError` when it cannot be read or a UID of type 1 is missing.
     """
     try:
-        ds = dcmread(
-            BytesIO(part10), stop_before_pixels=True, specific_tags=list(_NEEDED), defer_size=4096
-        )
+        ds = dcmread(BytesIO(part10), stop_before_pixels=True, specific_tags=list(_NEEDED))
         return _header(ds)
-    except (InvalidDicomError, ValueError, TypeError, KeyError, EOFError, RecursionError) as error:
+    except UnreadableObjectError:
+        raise
+    except Exception as error:
+        # A damaged data set makes pydicom raise a dozen kinds, recursion among them.
         raise UnreadableObjectError(
             f"The data set cannot be read ({type(error).__name__}). Send the instance again, or "
             "export it anew."
@@ -53,15 +53,15 @@ def _header(ds: Dataset) -> InstanceHeader:
         sop_class_uid=_required(ds, "SOPClassUID"),
         study_instance_uid=_required(ds, "StudyInstanceUID"),
         series_instance_uid=_required(ds, "SeriesInstanceUID"),
-        modality=_text(ds, "Modality"),
+        modality=_text(ds, "Modality", longest=16),
         frame_of_reference_uid=_frame_of_reference(ds),
         referenced_uids=_references(ds),
-        patient_id=_text(ds, "PatientID"),
-        patient_name=_text(ds, "PatientName"),
-        patient_birth_date=_text(ds, "PatientBirthDate"),
-        study_date=_text(ds, "StudyDate"),
-        study_description=_text(ds, "StudyDescription"),
-        series_description=_text(ds, "SeriesDescription"),
+        patient_id=_text(ds, "PatientID", longest=256),
+        patient_name=_text(ds, "PatientName", longest=400),
+        patient_birth_date=_text(ds, "PatientBirthDate", longest=16),
+        study_date=_text(ds, "StudyDate", longest=16),
+        study_description=_text(ds, "StudyDescription", longest=200),
+        series_description=_text(ds, "SeriesDescription", longest=200),
     )
 
 
@@ -74,9 +74,10 @@ def _required(ds: Dataset, keyword: str) -> str:
     return value
 
 
-def _text(ds: Dataset, keyword: str) -> str:
+def _text(ds: Dataset, keyword: str, *, longest: int | None = None) -> str:
     value = ds.get(keyword)
-    return "" if value is None else str(value).strip()
+    # A data base takes no NUL, and no more than its column holds.
+    return "" if value is None else str(value).replace("\0", "").strip()[:longest]
 
 
 def _frame_of_reference(ds: Dataset) -> str | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import structlog
 
-from core.errors import RecontourError
-from core.files import require_free_space, require_uid, sweep_temporary, write_whole
+from core.errors import BadUidError, RecontourError, UnreadableObjectError
+from core.files import require_free_space, require_uid, sweep_temporary, write_new
 from core.instance_store import InstanceStore
 from core.records import InstanceHeader
 from dicom_node.network.header import read_header
@@ -70,40 +70,58 @@ class Inbox:
         """
         sweep_temporary(self._data_folder / FOLDER)
         known = self._instances.paths()
-        made = 0
-        for file in sorted((self._data_folder / FOLDER).rglob("*.dcm")):
-            path = str(file.relative_to(self._data_folder))
-            if path in known:
-                continue
-            content = file.read_bytes()
-            try:
-                self._record(read_header(content), path, content, RECOVERED)
-            except RecontourError as error:
-                log.error("instance.unreadable", path=path, reason=str(error))  # noqa: TRY400
-                continue
-            made += 1
-        return made
+        # Of two objects with one UID the shorter name is the plain one: it stays the one in use.
+        files = sorted((self._data_folder / FOLDER).rglob("*.dcm"), key=lambda f: len(f.name))
+        return sum(
+            self._recover(file)
+            for file in files
+            if str(file.relative_to(self._data_folder)) not in known
+        )
+
+    def _recover(self, file: Path) -> bool:
+        content = file.read_bytes()
+        try:
+            header = read_header(content)
+            _require_valid(header)
+        except (BadUidError, UnreadableObjectError) as error:
+            # A damaged file must not keep the node from starting.
+            log.warning("instance.unreadable", file=file.name, kind=type(error).__name__)
+            return False
+        self._record(header, file, content, "RECOVERED")
+        return True
 
     def _keep(self, header: InstanceHeader, part10: bytes, calling_ae_title: str) -> None:
         digest = content_digest(part10)
-        if any(k.sha256 == digest for k in self._instances.find(header.sop_instance_uid)):
+        known = self._instances.find(header.sop_instance_uid)
+        if any(k.sha256 == digest for k in known):
             return
-        path = _path_of(header, digest)
-        write_whole(self._data_folder / path, part10)
-        kept = self._record(header, path, part10, calling_ae_title)
-        if kept:
+        file = self._write(header, part10, digest, aside=bool(known))
+        if self._record(header, file, part10, calling_ae_title):
             log.warning("instance.kept_aside", sop_instance_uid=header.sop_instance_uid)
 
+    def _write(self, header: InstanceHeader, part10: bytes, digest: str, *, aside: bool) -> Path:
+        """Write the instance under its plain name, or under one with its digest if that is taken.
+
+        A name may be taken without a row: by a crash, or by an association that is as far as we.
+        """
+        folder = self._data_folder / FOLDER / _folder_of(header)
+        plain = folder / _plain_name(header)
+        with_digest = folder / f"{header.sop_instance_uid}.{digest[:8]}.dcm"
+        for file in (with_digest,) if aside else (plain, with_digest):
+            if write_new(file, part10) or content_digest(file.read_bytes()) == digest:
+                return file
+        raise OSError("Both names of an instance are taken by other objects.")
+
     def _record(
-        self, header: InstanceHeader, path: str, part10: bytes, calling_ae_title: str
+        self, header: InstanceHeader, file: Path, part10: bytes, calling_ae_title: str
     ) -> bool:
         kept = self._instances.add(
             header,
-            path=path,
+            path=str(file.relative_to(self._data_folder)),
             sha256=content_digest(part10),
             size_bytes=len(part10),
             calling_ae_title=calling_ae_title,
-            kept_aside=False,
+            kept_aside=file.name != _plain_name(header),
             received_at=datetime.now(UTC),
         )
         return kept.kept_aside
@@ -133,10 +151,11 @@ def _require_valid(header: InstanceHeader) -> None:
         require_uid(header.frame_of_reference_uid, name="Frame of Reference UID")
 
 
-def _path_of(header: InstanceHeader, digest: str) -> str:
+def _folder_of(header: InstanceHeader) -> str:
     study = header.study_instance_uid
     shelf = hashlib.sha256(study.encode()).hexdigest()[:2]
-    # The content is part of the name: another object under a taken UID, even at the same moment
-    # over another association, can never replace a file that was answered with Success.
-    name = f"{header.sop_instance_uid}.{digest[:8]}.dcm"
-    return f"{FOLDER}/{shelf}/{study}/{header.series_instance_uid}/{name}"
+    return f"{shelf}/{study}/{header.series_instance_uid}"
+
+
+def _plain_name(header: InstanceHeader) -> str:
+    return f"{header.sop_instance_uid}.dcm"

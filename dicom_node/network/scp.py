@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, evt
 
 from core.config import DicomSettings
+from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import STORED, TRANSFER_SYNTAXES, VERIFICATION
 from dicom_node.network.handlers import Keeper, on_c_echo, on_c_store
 from dicom_node.network.socket_guard import on_connection
 
-# Identifiers are patient data; they never reach a log.
-_config.LOG_REQUEST_IDENTIFIERS = False
-_config.LOG_RESPONSE_IDENTIFIERS = False
-
-IMPLEMENTATION_VERSION_NAME = "RECONTOUR_01"
 ACSE_TIMEOUT_S = 15.0
 
 
@@ -24,6 +20,7 @@ ACSE_TIMEOUT_S = 15.0
 def listening(settings: DicomSettings, keeper: Keeper) -> Iterator[int]:
     """Listen while the block runs; yields the bound port (useful when 0 was asked)."""
     ae = AE(ae_title=settings.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.maximum_pdu_size = settings.maximum_pdu_size
     ae.maximum_associations = settings.maximum_associations

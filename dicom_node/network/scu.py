@@ -16,6 +16,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from core.config import DestinationSettings
 from core.errors import DeliveryError
+from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import VERIFICATION
 from dicom_node.network.status import StoreStatus
 
@@ -65,6 +66,8 @@ def _associated(
     peer: DestinationSettings, calling_ae_title: str, contexts: list[PresentationContext]
 ) -> Iterator[Association]:
     ae = AE(ae_title=calling_ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = TIMEOUT_S
     association = ae.associate(
         peer.host,
