@@ -7,11 +7,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 Row = Mapping[str, Any]
+
+_WIDEST = 1000
 
 
 def show(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
@@ -31,20 +35,26 @@ def print_table(rows: Sequence[Row], title: str, *, console: Console | None = No
     """Print `rows` as a table; columns are those of the first row, notes stand below it."""
     console = console or Console()
     columns = [name for name in (rows[0] if rows else {}) if name != "note"]
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in columns:
         numeric = any(isinstance(row[name], int | float) for row in rows)
-        heading = name.replace("_", " ").replace(" gy", " Gy")
-        table.add_column(heading, justify="right" if numeric else "left")
+        # A figure is never cut short, however narrow the terminal.
+        widest = max(len(_cell(name, row[name])) for row in rows) if numeric else None
+        table.add_column(_heading(name), justify="right" if numeric else "left", min_width=widest)
     for row in rows:
         # Text: a structure called [PTV] is a name, not markup.
         table.add_row(*(Text(_cell(name, row[name])) for name in columns))
-    console.print(table)
+    least = Measurement.get(console, console.options.update(width=_WIDEST), table).minimum
+    console.print(table, width=max(console.width, least), crop=False)
     for row in rows:
         if row.get("note"):
             console.print(
                 f"{row.get('roi_name', '')}: {row['note']}", markup=False, highlight=False
             )
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ").replace(" gy", " Gy").replace("difference", "change")
 
 
 def _cell(name: str, value: Any) -> str:

@@ -1,5 +1,6 @@
 """The commands that need no node, on real cases and on synthetic ones with a known answer."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from app.offline import Row, compare_command, dose_command
-from app.tables import show
+from app.tables import print_table, show
 from core.errors import GeometryMismatchError
 from tests.support import synthetic_dicom as synthetic
 from tests.support.polygon_dose import polygon_dose
@@ -204,6 +206,16 @@ def test_json_repeats_every_digit_and_tables_name_the_structures(
     table = capsys.readouterr().out
     for words in ("Block", "Whole", "covers 50.0 %"):
         assert words in table
+
+
+def test_figures_and_odd_names_are_whole_on_a_narrow_terminal() -> None:
+    figures = {f"column_{n}_cc": 1234567.891 for n in range(7)}
+    console = Console(width=60, record=True, file=io.StringIO())
+    rows: list[Row] = [{"roi_name": "[red]PTV", **figures, "note": ""}]
+    print_table(rows, "Comparison", console=console)
+    shown = console.export_text()
+    assert shown.count("1234567.89") == 7
+    assert "[red]PTV" in shown
 
 
 def test_dose_and_comparison_load_no_torch() -> None:
