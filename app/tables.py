@@ -16,6 +16,7 @@ from rich.text import Text
 Row = Mapping[str, Any]
 
 _WIDEST = 1000
+_NAME_WIDTH = 16
 
 
 def show(rows: Sequence[Row], title: str, *, as_json: bool) -> None:
@@ -38,9 +39,10 @@ def print_table(rows: Sequence[Row], title: str, *, console: Console | None = No
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in columns:
         numeric = any(isinstance(row[name], int | float) for row in rows)
-        # A figure is never cut short, however narrow the terminal.
-        widest = max(len(_cell(name, row[name])) for row in rows) if numeric else None
-        table.add_column(_heading(name), justify="right" if numeric else "left", min_width=widest)
+        # A figure is never cut short, however narrow the terminal; a long name may be folded.
+        widest = max(len(_cell(name, row[name])) for row in rows)
+        least = widest if numeric else min(widest, _NAME_WIDTH)
+        table.add_column(_heading(name), justify="right" if numeric else "left", min_width=least)
     for row in rows:
         # Text: a structure called [PTV] is a name, not markup.
         table.add_row(*(Text(_cell(name, row[name])) for name in columns))
