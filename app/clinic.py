@@ -175,7 +175,8 @@ class Physician:
                 zipped = answer.headers.get("Content-Encoding") == "gzip"
                 return gzip.decompress(content) if zipped else content
         except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:300]
+            with error:
+                said = error.read().decode(errors="replace")[:300]
             raise PageError(f"{path} answered {error.code}: {said}") from error
         except urllib.error.URLError as error:
             raise PageError(f"{path}: the review page does not answer ({error.reason}).") from error

@@ -37,8 +37,8 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
         created_at=room.now(),
     )
     room.store.files.write_mask(case_id, f"prediction-{made.id}", proposed.mask)
+    offer(room, made, ct, proposed.mask)  # files first: a row promises that they are there
     if not room.store.cases.predicted(made):
         return "void: the case has moved on"
-    offer(room, made, ct, proposed.mask)
     log.info("case.predicted", case=case_id, seconds=round(proposed.seconds, 2))
     return made.id

@@ -182,7 +182,9 @@ def check_references(rtstruct: Path, ct_paths: list[Path]) -> None:
     )
     for contour in ds.ROIContourSequence[0].ContourSequence:
         uid = str(contour.ContourImageSequence[0].ReferencedSOPInstanceUID)
-        assert {float(z) for z in contour.ContourData[2::3]} == {pytest.approx(z_of[uid], abs=2e-3)}
+        assert [float(z) for z in contour.ContourData[2::3]] == pytest.approx(
+            [z_of[uid]] * int(contour.NumberOfContourPoints), abs=2e-3
+        )
 
 
 def check_with_dciodvfy(rtstruct: Path) -> None:
