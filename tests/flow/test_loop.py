@@ -88,7 +88,7 @@ def correct_in_the_browser(page: Page, url: str) -> None:
 
 def read_by_plastimatch(rtstruct: Path, ct_folder: Path, folder: Path) -> np.ndarray:
     """The heart's mask as plastimatch reads it, in z, y, x of the CT grid."""
-    words = [require_program("plastimatch"), "convert", "--input", rtstruct]
+    words: list[str | Path] = [require_program("plastimatch"), "convert", "--input", rtstruct]
     words += ["--referenced-ct", ct_folder, "--prefix-format", "nrrd"]
     words += ["--output-prefix", folder / "pm"]
     subprocess.run(words, check=True, capture_output=True)
