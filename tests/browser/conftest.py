@@ -1,0 +1,130 @@
+"""The review room behind its real server, and a real Chromium to look at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from waitress.server import create_server
+from waitress.wasyncore import close_all
+
+from core.store import Store, open_store
+from review_ui import create_app
+from review_ui.accounts import create_user
+from tests.support.peers import require_program
+from tests.support.review_case import PASSWORD
+from tests.support.settings import settings_for
+
+LAUNCH_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running review room."""
+
+    url: str
+    store: Store
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    settings = settings_for(tmp_path)
+    store = open_store(settings)
+    app = create_app(settings, store)
+    create_user(app, "anna", PASSWORD)
+    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield Site(f"http://127.0.0.1:{server.effective_port}", store)
+    stop(server, thread)
+    store.engine.dispose()
+
+
+def stop(server: Any, thread: threading.Thread) -> None:
+    """End a server that runs in a thread: finish what is being answered, then hang up."""
+    server.task_dispatcher.shutdown()
+    # Its sockets must be closed by its own thread, which may be waiting on them.
+    server.trigger.pull_trigger(lambda: close_all(server._map))
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def playwright_driver() -> Iterator[Playwright]:
+    require_program("chromium")
+    with sync_playwright() as driver:
+        yield driver
+
+
+def launch(driver: Playwright) -> Browser:
+    return driver.chromium.launch(
+        executable_path=str(require_program("chromium")), args=LAUNCH_ARGUMENTS
+    )
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright_driver: Playwright) -> Iterator[Browser]:
+    browser = launch(playwright_driver)
+    yield browser
+    browser.close()
+
+
+@dataclass  # without slots: Playwright leaves a mark on objects whose methods listen
+class Complaints:
+    """What a page said on its console that it should not."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def listen_to(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.heard.append(f"error: {error}"))
+        page.on("console", self._on_console)
+
+    def _on_console(self, message: Any) -> None:
+        if "Content Security Policy" in message.text or "Refused to" in message.text:
+            self.heard.append(message.text)
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
+    """Opens pages in a browser profile of their own, logged in as anna."""
+    complaints = Complaints()
+    contexts = []
+
+    def opened(**options: Any) -> Page:
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        complaints.listen_to(page)
+        log_in(page, site)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints.heard == []
+
+
+def log_in(page: Page, site: Site) -> None:
+    """Log in by the form."""
+    page.goto(site.url)
+    page.fill("input[name=username]", "anna")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("h1:has-text('Worklist')")
+
+
+@contextmanager
+def answers_lost(page: Page, pattern: str) -> Iterator[None]:
+    """While this lasts, requests to `pattern` come back without an answer."""
+    page.route(pattern, lambda route: route.abort())
+    yield
+    page.unroute(pattern)
