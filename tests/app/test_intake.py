@@ -10,7 +10,7 @@ from pydicom import dcmread
 
 from app.clinic_dicom import write_patient
 from core.case import CaseState
-from tests.support.room import bring_up_to_date, open_room, receive
+from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
 from tests.support.shared_data import shared_data
 
 SPACING_MM = (6.0, 6.0, 6.0)
@@ -100,3 +100,20 @@ def test_a_dose_of_one_beam_is_joined_as_refused_not_taken_for_the_plan(tmp_path
     (case,) = room.store.cases.all()
     assert room.store.instances.attached(case.id, kind="dose") == []
     assert len(room.store.instances.attached(case.id, kind="refused")) == 1
+
+
+def test_a_dose_that_comes_after_the_approval_is_still_measured(tmp_path: Path) -> None:
+    patient = write_patient(tmp_path / "p", 3, spacing_mm=SPACING_MM)
+    room = open_room(tmp_path)
+    receive(room, list(patient.ct_paths))
+    bring_up_to_date(room)
+    (case,) = room.store.cases.all()
+    approve_mask(room, case.id, patient.phantom.heart)
+    bring_up_to_date(room)
+    assert room.store.cases.dose_figures(case.id) == []
+    receive(room, [patient.dose_path])
+    bring_up_to_date(room)
+    (figure,) = room.store.cases.dose_figures(case.id)
+    assert (figure.source, figure.roi_name) == ("correction", "Heart")
+    assert figure.mean_gy is not None
+    assert figure.mean_gy > 0.5

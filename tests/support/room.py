@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from pydicom import dcmread
 
 from app import dosing, intake
 from app.room import Room
+from core.approval import Approval, approve
+from core.geometry import Mask
+from core.journal import encode_runs, mask_crc32
+from core.records import Correction, JournalEntry
 from core.store import open_store
 from dicom_node.network.inbox import Inbox, Received
 from tests.support.settings import settings_for
@@ -37,3 +42,14 @@ def bring_up_to_date(room: Room) -> None:
         intake.attach(room, case_id, instance.id)
     for due in room.store.cases.dose_due():
         dosing.measure(room, due)
+
+
+def approve_mask(room: Room, case_id: str, mask: Mask) -> Correction:
+    """Review a case from scratch in one stroke, and approve it."""
+    store, now = room.store, room.now()
+    case = store.reviews.open(case_id, "Heart", who="anna", tab="t", now=now, lock_s=60)
+    stroke = {"tool": "add", "runs": encode_runs(np.flatnonzero(mask))}
+    entry = JournalEntry(1, "stroke", stroke)
+    store.reviews.append(case_id, "Heart", entry, who="anna", tab="t", now=now)
+    shown = Approval("anna", "t", 1, int(mask.sum()), mask_crc32(mask), (0,))
+    return approve(store, case, "Heart", shown, destinations=["TPS"], now=now)
