@@ -66,7 +66,7 @@ def _header(ds: Dataset) -> InstanceHeader:
 
 
 def _required(ds: Dataset, keyword: str) -> str:
-    value = _text(ds, keyword)
+    value = _uid(ds, keyword)
     if not value:
         raise UnreadableObjectError(
             f"{keyword} (type 1) is missing. The sender must be corrected; nothing was kept."
@@ -74,7 +74,12 @@ def _required(ds: Dataset, keyword: str) -> str:
     return value
 
 
-def _text(ds: Dataset, keyword: str, *, longest: int | None = None) -> str:
+def _uid(ds: Dataset, keyword: str) -> str:
+    value = ds.get(keyword)
+    return "" if value is None else str(value).strip(" \0")
+
+
+def _text(ds: Dataset, keyword: str, *, longest: int) -> str:
     value = ds.get(keyword)
     # A data base takes no NUL, and no more than its column holds.
     return "" if value is None else str(value).replace("\0", "").strip()[:longest]
@@ -83,20 +88,20 @@ def _text(ds: Dataset, keyword: str, *, longest: int | None = None) -> str:
 def _frame_of_reference(ds: Dataset) -> str | None:
     # An RTSTRUCT says it in its references; the attribute of its own is a late addition.
     for item in ds.get("ReferencedFrameOfReferenceSequence") or []:
-        uid = _text(item, "FrameOfReferenceUID")
+        uid = _uid(item, "FrameOfReferenceUID")
         if uid:
             return uid
-    return _text(ds, "FrameOfReferenceUID") or None
+    return _uid(ds, "FrameOfReferenceUID") or None
 
 
 def _references(ds: Dataset) -> tuple[str, ...]:
     found = [
-        _text(item, "ReferencedSOPInstanceUID")
+        _uid(item, "ReferencedSOPInstanceUID")
         for keyword in ("ReferencedRTPlanSequence", "ReferencedStructureSetSequence")
         for item in ds.get(keyword) or []
     ]
     found += [
-        _text(series, "SeriesInstanceUID")
+        _uid(series, "SeriesInstanceUID")
         for frame in ds.get("ReferencedFrameOfReferenceSequence") or []
         for study in frame.get("RTReferencedStudySequence") or []
         for series in study.get("RTReferencedSeriesSequence") or []
