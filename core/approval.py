@@ -65,7 +65,7 @@ def approve(
     mask = layer.corrected(base)
     if not mask.any():
         raise EmptyStructureError(
-            f"{roi_name} has no voxels. Contour it, or reject the case with a reason."
+            f"{roi_name} has no voxels. Contour it, then approve."
         )
     if (int(mask.sum()), mask_crc32(mask)) != (approval.voxels, approval.crc32):
         raise JournalConflictError(

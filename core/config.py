@@ -117,7 +117,8 @@ class Settings(BaseSettings):
     database_url: str
     disk_reserve_mb: Annotated[int, Field(ge=0)]
     dicom: DicomSettings
-    destinations: tuple[DestinationSettings, ...]
+    # At least one: an approved contour that goes nowhere would wait for ever.
+    destinations: Annotated[tuple[DestinationSettings, ...], Field(min_length=1)]
     structures: Annotated[tuple[StructureSettings, ...], Field(min_length=1)]
     review: ReviewSettings
     model: ModelSettings

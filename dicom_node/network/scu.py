@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
@@ -56,7 +57,12 @@ def send_instances(
 def _contexts_for(paths: Sequence[Path]) -> list[PresentationContext]:
     wanted: dict[tuple[str, str], None] = {}
     for path in paths:
-        meta = read_file_meta_info(path)
+        try:
+            meta = read_file_meta_info(path)
+        except (OSError, InvalidDicomError) as error:
+            raise DeliveryError(
+                f"{path.name} cannot be read as DICOM and was not sent; write it again."
+            ) from error
         wanted[(str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))] = None
     return [build_context(sop_class, [syntax]) for sop_class, syntax in wanted]
 
@@ -79,8 +85,8 @@ def _associated(
     if not association.is_established:
         raise DeliveryError(
             f"No association with {peer.name} ({peer.ae_title} at {peer.host}:{peer.port}): "
-            f"{_why(association)}. It will be tried again; check that the peer runs and knows "
-            f"our AE title {calling_ae_title}."
+            f"{_why(association)}. Check that the peer runs and knows our AE title "
+            f"{calling_ae_title}."
         )
     try:
         yield association

@@ -133,6 +133,6 @@ def _require_agreement(name: str, mask: Mask, second: Mask) -> None:
 def _require(right: bool, found: str) -> None:
     if not right:
         raise ConversionMismatchError(
-            f"The RTSTRUCT was not sent: {found}. Approve the structure again; if it stays, report "
-            "it with the software version."
+            f"The RTSTRUCT was not sent: {found}. The approved contour is kept on the node; report "
+            "this with the software version."
         )
