@@ -18,7 +18,8 @@ def read_object(path: Path, *, pixels: bool = True) -> Dataset:
         return dcmread(path, stop_before_pixels=not pixels)
     except OSError as error:
         raise UnreadableObjectError(
-            f"{path.name} cannot be opened ({error.strerror}). Check that it is there and may be read."
+            f"{path.name} cannot be opened ({error.strerror}). Check that it is there and may be "
+            "read."
         ) from error
     except Exception as error:
         # pydicom raises a dozen kinds for a damaged file, recursion among them.

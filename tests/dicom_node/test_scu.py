@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from pydicom.uid import JPEG2000Lossless
+from pynetdicom import evt
+
+from core.errors import DeliveryError
+from dicom_node.network.scu import echo, send_instances
+from tests.dicom_node.nodes import Node, answering, peer_at
+from tests.support.settings import free_port
+from tests.support.synthetic_dicom import ct_series, rtstruct, written
+
+
+@pytest.fixture
+def outgoing(tmp_path: Path) -> list[Path]:
+    return written([rtstruct(ct_series(), {"Heart": []})], tmp_path / "outgoing")
+
+
+def test_what_the_peer_accepted_is_returned(outgoing: list[Path]) -> None:
+    with answering(lambda _event: 0x0000) as (port, received):
+        sent = send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+    assert sent == [ds.SOPInstanceUID for ds in received]
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0xB000, 0x0122, 0x0001])
+def test_any_answer_but_0x0000_is_a_failure(status: int, outgoing: list[Path]) -> None:
+    """A warning counts too: 0xB000 means that the peer changed what it keeps."""
+    with (
+        answering(lambda _event: status) as (port, _),
+        pytest.raises(DeliveryError, match=f"0x{status:04X}"),
+    ):
+        send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+
+
+def test_no_answer_is_a_failure(outgoing: list[Path]) -> None:
+    def hang_up(event: evt.Event) -> int:
+        event.assoc.abort()
+        return 0x0000
+
+    with answering(hang_up) as (port, _), pytest.raises(DeliveryError):
+        send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+
+
+def test_a_peer_that_is_not_there_is_named(outgoing: list[Path]) -> None:
+    port = free_port()
+    with pytest.raises(DeliveryError, match=f"TPS .*127.0.0.1:{port}"):
+        send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+
+
+def test_a_peer_that_does_not_take_the_object_is_a_failure(outgoing: list[Path]) -> None:
+    with (
+        answering(lambda _event: 0x0000, sop_class="1.2.840.10008.5.1.4.1.1.2") as (port, received),
+        pytest.raises(DeliveryError),
+    ):
+        send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+    assert received == []
+
+
+def test_a_compressed_object_a_peer_cannot_take_is_a_failure(tmp_path: Path) -> None:
+    ds = rtstruct(ct_series(), {"Heart": []})
+    ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    paths = written([ds], tmp_path / "outgoing")
+    with answering(lambda _event: 0x0000) as (port, _), pytest.raises(DeliveryError):
+        send_instances(paths, peer_at(port), calling_ae_title="RECONTOUR")
+
+
+def test_a_file_that_cannot_be_read_is_a_failure_before_anybody_is_called(tmp_path: Path) -> None:
+    (tmp_path / "rs.dcm").write_bytes(b"no DICOM")
+    with pytest.raises(DeliveryError, match=r"rs\.dcm"):
+        send_instances([tmp_path / "rs.dcm"], peer_at(free_port()), calling_ae_title="RECONTOUR")
+
+
+def test_sending_to_ourselves_keeps_the_file_as_it_is(node: Node, outgoing: list[Path]) -> None:
+    (uid,) = send_instances(outgoing, node.peer, calling_ae_title="TPS")
+    (row,) = node.store.instances.find(uid)
+    assert row.header.modality == "RTSTRUCT"
+
+
+def test_a_wrong_ae_title_is_told(node: Node) -> None:
+    with pytest.raises(DeliveryError, match="rejected us"):
+        echo(peer_at(node.port, "WRONG"), calling_ae_title="TPS")
+
+
+def test_echo_returns_when_the_peer_answers(node: Node) -> None:
+    before = threading.active_count()
+    echo(node.peer, calling_ae_title="TPS")
+    assert threading.active_count() <= before + 2
