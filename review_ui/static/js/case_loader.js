@@ -65,14 +65,24 @@ async function loadPrediction(url, count) {
   throw new Error(`The prediction has ${prediction.length} voxels, the CT ${count}. Reload the page.`);
 }
 
+const CT_ATTEMPTS = 3;
+const ATTEMPT_PAUSE_MS = 1500;
+
 /**
- * Read the CT into `ct`, from slice `centre` outwards.
+ * Read the CT into `ct`, from slice `centre` outwards; starts anew when the connection breaks.
  * @param {string} url
  * @param {{grid: import("./geometry.js").Grid, ct: Int16Array, centre: number}} target
  * @param {(slice: number, received: number) => void} onSlice
  */
 export async function loadCt(url, { grid, ct, centre }, onSlice) {
-  const response = await request(`${url}/ct?centre=${centre}`, { method: "GET" });
-  if (!response.body) throw new Error("This browser cannot read streams. Use a current one.");
-  await readSlices(response.body, grid, ct, onSlice);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = await request(`${url}/ct?centre=${centre}`, { method: "GET" });
+      if (!response.body) throw new Error("This browser cannot read streams. Use a current one.");
+      return await readSlices(response.body, grid, ct, onSlice);
+    } catch (error) {
+      if (attempt === CT_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_PAUSE_MS));
+    }
+  }
 }

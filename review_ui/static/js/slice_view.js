@@ -19,7 +19,7 @@ import { packRgba } from "./window_level.js";
 const BACKGROUND = "#05070a";
 const CROSSHAIR = "rgba(150, 175, 200, 0.45)";
 const COLOURS = {
-  prediction: packRgba(66, 133, 244, 72),
+  prediction: packRgba(38, 108, 236, 88),
   added: packRgba(240, 84, 72, 140),
   removed: packRgba(64, 200, 120, 140),
 };
