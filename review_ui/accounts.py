@@ -135,7 +135,13 @@ def create_user(app: Flask, username: str, password: str, role_name: str = REVIE
 
 
 def set_password(app: Flask, username: str, password: str) -> None:
-    """Give an account another password; every session it has ends."""
+    """Give an account another password; every session it has ends.
+
+    Raises `AccountError` when there is no such account or the password is too short.
+    """
+    if not user_exists(app, username):
+        raise AccountError(f"There is no account {username!r}. Make it with: recontour user add.")
+    _require_valid(username, password, REVIEWER)
     engine: sa.Engine = app.extensions["recontour-engine"]
     with app.app_context():
         digest = hash_password(password)

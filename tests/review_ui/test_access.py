@@ -14,7 +14,7 @@ from core.errors import AccountError
 from core.store import Store
 from core.volume import Volume
 from review_ui import create_app
-from review_ui.accounts import ADMIN, create_user, user_exists
+from review_ui.accounts import ADMIN, create_user, set_password, user_exists
 from tests.support.review_case import PASSWORD, Reviewer, post_login, put_case, small_geometry
 from tests.support.settings import settings_for
 
@@ -175,6 +175,35 @@ def test_an_account_is_refused_with_a_reason(app: Flask) -> None:
         with pytest.raises(AccountError, match=reason):
             create_user(app, username, password, role)
     assert not user_exists(app, "berta")
+
+
+def test_a_new_password_ends_every_session_and_the_old_one_is_worth_nothing(
+    app: Flask, anna: Reviewer
+) -> None:
+    assert anna.get("/api/session").status_code == 200
+    set_password(app, "anna", "another horse")
+    assert anna.get("/api/session").status_code == 401
+    assert post_login(app.test_client(), "anna", PASSWORD).status_code == 200
+    assert post_login(app.test_client(), "anna", "another horse").status_code == 302
+    for username, password in [("anna", "short"), ("berta", "long enough")]:
+        with pytest.raises(AccountError):
+            set_password(app, username, password)
+
+
+def test_logins_are_audited_but_never_what_was_typed_as_an_unknown_name(
+    app: Flask, store: Store
+) -> None:
+    client = app.test_client()
+    post_login(client, "my-secret-password", PASSWORD)
+    post_login(client, "anna", "wrong password")
+    post_login(client, "anna", PASSWORD)
+    with store.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT event, who FROM audit ORDER BY id").all()
+    assert [tuple(row) for row in rows][-3:] == [
+        ("login.refused", "unknown"),
+        ("login.refused", "anna"),
+        ("login", "anna"),
+    ]
 
 
 def test_an_administrator_looks_but_does_not_contour(app: Flask, store: Store) -> None:
