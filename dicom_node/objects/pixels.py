@@ -90,6 +90,5 @@ def _decoded(ds: Dataset, transfer_syntax: UID) -> npt.NDArray[Any]:
         # The decoders are foreign code and raise what they like.
         raise UnreadableObjectError(
             f"The image is compressed as {transfer_syntax.name} and cannot be decoded "
-            f"({type(error).__name__}). Let the sender use Explicit VR Little Endian, or install "
-            "python-gdcm."
+            f"({type(error).__name__}). Let the sender use Explicit VR Little Endian."
         ) from error
