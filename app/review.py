@@ -8,8 +8,10 @@ if __name__ == "__main__":
     die_with_parent()
 
 import threading
+from typing import Any
 
 import structlog
+from waitress import wasyncore
 from waitress.server import create_server
 
 from core.config import load_settings
@@ -25,17 +27,21 @@ def main() -> None:
     stop = stop_on_signal()
     settings = load_settings(config_path())
     app = create_app(settings, open_store(settings))
-    server = create_server(
+    server: Any = create_server(  # waitress keeps its thread and trigger untyped
         app,
         host=settings.review.host,
         port=settings.review.port,
         threads=settings.review.threads,
         ident=None,
     )
-    threading.Thread(target=server.run, daemon=True).start()
+    thread = threading.Thread(target=server.run)
+    thread.start()
     log.info("review.serving", port=settings.review.port)
     stop.wait()
-    server.close()
+    server.task_dispatcher.shutdown()
+    # Its sockets must be closed by its own thread, which may be waiting on them.
+    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))  # noqa: SLF001
+    thread.join(timeout=5)
 
 
 if __name__ == "__main__":

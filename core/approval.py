@@ -64,9 +64,7 @@ def approve(
     layer = replayed(store, current, roi_name, up_to=approval.seq)
     mask = layer.corrected(base)
     if not mask.any():
-        raise EmptyStructureError(
-            f"{roi_name} has no voxels. Contour it, then approve."
-        )
+        raise EmptyStructureError(f"{roi_name} has no voxels. Contour it, then approve.")
     if (int(mask.sum()), mask_crc32(mask)) != (approval.voxels, approval.crc32):
         raise JournalConflictError(
             "The page and the node do not hold the same contour; nothing was approved. Reload "

@@ -106,20 +106,28 @@ class InstanceStore:
             .order_by(instance.c.sop_instance_uid)
         )
 
-    def kept_aside_count(self, series_instance_uid: str) -> int:
-        """How many objects of this series came with a UID that was already taken."""
-        with reading(self._engine) as connection:
-            return (
-                connection.scalar(
-                    sa.select(sa.func.count())
-                    .select_from(instance)
-                    .where(
-                        instance.c.series_instance_uid == series_instance_uid,
-                        instance.c.kept_aside.is_(True),
-                    )
-                )
-                or 0
+    def kept_aside_count(self, study_instance_uid: str) -> int:
+        """How many objects of this study came with a UID that was already taken."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(instance)
+            .where(
+                instance.c.study_instance_uid == study_instance_uid,
+                instance.c.kept_aside.is_(True),
             )
+        )
+        with reading(self._engine) as connection:
+            return connection.scalar(query) or 0
+
+    def refusals(self, case_id: str) -> list[str]:
+        """Why objects that belong to a case are not used, one sentence each."""
+        query = (
+            sa.select(attachment.c.note)
+            .where(attachment.c.case_id == case_id, attachment.c.kind == "refused")
+            .order_by(attachment.c.attached_at)
+        )
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query))
 
     def series_due(self, *, quiet_since: datetime) -> list[tuple[str, str, int]]:
         """(case id, series UID, instance count) of CT series that fell quiet and changed.

@@ -10,6 +10,7 @@ from review_ui.context import Desk
 from review_ui.memory import shown_prediction
 from review_ui.words import delivery_in_words, readable_date, readable_name, state_in_words
 
+PAST_ASSEMBLY = frozenset({CaseState.IN_REVIEW, CaseState.APPROVED, CaseState.DELIVERED})
 REVIEWABLE = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
 
 
@@ -70,6 +71,7 @@ def worklist_row(
         "state": str(current.state),
         "words": state_in_words(current, instances=instances, has_model=has_model),
         "reason": current.reason,
+        "flags": flags_of(desk, current, instances=instances),
         "reviewable": current.state in REVIEWABLE and current.geometry is not None,
         "dose": newest_dose(desk, current.id) is not None,
         "arrived_at": current.created_at.isoformat(),
@@ -78,6 +80,20 @@ def worklist_row(
         "deliveries": [delivery_in_words(d) for d in deliveries],
         "lock_holder": holder,
     }
+
+
+def flags_of(desk: Desk, current: Case, *, instances: int) -> list[str]:
+    """What somebody should know of the objects that came for a case, one sentence each."""
+    flags = [f"Not used: {why}" for why in desk.store.instances.refusals(current.id)]
+    aside = desk.store.instances.kept_aside_count(current.study_instance_uid)
+    if aside:
+        flags.append(
+            f"{aside} other object(s) came under a UID that was taken; kept aside, not used."
+        )
+    late = instances - current.assembled_count
+    if late > 0 and current.state in PAST_ASSEMBLY:
+        flags.append(f"{late} slice(s) came after the review began; they are not part of it.")
+    return flags
 
 
 def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> dict[str, Any]:

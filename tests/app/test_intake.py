@@ -10,6 +10,9 @@ from pydicom import dcmread
 
 from app.clinic_dicom import write_patient
 from core.case import CaseState
+from review_ui.context import Desk
+from review_ui.memory import CaseMemory
+from review_ui.worklist import worklist_of
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
 from tests.support.shared_data import shared_data
 
@@ -117,3 +120,26 @@ def test_a_dose_that_comes_after_the_approval_is_still_measured(tmp_path: Path) 
     assert (figure.source, figure.roi_name) == ("correction", "Heart")
     assert figure.mean_gy is not None
     assert figure.mean_gy > 0.5
+
+
+def test_what_is_not_used_is_said_on_the_worklist(tmp_path: Path) -> None:
+    patient = write_patient(tmp_path / "p", 3, spacing_mm=SPACING_MM)
+    beam = dcmread(patient.dose_path)
+    beam.DoseSummationType = "BEAM"
+    beam.save_as(patient.dose_path)
+    room = open_room(tmp_path)
+    receive(room, [*patient.ct_paths[:-1], patient.dose_path])
+    bring_up_to_date(room)
+    (case,) = room.store.cases.all()
+    other = dcmread(patient.ct_paths[0])
+    other.ImageComments = "another object under the same UID"
+    other.save_as(tmp_path / "other.dcm")
+    room.store.reviews.open(case.id, "Heart", who="anna", tab="t", now=room.now(), lock_s=60)
+    receive(room, [tmp_path / "other.dcm", patient.ct_paths[-1]])
+    bring_up_to_date(room)
+    desk = Desk(room.settings, room.store, CaseMemory(room.store, "Heart"), room.now)
+    (row,) = worklist_of(desk)["cases"]
+    refused, aside, late = row["flags"]
+    assert "only the dose of a whole PLAN is used" in refused
+    assert aside.startswith("1 other object(s) came under a UID that was taken")
+    assert late.startswith("1 slice(s) came after the review began")

@@ -9,6 +9,7 @@
  * @property {string} state
  * @property {string} words
  * @property {string} reason
+ * @property {string[]} flags  what came for the case and is not used, and why
  * @property {boolean} reviewable
  * @property {boolean} dose
  * @property {string} arrived_at
@@ -79,6 +80,7 @@ function stateCell(row) {
   const chip = make("span", { className: `chip ${CHIP[row.state] ?? ""}`, text: row.words });
   const more = [];
   if (row.lock_holder) more.push(make("div", { className: "sub", text: `by ${row.lock_holder}` }));
+  for (const flag of row.flags) more.push(make("div", { className: "reason", text: flag }));
   if (row.reason) more.push(make("div", { className: "reason", text: row.reason }));
   return make("td", {}, chip, ...more);
 }
