@@ -7,6 +7,7 @@ from app.process import config_path, die_with_parent, start_logging, stop_on_sig
 if __name__ == "__main__":
     die_with_parent()
 
+import contextlib
 import threading
 from typing import Any
 
@@ -38,10 +39,17 @@ def main() -> None:
     thread.start()
     log.info("review.serving", port=settings.review.port)
     stop.wait()
+    end(server, thread)
+
+
+def end(server: Any, thread: threading.Thread) -> None:
+    """Finish what is being answered, hang up, and wait for the server's own thread."""
     server.task_dispatcher.shutdown()
-    # Its sockets must be closed by its own thread, which may be waiting on them.
-    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))  # noqa: SLF001
-    thread.join(timeout=5)
+    # Its sockets must be closed by its own thread, which may be waiting on them; that thread may
+    # also be awake and faster than the trigger that wakes it.
+    with contextlib.suppress(OSError):
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))  # noqa: SLF001
+    thread.join(timeout=10)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page
 from waitress.server import create_server
-from waitress.wasyncore import close_all
 
+from app.review import end
 from core.store import Store, open_store
 from review_ui import create_app
 from review_ui.accounts import create_user
-from tests.support.peers import require_program
 from tests.support.review_case import PASSWORD
 from tests.support.settings import settings_for
-
-LAUNCH_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +39,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
     thread = threading.Thread(target=server.run)
     thread.start()
     yield Site(f"http://127.0.0.1:{server.effective_port}", store)
-    stop(server, thread)
-    store.engine.dispose()
-
-
-def stop(server: Any, thread: threading.Thread) -> None:
-    """End a server that runs in a thread: finish what is being answered, then hang up."""
-    server.task_dispatcher.shutdown()
-    # Its sockets must be closed by its own thread, which may be waiting on them.
-    server.trigger.pull_trigger(lambda: close_all(server._map))
-    thread.join(timeout=10)
+    end(server, thread)
     assert not thread.is_alive()
-
-
-@pytest.fixture(scope="session")
-def playwright_driver() -> Iterator[Playwright]:
-    require_program("chromium")
-    with sync_playwright() as driver:
-        yield driver
-
-
-def launch(driver: Playwright) -> Browser:
-    return driver.chromium.launch(
-        executable_path=str(require_program("chromium")), args=LAUNCH_ARGUMENTS
-    )
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright_driver: Playwright) -> Iterator[Browser]:
-    browser = launch(playwright_driver)
-    yield browser
-    browser.close()
+    store.engine.dispose()
 
 
 @dataclass  # without slots: Playwright leaves a mark on objects whose methods listen

@@ -15,8 +15,9 @@ from app.phantom import make_phantom, phantom_dose
 from core.approval import replayed
 from core.geometry import Mask, VolumeGeometry
 from core.volume import Volume
-from tests.browser.conftest import Complaints, OpenPage, Site, answers_lost, launch, log_in
+from tests.browser.conftest import Complaints, OpenPage, Site, answers_lost, log_in
 from tests.browser.review_page import PLANES, ReviewPage, voxels_of
+from tests.support.browser import launch
 from tests.support.review_case import put_case
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from app.clinic import Physician, hand_drawn, wait_for
 from app.clinic_dicom import write_patient
@@ -98,7 +98,7 @@ def read_by_plastimatch(rtstruct: Path, ct_folder: Path, folder: Path) -> np.nda
 @pytest.mark.slow
 @pytest.mark.peer
 @pytest.mark.browser
-def test_a_real_ct_goes_all_the_way_round(tmp_path: Path) -> None:
+def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> None:
     data = shared_data("chest-crlm-1006")
     ct_paths = sorted((data / "CT").glob("*.dcm"))
     dose_path = data / "rt" / "RD.synthetic.dcm"
@@ -125,7 +125,7 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path) -> None:
         offered = tmp_path / "offered.dcm"
         offered.write_bytes(node.physician().get(f"/cases/{case.id}/rtstruct"))
 
-        with open_browser_page() as page:
+        with open_browser_page(chromium) as page:
             log_in(page, node.url, USERNAME, PASSWORD)
             correct_in_the_browser(page, f"{node.url}/cases/{case.id}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize
 
 from tests.support.peers import require_program
 
@@ -21,23 +21,23 @@ ARGUMENTS = [
 SIZE = ViewportSize(width=1600, height=900)
 
 
+def launch(driver: Playwright) -> Browser:
+    """A browser of its own."""
+    return driver.chromium.launch(executable_path=str(require_program("chromium")), args=ARGUMENTS)
+
+
 @contextmanager
-def open_browser_page() -> Iterator[Page]:
-    """A page of a fresh browser; an error on its console or in its scripts fails the test."""
-    program = require_program("chromium")
+def open_browser_page(browser: Browser) -> Iterator[Page]:
+    """A page in a fresh profile; an error on its console or in its scripts fails the test."""
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(program), args=ARGUMENTS)
-        page = browser.new_page(viewport=SIZE)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if said.type == "error" else None,
-        )
-        try:
-            yield page
-        finally:
-            browser.close()
+    page = browser.new_page(viewport=SIZE)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type == "error" else None,
+    )
+    yield page
+    page.close()
     assert complaints == []
 
 
