@@ -15,6 +15,11 @@ SCALE = 0.12
 GAIN = 0.15
 OFFSET = 0.10
 NOISE = 0.06
+ENHANCED_SHARE = 0.6
+REMAPPED_SHARE = 0.4
+# How far the grey at each knot of the window (-1..1) may wander: air hardly, enhanced blood most.
+GREY_KNOTS = np.array([-1.3, -0.75, -0.55, -0.2, 0.0, 0.2, 0.45, 1.0])
+GREY_SPREAD = np.array([0.05, 0.12, 0.15, 0.2, 0.2, 0.2, 0.25, 0.3])
 Index = npt.NDArray[np.intp]
 Matrix = npt.NDArray[np.float64]
 
@@ -24,8 +29,9 @@ def random_patch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Image, target (0 or 1) and weight of a patch about `centre`, each (1, *size).
 
-    It is turned, scaled and changed in grey a little. Beyond the volume the image goes on as at
-    its border and the weight is 0 (unlabelled).
+    It is turned and scaled a little, and changed in grey so that contrast medium, which half of
+    the first patients may or may not have had, does not become the mark of the structure. Beyond
+    the volume the image goes on as at its border and the weight is 0 (unlabelled).
     """
     affine = small_affine(rng)
     # Enough tissue around the patch that turning it brings no made-up border in.
@@ -36,9 +42,9 @@ def random_patch(
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     places = _places(affine, centre - low, high - low, size)
     image = _pick(case.image[box], places, mode="bilinear", outside="border")
-    target = _pick(case.target[box], places, mode="bilinear", outside="border") > 0.5
+    target = (_pick(case.target[box], places, mode="bilinear", outside="border") > 0.5).float()
     weight = _pick(case.weight[box], places, mode="nearest", outside="zeros")
-    return _change_grey(image, rng), target.float(), weight
+    return change_grey(image, target, rng), target, weight
 
 
 def small_affine(rng: np.random.Generator) -> Matrix:
@@ -69,7 +75,28 @@ def _pick(values: npt.NDArray[np.generic], places: Tensor, *, mode: str, outside
     return F.grid_sample(volume, places, mode=mode, padding_mode=outside, align_corners=False)[0]
 
 
-def _change_grey(image: Tensor, rng: np.random.Generator) -> Tensor:
+def change_grey(image: Tensor, target: Tensor, rng: np.random.Generator) -> Tensor:
+    """`image` (1, slices, rows, columns), -1..1, as another scan of the patient might show it.
+
+    The structure takes up contrast medium or loses it, all tissues change their grey a little, and
+    gain, offset and noise are the scanner's.
+    """
+    if rng.random() < ENHANCED_SHARE:
+        image = image + _contrast_medium(target, rng) * (image > -0.9)
+    if rng.random() < REMAPPED_SHARE:
+        moved = GREY_KNOTS + rng.standard_normal(len(GREY_KNOTS)) * GREY_SPREAD * rng.uniform(
+            0, 1.4
+        )
+        image = torch.from_numpy(np.interp(image.numpy(), GREY_KNOTS, moved).astype(np.float32))
     gain, offset = 1.0 + rng.uniform(-GAIN, GAIN), rng.uniform(-OFFSET, OFFSET)
     noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, NOISE))
-    return image * gain + offset + torch.from_numpy(noise)
+    return torch.clamp(image * gain + offset + torch.from_numpy(noise), -1.3, 1.3)
+
+
+def _contrast_medium(target: Tensor, rng: np.random.Generator) -> Tensor:
+    """Uneven grey to add inside the structure, with a soft edge."""
+    inside = F.avg_pool3d(target[None], 3, 1, 1)[0]
+    level = rng.uniform(-0.15, 0.15) if rng.random() < 0.4 else rng.uniform(0.0, 1.2)
+    coarse = torch.from_numpy(rng.standard_normal((1, 1, 5, 5, 5), dtype=np.float32))
+    uneven = F.interpolate(coarse, size=target.shape[1:], mode="trilinear", align_corners=True)[0]
+    return inside * (level + 0.4 * abs(level) * uneven)

@@ -20,11 +20,13 @@ from model.registry import Weights
 from model.samples import TrainingCase
 from model.unet import UNet, fresh_network
 
-FOREGROUND_SHARE = 0.7
+FOREGROUND_SHARE = 0.5
 EMA_DECAY = 0.98
 LONGEST_GRADIENT = 5.0
 WEIGHT_DECAY = 1e-3
 WARM_UP_STEPS = 10
+# Weights that shine by luck while the learning rate is high must not win on a few cases.
+SETTLED_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
     for step in range(1, steps + 1):
         losses.append(learner.step(sampler.batch(), _rate(step, steps)))
         stopped = should_stop()
-        if step % training.validate_every == 0 or step == steps or stopped:
+        settled = step > SETTLED_SHARE * steps and step % training.validate_every == 0
+        if settled or step == steps or stopped:
             keeper.look_at(learner.live, learner.averaged)
         progress(RoundProgress(step, steps, losses[-1], keeper.best_dice))
         if stopped:
@@ -145,9 +148,12 @@ class _Learner:
     def _average(self) -> None:
         # Short memory at first, or the average would be mostly the start.
         decay = min(EMA_DECAY, (1 + self.steps) / (10 + self.steps))
+        live = self.live.state_dict()
         with torch.no_grad():
-            for kept, now in zip(self.averaged.parameters(), self.live.parameters(), strict=True):
-                kept.lerp_(now, 1.0 - decay)
+            for name, kept in self.averaged.state_dict().items():
+                # The running statistics of the norms are averaged with the weights they belong to.
+                if kept.is_floating_point():
+                    kept.lerp_(live[name], 1.0 - decay)
 
 
 class _Keeper:
@@ -212,6 +218,6 @@ def _rate(step: int, steps: int) -> float:
 
 def _on_cpu(network: UNet) -> Weights:
     return {
-        name: value.detach().to("cpu", torch.float32, copy=True).contiguous()
+        name: value.detach().to("cpu", copy=True).contiguous()
         for name, value in network.state_dict().items()
     }
