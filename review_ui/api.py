@@ -18,7 +18,7 @@ from review_ui.context import Desk, desk
 from review_ui.errors import error_response
 from review_ui.facts import REVIEWABLE, case_facts
 from review_ui.live_dose import live_figures
-from review_ui.schemas import ApproveBody, EventsBody, JournalBody, TabBody
+from review_ui.schemas import ApproveBody, EventsBody, JournalBody, OpenBody, TabBody
 
 blueprint = APIBlueprint("api", __name__, url_prefix="/api")
 
@@ -41,11 +41,13 @@ def facts(case_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/cases/<case_id>/open")
-@blueprint.input(TabBody, location="json")
-def open_case(case_id: str, json_data: TabBody) -> dict[str, Any]:
+@blueprint.input(OpenBody, location="json")
+def open_case(case_id: str, json_data: OpenBody) -> dict[str, Any]:
     """Take the case, or say that we still have it; 409 names who else has."""
     room = desk()
     _require_reviewable(room.case(case_id))
+    if json_data.renew:
+        _require_not_taken_over(room, case_id, json_data.tab)
     opened = room.store.reviews.open(
         case_id,
         room.roi_name,
@@ -137,6 +139,13 @@ def _require_reviewable(current: Case) -> None:
         abort(403, "Only reviewers may change a case. Ask the administrator for that role.")
     if current.state not in REVIEWABLE or current.geometry is None:
         raise CaseLockedError(f"The case is {current.state}, it cannot be changed now.")
+
+
+def _require_not_taken_over(room: Desk, case_id: str, tab: str) -> None:
+    # A reviewer's tabs may take a case from each other by opening it, but not by staying open.
+    held = room.store.reviews.holder(case_id, now=room.now())
+    if held is not None and held[0] == _user() and held[1] != tab:
+        raise CaseLockedError("You opened this case in another tab. Reload to go on here.")
 
 
 def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from core.approval import replayed
 from core.config import Settings
@@ -179,6 +180,22 @@ def test_the_same_reviewer_in_a_new_tab_goes_on_and_the_old_tab_may_not(
     assert new_tab.open(case_id).status_code == 200
     assert new_tab.stroke(case_id, 2, runs(4)).status_code == 200
     assert anna.stroke(case_id, 3, runs(5)).status_code == 409
+
+
+def test_a_sign_of_life_keeps_a_case_but_takes_it_from_no_other_tab(
+    anna: Reviewer, case_id: str
+) -> None:
+    def stay(reviewer: Reviewer) -> TestResponse:
+        return reviewer.post(f"/api/cases/{case_id}/open", tab=reviewer.tab, renew=True)
+
+    anna.open(case_id)
+    assert stay(anna).status_code == 200
+    new_tab = Reviewer(anna.client, anna.csrf_token, "f" * 32)
+    new_tab.open(case_id)
+    answer = stay(anna)
+    assert answer.status_code == 409
+    assert "another tab" in answer.json["error"]["message"]  # type: ignore[index]
+    assert new_tab.stroke(case_id, 1, runs(4)).status_code == 200
 
 
 def test_the_node_replays_what_the_browser_painted(

@@ -45,7 +45,7 @@ export class CaseLock {
 
   async #renew() {
     try {
-      await postJson(`${this.url}/open`, { tab: this.tab });
+      await postJson(`${this.url}/open`, { tab: this.tab, renew: true });
     } catch (error) {
       // A silent network is no reason to stop; the server's "no" is.
       if (!(error instanceof ServerError) || !error.permanent || !this.isHeld) return;
