@@ -9,7 +9,7 @@ from flask import Response, render_template
 
 from core.records import ModelVersion, Round
 from review_ui.context import Desk, desk
-from review_ui.words import delivery_in_words
+from review_ui.words import delivery_in_words, readable_name
 
 blueprint = APIBlueprint("status", __name__)
 
@@ -51,6 +51,7 @@ def status_of(room: Desk) -> dict[str, Any]:
         "deliveries": [
             {
                 "case_id": d.case_id,
+                "patient": _patient(room, d.case_id),
                 "words": delivery_in_words(d),
                 "state": d.state,
                 "last_error": d.last_error,
@@ -59,6 +60,11 @@ def status_of(room: Desk) -> dict[str, Any]:
             for d in room.store.deliveries.all()[:SHOWN_DELIVERIES]
         ],
     }
+
+
+def _patient(room: Desk, case_id: str) -> str:
+    current = room.store.cases.get(case_id)
+    return readable_name(current.patient_name) or current.patient_id or "Unnamed patient"
 
 
 def _version(found: ModelVersion) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -292,6 +293,10 @@ def test_without_a_prediction_one_contours_from_scratch(open_page: OpenPage, sit
     review.drag((x, y), (x + 30, y + 20))
     review.saved(1)
     np.testing.assert_array_equal(corrected(site, case_id, None), disc)
+    expect(review.page.locator("#banner")).to_be_hidden()
+    review.page.reload()
+    review.wait(ready="true")
+    expect(review.page.locator("#banner")).to_be_hidden()
 
 
 def test_a_second_tab_takes_over_and_the_first_one_says_so(
@@ -316,6 +321,24 @@ def test_save_and_next_opens_the_next_case(review: ReviewPage, site: Site, case_
     # The case that was left is free again, with everything that was painted on it.
     holders = site.store.reviews.holders(now=site.store.cases.get(other).updated_at)
     assert case_id not in holders
+
+
+def test_save_and_next_leaves_alone_what_another_reviewer_has(
+    review: ReviewPage, site: Site
+) -> None:
+    held = put_case(site.store, CT, patient_id="P-003", patient_name="Synthetic^Clara")
+    now = datetime.now(UTC)
+    site.store.reviews.open(held, "Heart", who="berta", tab="b" * 32, now=now, lock_s=60)
+    review.page.click("#save-next")
+    review.page.wait_for_url(f"{site.url}/")
+
+
+def test_on_a_small_screen_the_patient_and_every_button_stay_in_sight(review: ReviewPage) -> None:
+    page = review.page
+    page.set_viewport_size({"width": 1024, "height": 700})
+    for what in (".patient", "#undo", "#save-next", "#approve"):
+        expect(page.locator(what)).to_be_in_viewport(ratio=1)
+    expect(page.locator(".patient")).to_contain_text("P-001")
 
 
 def test_keys_change_window_layers_and_slices(review: ReviewPage) -> None:

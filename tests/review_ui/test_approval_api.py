@@ -85,6 +85,11 @@ def test_approval_moves_the_state_assigns_the_split_and_queues_the_delivery(
     (delivery,) = store.deliveries.all()
     assert (delivery.destination, delivery.state) == ("TPS", "QUEUED")
     assert delivery.correction_id == made.id
+    status = anna.get("/api/status").json
+    assert status is not None
+    assert [(d["patient"], d["words"]) for d in status["deliveries"]] == [
+        ("Synthetic, Alma", "queued for TPS")
+    ]
 
 
 @pytest.mark.parametrize(

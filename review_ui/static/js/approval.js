@@ -3,15 +3,16 @@
  *
  * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
  * @typedef {import("./case_loader.js").Approval} Approval
+ * @typedef {[name: string, value: string, className?: string]} SummaryRow
  */
 import { getJson, postJson } from "./api.js";
-import { button, byId, dialog, make, poll, setText } from "./page.js";
+import { button, byId, dayAndTime, dialog, make, poll, setText } from "./page.js";
 
 /**
  * @param {object} options
  * @param {string} options.url  /api/cases/<id>
  * @param {CaseFacts} options.facts
- * @param {() => {problem: string, rows: [string, string][]}} options.summary
+ * @param {() => {problem: string, rows: SummaryRow[]}} options.summary
  *   what is about to be approved; `problem` says why it cannot be, empty when it can
  * @param {() => object} options.body  what is sent
  * @param {(next: string | null) => void} options.onApproved
@@ -58,7 +59,7 @@ export function prepareApproval({ url, facts, summary, body, onApproved }) {
 export function showApproved(url, approved) {
   byId("approved").hidden = false;
   const show = (/** @type {Approval} */ { by, at, deliveries }) => {
-    setText("approved-by", `Approved by ${by}, ${new Date(at).toLocaleString("en-GB")}`);
+    setText("approved-by", `Approved by ${by}, ${dayAndTime(at)}`);
     byId("deliveries").replaceChildren(
       ...deliveries.map(({ words, last_error }) => make("p", { text: words, title: last_error })),
     );
@@ -75,13 +76,13 @@ export function showApproved(url, approved) {
 
 /**
  * @param {string} id
- * @param {[string, string][]} rows
+ * @param {SummaryRow[]} rows
  */
 function fillRows(id, rows) {
   byId(id).replaceChildren(
-    ...rows.map(([name, value]) => {
+    ...rows.map(([name, value, className]) => {
       const label = make("span", { className: "dim", text: name });
-      return make("div", { className: "row" }, label, make("span", { text: value }));
+      return make("div", { className: "row" }, label, make("span", { className, text: value }));
     }),
   );
 }

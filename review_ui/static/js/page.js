@@ -55,6 +55,11 @@ export function clockTime(when) {
   return when.toLocaleTimeString("en-GB");
 }
 
+/** A moment as "23 Nov 2026, 14:02", local time. @param {string} when  ISO 8601 */
+export function dayAndTime(when) {
+  return new Date(when).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}
+
 /**
  * A difference with its sign; a true minus, so columns line up.
  * @param {number} value

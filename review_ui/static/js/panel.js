@@ -74,6 +74,13 @@ export function contouredSlices(layer) {
   return slices;
 }
 
+/** The RTSTRUCT there is to download, and what it holds. @param {CaseFacts} facts */
+export function showStructureSet({ approved, prediction }) {
+  byId("structure-set").hidden = !approved && !prediction;
+  const what = approved ? "as approved" : "prediction, not reviewed";
+  setText("structure-set-link", `Download RTSTRUCT (${what})`);
+}
+
 /** @param {Figures} figures */
 export function showFigures({ prediction, correction, difference_gy, note }) {
   setText("mean-dose", gray(correction?.mean_gy) ?? "–");
@@ -83,6 +90,7 @@ export function showFigures({ prediction, correction, difference_gy, note }) {
   if (difference_gy !== null) parts.push(`${signed(difference_gy, 2)} Gy`);
   setText("dose-comparison", parts.join(" · "));
   setText("dose-note", note);
+  byId("dose-note").classList.toggle("attention", note !== "" && correction !== null);
   byId("mean-dose").classList.remove("stale");
 }
 

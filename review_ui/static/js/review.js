@@ -85,11 +85,12 @@ function frame(view, facts, state) {
 function showFacts(facts) {
   setText("state", facts.state_words);
   document.body.dataset.state = facts.state;
+  panel.showStructureSet(facts);
   byId("tools").classList.toggle("disabled", !facts.editable);
   if (facts.prediction) {
     setText("model", `model ${facts.prediction.model_version.slice(0, 8)}`);
     setText("expected-dice", facts.prediction.expected_dice.toFixed(2));
-  } else if (facts.editable) {
+  } else if (facts.editable && facts.journal.seq === 0) {
     panel.showBanner("No model yet: contour from scratch.");
   }
 }
@@ -104,18 +105,22 @@ function connectLeaving(session) {
     if (event.persisted) window.location.reload();
   });
   button("save-next").addEventListener("click", async () => {
-    const next = await nextCase().catch(() => null);
+    const next = await nextCase(session.facts.user).catch(() => null);
     window.location.assign(next ? `/cases/${next}` : "/");
   });
 }
 
-/** The case after this one in the worklist that waits for a reviewer. */
-async function nextCase() {
-  /** @type {{cases: {id: string, reviewable: boolean}[]}} */
+/**
+ * The case after this one in the worklist that waits for a reviewer and that nobody else has.
+ * @param {string} user  who is logged in
+ */
+async function nextCase(user) {
+  /** @type {{cases: {id: string, reviewable: boolean, lock_holder: string | null}[]}} */
   const { cases } = await getJson("/api/worklist");
   const here = cases.findIndex(({ id }) => id === document.body.dataset.caseId);
   const inTurn = [...cases.slice(here + 1), ...cases.slice(0, Math.max(0, here))];
-  return inTurn.find(({ reviewable }) => reviewable)?.id ?? null;
+  const isFree = (/** @type {string | null} */ holder) => holder === null || holder === user;
+  return inTurn.find((row) => row.reviewable && isFree(row.lock_holder))?.id ?? null;
 }
 
 /**
@@ -138,6 +143,7 @@ function connectApproval(session, lock) {
     onApproved: async (next) => {
       lock.stop();
       session.close();
+      panel.showBanner("");
       button("next-case").hidden = next === null;
       button("next-case").onclick = () => window.location.assign(`/cases/${next}`);
       const approved = /** @type {CaseFacts} */ (await getJson(url));

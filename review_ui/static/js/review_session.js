@@ -127,10 +127,14 @@ export class ReviewSession {
   summary() {
     const contoured = panel.contouredSlices(this.layer);
     const viewed = contoured.filter((slice) => this.seen.has(slice)).length;
-    /** @type {[string, string][]} */
+    /** @type {import("./approval.js").SummaryRow[]} */
     const rows = [
       ["Volume", `${(this.layer.voxels * this.layer.grid.voxelCc).toFixed(1)} ml`],
-      ["Slices viewed", `${viewed} of ${contoured.length} contoured`],
+      [
+        "Slices viewed",
+        `${viewed} of ${contoured.length} contoured`,
+        viewed < contoured.length ? "attention" : "",
+      ],
     ];
     const mean = panel.gray(this.figures?.correction?.mean_gy);
     if (mean) rows.push([`Mean ${this.facts.roi.toLowerCase()} dose`, mean]);
@@ -147,6 +151,8 @@ export class ReviewSession {
   /** @param {{kind: "stroke" | "undo" | "redo", [key: string]: unknown}} entry */
   #journal(entry) {
     byId("mean-dose").classList.add("stale");
+    // What was said before the first stroke is known by now, and lies over the picture.
+    panel.showBanner("");
     this.journal.add(entry);
     panel.showButtons(this.layer, this.isEditable);
   }

@@ -54,7 +54,7 @@ export class SliceView {
     this.brush = null;
   }
 
-  /** Take the canvas' size on the page; keeps what is in the middle in the middle. */
+  /** Take the canvas' size on the page; what is in the middle stays there. */
   resize() {
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = this.canvas;

@@ -17,10 +17,10 @@
  * @property {Round | null} round
  * @property {Round[]} rounds
  * @property {{train: number, validation: number}} learning_set
- * @property {{words: string, last_error: string, created_at: string}[]} deliveries
+ * @property {{patient: string, words: string, last_error: string, created_at: string}[]} deliveries
  */
-import { getJson } from "./api.js";
-import { byId, make, poll, setText } from "./page.js";
+import { getJson, ServerError } from "./api.js";
+import { byId, dayAndTime, make, poll, setText } from "./page.js";
 
 const PAUSE_MS = 2000;
 const SVG = "http://www.w3.org/2000/svg";
@@ -37,9 +37,14 @@ function show({ released, versions, round, rounds, learning_set, deliveries }) {
   );
   const { train, validation } = learning_set;
   setText("learning-set", `Learns from ${countOf(train)}, is judged on ${countOf(validation)}.`);
-  byId("curve").replaceChildren(...(versions.length ? [curveOf(versions)] : []));
+  const caption = "Validation Dice of each released model, over the number of cases it was made with";
+  byId("curve").replaceChildren(
+    ...(versions.length ? [curveOf(versions), make("p", { className: "dim small", text: caption })] : []),
+  );
   showRounds(round, rounds);
-  const lines = deliveries.map(({ words, last_error, created_at }) => line(words, created_at, last_error));
+  const lines = deliveries.map(({ patient, words, last_error, created_at }) =>
+    line(`${patient}: ${words}`, created_at, last_error),
+  );
   byId("deliveries").replaceChildren(...(lines.length ? lines : [nothing("Nothing was approved yet.")]));
 }
 
@@ -59,7 +64,7 @@ function showRounds(running, rounds) {
     return line(text, round.started_at);
   });
   byId("rounds").replaceChildren(
-    ...(lines.length ? lines : [nothing("Learning starts with the first approved cases.")]),
+    ...(lines.length ? lines : [nothing("Learning starts with the second approved patient: one to learn from, one to judge.")]),
   );
 }
 
@@ -69,9 +74,8 @@ function showRounds(running, rounds) {
  * @param {string} [sub]
  */
 function line(text, when, sub = "") {
-  const time = new Date(when).toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" });
   const words = make("span", {}, text, ...(sub ? [make("div", { className: "dim small", text: sub })] : []));
-  return make("div", { className: "row" }, words, make("span", { className: "dim small", text: time }));
+  return make("div", { className: "row" }, words, make("span", { className: "dim small", text: dayAndTime(when) }));
 }
 
 /** @param {number} cases */
@@ -126,6 +130,7 @@ poll(async () => {
   try {
     show(await getJson("/api/status"));
   } catch (error) {
+    if (error instanceof ServerError && error.status === 401) window.location.reload();
     setText("connection", error instanceof Error ? error.message : String(error));
   }
 }, PAUSE_MS);

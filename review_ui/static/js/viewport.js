@@ -42,21 +42,30 @@ export class Viewport {
     return this.height / 2 - this.centreMm[1] * this.scale;
   }
 
+  /** The scale that shows the whole slice. */
+  get wholeScale() {
+    return Math.min(
+      this.width / (this.columns * this.columnMm),
+      this.height / (this.rows * this.rowMm),
+    );
+  }
+
   /**
+   * Take another size; what was seen before is seen after, larger or smaller.
    * @param {number} width
    * @param {number} height
    */
   resize(width, height) {
+    const before = this.wholeScale;
     this.width = Math.max(1, width);
     this.height = Math.max(1, height);
+    this.scale *= this.wholeScale / before;
   }
 
   /** Show the whole slice. */
   fit() {
-    const widthMm = this.columns * this.columnMm;
-    const heightMm = this.rows * this.rowMm;
-    this.scale = Math.min(this.width / widthMm, this.height / heightMm);
-    this.centreMm = [widthMm / 2, heightMm / 2];
+    this.scale = this.wholeScale;
+    this.centreMm = [(this.columns * this.columnMm) / 2, (this.rows * this.rowMm) / 2];
   }
 
   /**

@@ -18,8 +18,8 @@
  * @property {string[]} deliveries
  * @property {string | null} lock_holder
  */
-import { getJson } from "./api.js";
-import { byId, make, poll, setText, signed } from "./page.js";
+import { getJson, ServerError } from "./api.js";
+import { byId, dayAndTime, make, poll, setText, signed } from "./page.js";
 
 const PAUSE_MS = 2000;
 const CHIP = /** @type {Readonly<Record<string, string>>} */ ({
@@ -67,7 +67,7 @@ function rowOf(row) {
     make("td", { className: "number", text: difference(row.mean_difference_gy) }),
     cell(row.model_version?.slice(0, 8) ?? "–"),
     cell(row.deliveries.join(", ") || "–"),
-    cell(arrival(row.arrived_at)),
+    cell(dayAndTime(row.arrived_at)),
     make("td", {}, ...(canOpen ? [open] : [])),
   );
   line.dataset.caseId = row.id;
@@ -94,11 +94,6 @@ function cell(text, sub = "") {
   return make("td", {}, make("div", { text }), ...second);
 }
 
-/** @param {string} when */
-function arrival(when) {
-  return new Date(when).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
-}
-
 /** @param {number | null} gray */
 function difference(gray) {
   return gray === null ? "–" : `${signed(gray, 2)} Gy`;
@@ -109,6 +104,8 @@ poll(async () => {
   try {
     show(await getJson("/api/worklist"));
   } catch (error) {
+    // Logged out meanwhile: names of patients do not stay on the screen.
+    if (error instanceof ServerError && error.status === 401) window.location.reload();
     setText("connection", error instanceof Error ? error.message : String(error));
   }
 }, PAUSE_MS);

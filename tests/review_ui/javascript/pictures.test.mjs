@@ -32,6 +32,15 @@ for (const plane of Object.values(PLANES)) {
     assert.ok(near(before[0], after[0]) && near(before[1], after[1]));
   });
 
+  test(`${plane.name}: another window size shows the same, larger or smaller`, () => {
+    viewport.fit();
+    viewport.resize(800, 600);
+    const whole = viewport.scale;
+    viewport.fit();
+    assert.ok(near(viewport.scale, whole));
+    viewport.resize(400, 300);
+  });
+
   test(`${plane.name}: a millimetre is as long across as down`, () => {
     viewport.fit();
     const origin = viewport.toScreen([2, 2]);
