@@ -1,0 +1,132 @@
+"""A round: reproducible, stoppable, and it hands out the best weights it measured."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.config import ModelSettings, TrainingSettings
+from core.volume import Volume
+from model.metrics import score_weights
+from model.samples import TrainingCase, make_training_case
+from model.train import Candidate, RoundProgress, steps_of_round, train_round
+
+
+@pytest.fixture
+def cases(settings: ModelSettings, sphere: tuple[Volume, np.ndarray]) -> list[TrainingCase]:
+    """Three patients with the same ball, shifted and in other noise."""
+    volume, ball = sphere
+    rng = np.random.default_rng(0)
+    made = []
+    for number, shift in enumerate((0, 3, -2)):
+        noisy = np.roll(volume.values, shift, 1) + rng.normal(0, 20, ball.shape)
+        made.append(
+            make_training_case(
+                Volume(noisy.astype(np.int16), volume.geometry),
+                np.roll(ball, shift, 1),
+                painted=None,
+                settings=settings,
+                case_id=f"case-{number}",
+                patient_key=f"patient-{number}",
+            )
+        )
+    return made
+
+
+def learn(
+    cases: Sequence[TrainingCase],
+    validation: Sequence[TrainingCase],
+    settings: ModelSettings,
+    training: TrainingSettings,
+    **changes: Any,
+) -> Candidate:
+    seed = changes.pop("seed", 0)
+    arguments = {
+        "start": None,
+        "rng": np.random.default_rng(seed),
+        "progress": lambda _: None,
+        "should_stop": lambda: False,
+        **changes,
+    }
+    return train_round(cases, validation, settings=settings, training=training, **arguments)
+
+
+def long_round(training: TrainingSettings) -> TrainingSettings:
+    """Sixty steps at a rate that so small a network takes."""
+    return training.model_copy(
+        update={
+            "steps_first": 60,
+            "steps_longest": 60,
+            "validate_every": 10,
+            "learning_rate": 0.01,
+        }
+    )
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_length_of_a_round_grows_with_its_cases_up_to_the_longest(training):
+    asked = training.model_copy(
+        update={"steps_first": 100, "steps_per_case": 30, "steps_longest": 180}
+    )
+    assert [steps_of_round(n, asked) for n in (1, 2, 3, 50)] == [130, 160, 180, 180]
+
+
+def test_the_same_seed_gives_the_same_candidate(cases, settings, training):
+    one, two = (learn(cases[:2], cases[2:], settings, training) for _ in range(2))
+    other = learn(cases[:2], cases[2:], settings, training, seed=1)
+    assert one.losses == two.losses
+    assert same(one.weights, two.weights)
+    assert not same(one.weights, other.weights)
+
+
+def test_a_round_learns_and_the_candidate_scores_what_it_says(cases, settings, training):
+    longer = long_round(training)
+    candidate = learn(cases[:2], cases[2:], settings, longer)
+    assert candidate.steps == len(candidate.losses) == 60
+    assert np.mean(candidate.losses[-10:]) < 0.75 * np.mean(candidate.losses[:10])
+    assert candidate.validation_dice > 0.7
+    measured = score_weights(candidate.weights, cases[2:], settings)
+    assert measured == candidate.dice_by_case
+    assert all(value.device.type == "cpu" for value in candidate.weights.values())
+
+
+def test_a_round_goes_on_from_the_weights_it_is_given(cases, settings, training):
+    longer = long_round(training)
+    first = learn(cases[:2], cases[2:], settings, longer)
+    second = learn(cases[:2], cases[2:], settings, training, start=first.weights)
+    fresh = learn(cases[:2], cases[2:], settings, training)
+    assert np.mean(second.losses) < 0.7 * np.mean(fresh.losses)
+
+
+def test_progress_is_told_after_each_step_with_the_best_dice_so_far(cases, settings, training):
+    told: list[RoundProgress] = []
+    candidate = learn(cases[:2], cases[2:], settings, training, progress=told.append)
+    assert [p.step for p in told] == [1, 2, 3, 4, 5, 6]
+    assert {p.steps for p in told} == {6}
+    assert told[0].validation_dice is None
+    assert told[-1].validation_dice == candidate.validation_dice
+    assert tuple(p.loss for p in told) == candidate.losses
+
+
+def test_a_stopped_round_still_gives_measured_weights(cases, settings, training):
+    answers = iter([False, True])
+    candidate = learn(cases[:2], cases[2:], settings, training, should_stop=lambda: next(answers))
+    assert candidate.steps == 2
+    assert candidate.dice_by_case == score_weights(candidate.weights, cases[2:], settings)
+
+
+def test_without_validation_cases_the_averaged_weights_come_unscored(cases, settings, training):
+    candidate = learn(cases[:1], [], settings, training)
+    assert candidate.dice_by_case == {}
+    assert candidate.validation_dice == 0.0
+    assert candidate.weights
+
+
+def test_a_round_without_cases_is_refused(settings, training):
+    with pytest.raises(ValueError, match="at least one training case"):
+        learn([], [], settings, training)
