@@ -260,8 +260,10 @@ def test_approving_names_patient_and_destination_and_keeps_what_was_shown(
     review.drag((x - 100, y), (x - 60, y))
     review.saved(1)
     shown = corrected(site, case_id)
+    expect(page.locator("#mean-dose")).not_to_have_class("big stale")
     page.click("#approve")
     dialog = page.locator("#approve-dialog")
+    expect(dialog).to_contain_text("3.00 Gy")
     for words in ("Synthetic, Alma", "P-001", "TPS", "Heart"):
         expect(dialog).to_contain_text(words)
     assert site.store.cases.get(case_id).state == "IN_REVIEW"
@@ -278,6 +280,21 @@ def test_approving_names_patient_and_destination_and_keeps_what_was_shown(
     assert review.data("seq") == "1"
     page.goto(site.url)
     expect(page.locator(f'tr[data-case-id="{case_id}"]')).to_contain_text("approved")
+
+
+def test_the_approval_shows_no_dose_from_before_the_last_stroke(review: ReviewPage) -> None:
+    page = review.page
+    expect(page.locator("#mean-dose")).to_have_text("3.00 Gy")
+    x, y = review.middle("axial")
+    with answers_lost(page, "**/figures"):
+        review.drag((x - 100, y), (x - 60, y))
+        review.saved(1)
+        page.click("#approve")
+        expect(page.locator("#approve-rows")).to_contain_text("not known yet")
+    page.click("#cancel-approve")
+    expect(page.locator("#mean-dose")).to_have_class("big")
+    page.click("#approve")
+    expect(page.locator("#approve-rows")).to_contain_text("3.00 Gy")
 
 
 def test_without_a_prediction_one_contours_from_scratch(open_page: OpenPage, site: Site) -> None:

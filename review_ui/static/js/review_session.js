@@ -15,6 +15,8 @@ import { encodeRuns, runsOf } from "./runs.js";
 
 /** Figures are asked for when the hand rests, not after every dab. */
 const FIGURES_PAUSE_MS = 300;
+/** Until they are asked for again where no answer came. */
+const FIGURES_RETRY_MS = 3000;
 
 export class ReviewSession {
   /**
@@ -45,7 +47,7 @@ export class ReviewSession {
      */
     this.stroke = null;
     this.figuresTimer = 0;
-    /** The server's last answer. @type {panel.Figures | null} */
+    /** Of the structure as it stands; null until the server has answered. @type {panel.Figures | null} */
     this.figures = null;
     this.journal = new Journal({
       acknowledged: seq,
@@ -136,7 +138,9 @@ export class ReviewSession {
         viewed < contoured.length ? "attention" : "",
       ],
     ];
-    const mean = panel.gray(this.figures?.correction?.mean_gy);
+    const known = panel.gray(this.figures?.correction?.mean_gy);
+    // A figure from before the last stroke must not be approved by.
+    const mean = known ?? (this.facts.dose && !this.figures ? "not known yet" : null);
     if (mean) rows.push([`Mean ${this.facts.roi.toLowerCase()} dose`, mean]);
     return { problem: this.#problem(), rows };
   }
@@ -151,6 +155,7 @@ export class ReviewSession {
   /** @param {{kind: "stroke" | "undo" | "redo", [key: string]: unknown}} entry */
   #journal(entry) {
     byId("mean-dose").classList.add("stale");
+    this.figures = null;
     // What was said before the first stroke is known by now, and lies over the picture.
     panel.showBanner("");
     this.journal.add(entry);
@@ -174,16 +179,24 @@ export class ReviewSession {
   #saved(status) {
     panel.showSaveStatus(status);
     if (status.condition === "refused") this.close(`${status.message} Reload the page to go on.`);
-    if (status.condition !== "saved") return;
+    if (status.condition === "saved") this.#askForFiguresIn(FIGURES_PAUSE_MS);
+  }
+
+  /** @param {number} pauseMs */
+  #askForFiguresIn(pauseMs) {
     window.clearTimeout(this.figuresTimer);
-    this.figuresTimer = window.setTimeout(() => void this.#askForFigures(), FIGURES_PAUSE_MS);
+    this.figuresTimer = window.setTimeout(() => void this.#askForFigures(), pauseMs);
   }
 
   async #askForFigures() {
     const seq = this.journal.acknowledged;
     const figures = await getJson(`${this.url}/figures`).catch(() => null);
     // An answer that is older than what has been painted meanwhile says nothing.
-    if (!figures || seq !== this.journal.acknowledged) return;
+    if (seq !== this.journal.acknowledged || this.journal.pending > 0) return;
+    if (!figures) {
+      this.#askForFiguresIn(FIGURES_RETRY_MS);
+      return;
+    }
     this.figures = figures;
     panel.showFigures(figures);
   }
