@@ -1,8 +1,10 @@
-"""The command line: recontour run | demo | user | send | echo | predict | dose | compare."""
+"""The command line of the node and of its parts."""
 
 from __future__ import annotations
 
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ app.add_typer(user, name="user")
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 CONFIG = Path("config.yaml")
+PRIVATE = 0o077  # what the node writes is for its own account only
 
 
 @app.command()
@@ -75,6 +78,17 @@ def add_user(
         password = sys.stdin.readline().rstrip("\n")
     create_user(create_app(settings, open_store(settings)), username, password, role)
     typer.echo(f"Account {username} ({role}) is ready.")
+
+
+@app.command()
+def retry(config: ConfigOption = CONFIG) -> None:
+    """Try again what has failed: cases that could not be assembled, deliveries that are held."""
+    from core.config import load_settings  # noqa: PLC0415
+    from core.store import open_store  # noqa: PLC0415
+
+    store, now = open_store(load_settings(config)), datetime.now(UTC)
+    cases, deliveries = store.cases.retry_failed(now=now), store.deliveries.release_held(now=now)
+    typer.echo(f"{cases} failed cases and {deliveries} held deliveries are tried again.")
 
 
 @app.command()
@@ -161,10 +175,14 @@ def compare(
 
 def main() -> None:
     """Entry point; an error of ours is one sentence, not a traceback."""
+    os.umask(PRIVATE)
     try:
         app()
     except RecontourError as error:
         typer.echo(str(error), err=True)
+        raise SystemExit(2) from None
+    except OSError as error:
+        typer.echo(f"{error.filename or 'A file'}: {error.strerror}.", err=True)
         raise SystemExit(2) from None
 
 

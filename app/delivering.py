@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
 from app.jobs import pause_after
@@ -9,53 +11,59 @@ from app.room import Room
 from app.writing import write_approved
 from core.config import DestinationSettings
 from core.delivery_store import SENT
-from core.errors import ConversionMismatchError, DeliveryError
+from core.errors import ConfigError, ConversionMismatchError, RecontourError
 from core.records import Delivery
 from dicom_node.network.scu import send_instances
 
 log = structlog.get_logger()
 
+LONGEST_PAUSE_S = 300.0
 
-def prepare(room: Room, delivery_id: str) -> bool:
-    """Write and check the RTSTRUCT; False when it must not leave the node (the row says why)."""
+
+def deliver(room: Room, delivery_id: str) -> str:
+    """Try once to deliver; the row says what came of it, and when the next try is.
+
+    Sent means that the destination answered 0x0000. A structure set that does not read back as
+    it was approved is held and never leaves the node.
+    """
     delivery = room.store.deliveries.get(delivery_id)
     if delivery.state == SENT:
-        return True
+        return SENT
     try:
-        write_approved(room, room.store.reviews.correction(delivery.correction_id))
-    except ConversionMismatchError as error:
-        log.error("delivery.held", delivery=delivery_id)  # noqa: TRY400 (the row has the sentence)
-        room.store.deliveries.held(delivery_id, reason=str(error), now=room.now())
-        return False
-    return True
-
-
-def try_send(room: Room, delivery_id: str) -> float | None:
-    """Send once; None when the destination has answered 0x0000, else seconds until the next try."""
-    delivery = room.store.deliveries.get(delivery_id)
-    if delivery.state == SENT:
-        return None
-    destination = _destination(room, delivery)
-    if destination is None:
-        reason = f"No destination named {delivery.destination!r} in config.yaml. Add it back."
-        tries = room.store.deliveries.tried(delivery_id, error=reason)
-        return pause_after(tries)
-    path = room.store.files.structure_set_path(delivery.case_id, delivery.correction_id)
-    try:
+        destination = _destination(room, delivery)
+        path = write_approved(room, room.store.reviews.correction(delivery.correction_id))
         (sop_instance_uid,) = send_instances(
             [path], destination, calling_ae_title=room.settings.dicom.ae_title
         )
-    except DeliveryError as error:
-        tries = room.store.deliveries.tried(delivery_id, error=str(error))
-        log.warning("delivery.failed", delivery=delivery_id, tries=tries, reason=str(error))
-        return pause_after(
-            tries, first_s=destination.retry_first_s, longest_s=destination.retry_longest_s
-        )
+    except ConversionMismatchError as error:
+        log.error("delivery.held", delivery=delivery_id)  # noqa: TRY400 (the row has the sentence)
+        room.store.deliveries.held(delivery_id, reason=str(error), now=room.now())
+        return "held"
+    except RecontourError as error:
+        _try_again_later(room, delivery, error)
+        return "failed"
     room.store.deliveries.sent(delivery_id, sop_instance_uid=sop_instance_uid, now=room.now())
     log.info("delivery.sent", delivery=delivery_id, destination=destination.name)
-    return None
+    return SENT
 
 
-def _destination(room: Room, delivery: Delivery) -> DestinationSettings | None:
+def _try_again_later(room: Room, delivery: Delivery, error: RecontourError) -> None:
     named = [d for d in room.settings.destinations if d.name == delivery.destination]
-    return named[0] if named else None
+    first_s, longest_s = 2.0, LONGEST_PAUSE_S
+    if named:
+        first_s, longest_s = named[0].retry_first_s, named[0].retry_longest_s
+    pause_s = pause_after(delivery.attempts + 1, first_s=first_s, longest_s=longest_s)
+    room.store.deliveries.tried(
+        delivery.id, error=str(error), next_try_at=room.now() + timedelta(seconds=pause_s)
+    )
+    log.warning("delivery.failed", delivery=delivery.id, again_in_s=pause_s, reason=str(error))
+
+
+def _destination(room: Room, delivery: Delivery) -> DestinationSettings:
+    for destination in room.settings.destinations:
+        if destination.name == delivery.destination:
+            return destination
+    raise ConfigError(
+        f"destinations: none is named {delivery.destination!r}, where this structure set was to "
+        "go. Add it back to config.yaml."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.intake import reference_name
 from app.room import Room
 from core.case_store import CORRECTION, PREDICTION, DoseDue
 from core.geometry import Mask
@@ -44,4 +45,5 @@ def contour_mask(room: Room, due: DoseDue) -> Mask:
         return files.read_mask(
             due.case_id, f"correction-{approved.id}", digest=approved.mask_digest
         )
-    return files.read_mask(due.case_id, f"reference-{due.source_id}")
+    assembly = room.store.cases.get(due.case_id).assembly
+    return files.read_mask(due.case_id, reference_name(due.source_id, assembly))

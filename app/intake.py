@@ -8,9 +8,10 @@ import structlog
 
 from app.room import Room
 from core.case import CaseState
-from core.errors import RecontourError
+from core.errors import GeometryMismatchError, RecontourError
 from core.rasterise import mask_of_contours
-from core.records import Instance
+from core.records import Case, Instance
+from core.structures import StructureSet
 from dicom_node.objects.ct_reader import read_ct
 from dicom_node.objects.rtdose_reader import read_dose
 from dicom_node.objects.rtstruct_reader import read_structure_set
@@ -57,45 +58,76 @@ def assembly_of(instances: list[Instance]) -> str:
 def attach(room: Room, case_id: str, instance_id: int) -> str:
     """Join a dose, structure set or plan to its case; what cannot be used is joined as refused."""
     found = room.store.instances.get(instance_id)
+    current = room.store.cases.get(case_id)
     try:
-        kind, note = _prepare(room, case_id, found)
+        _require_same_patient(current, found)
+        kind, note = _prepare(room, current, found)
     except RecontourError as error:
         kind, note = REFUSED, str(error)
-    room.store.instances.attach(case_id, instance_id, kind=kind, note=note, now=room.now())
-    log.info("case.attached", case=case_id, kind=kind)
+    joined = room.store.instances.attach(current, found.id, kind=kind, note=note, now=room.now())
+    log.info("case.attached", case=case_id, kind=kind if joined else "void")
     return kind
 
 
-def _prepare(room: Room, case_id: str, found: Instance) -> tuple[str, str]:
+def reference_name(instance_id: int | str, assembly: str | None) -> str:
+    """Name of the mask that a structure set of the TPS amounts to on one assembly."""
+    return f"reference-{instance_id}-{(assembly or '')[:16]}"
+
+
+def _require_same_patient(current: Case, found: Instance) -> None:
+    if current.patient_id and found.header.patient_id not in {"", current.patient_id}:
+        raise GeometryMismatchError(
+            f"This {found.header.modality} names the Frame of Reference of this CT but another "
+            "Patient ID. Export both from the same patient."
+        )
+
+
+def _prepare(room: Room, current: Case, found: Instance) -> tuple[str, str]:
     match found.header.modality:
         case "RTDOSE":
-            return _prepare_dose(room, case_id, found)
+            return _prepare_dose(room, current, found)
         case "RTSTRUCT":
-            return _prepare_reference(room, case_id, found)
+            return _prepare_reference(room, current, found)
         case _:
             return PLAN, ""
 
 
-def _prepare_dose(room: Room, case_id: str, found: Instance) -> tuple[str, str]:
+def _prepare_dose(room: Room, current: Case, found: Instance) -> tuple[str, str]:
     dose = read_dose(room.path(found.path))
     if dose.dose_summation_type not in WHOLE_PLAN:
         return REFUSED, (
             f"Dose Summation Type (3004,000A) is {dose.dose_summation_type!r}; only the dose of "
             "a whole PLAN is used. Export the plan dose."
         )
-    room.store.files.write_dose(case_id, found.id, dose.volume)
+    room.store.files.write_dose(current.id, found.id, dose.volume)
     return DOSE, ""
 
 
-def _prepare_reference(room: Room, case_id: str, found: Instance) -> tuple[str, str]:
+def _prepare_reference(room: Room, current: Case, found: Instance) -> tuple[str, str]:
     """Keep the masks of configured structures that the TPS sent; the note names them."""
-    current = room.store.cases.get(case_id)
     structure_set = read_structure_set(room.path(found.path))
+    _require_drawn_on(room, current, structure_set)
     for structure in room.settings.structures:
         roi = structure_set.roi_named(structure.name)
         if roi is None or not roi.contours or current.geometry is None:
             continue
         drawn = mask_of_contours([c.points_mm for c in roi.contours], current.geometry)
-        room.store.files.write_mask(case_id, f"reference-{found.id}", drawn.mask)
+        name = reference_name(found.id, current.assembly)
+        room.store.files.write_mask(current.id, name, drawn.mask)
         return STRUCTURE_SET, structure.name
     return STRUCTURE_SET, ""
+
+
+def _require_drawn_on(room: Room, current: Case, structure_set: StructureSet) -> None:
+    """Refuse contours of another frame of reference, or of another series that we hold."""
+    if structure_set.frame_of_reference_uid != current.frame_of_reference_uid:
+        raise GeometryMismatchError(
+            "The contours lie in another Frame of Reference than this CT. Register the series in "
+            "the TPS, or export the structure set that was drawn on this CT."
+        )
+    series = structure_set.referenced_series_instance_uid
+    other = series is not None and series != current.series_instance_uid
+    if other and room.store.instances.of_series(str(series)):
+        raise GeometryMismatchError(
+            "The structure set was drawn on another series of this study. It joins that one."
+        )

@@ -90,7 +90,8 @@ class Jobs:
         tries = DBOS.list_workflows(
             workflow_id_prefix=f"{key}~", load_input=False, load_output=False
         )
-        if any(t.status in LIVE for t in tries):
+        # What an older version left queued is never taken up again: it does not count as live.
+        if any(t.status in LIVE and t.app_version == APPLICATION_VERSION for t in tries):
             return
         if tries:
             last_s = max(t.updated_at or 0 for t in tries) / 1000.0
@@ -189,7 +190,7 @@ class _AdvisoryLocks(_Liveness):
 
 def _sqlite_for_dbos(url: str) -> sa.Engine:
     # DBOS opens its own transactions; explicit BEGINs of ours would nest in its migrations.
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(url, hide_parameters=True)
 
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = "IMMEDIATE"

@@ -18,6 +18,10 @@ log = structlog.get_logger()
 def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, version: str) -> str:
     """Predict one structure of a case with one model version; the same try twice is one."""
     current = room.store.cases.get(case_id)
+    prediction_id = key_of("prediction", case_id, current.assembly or "", roi_name, version)
+    if room.store.cases.has_prediction(prediction_id):
+        # A crash after the row: the mask it promises must not be written a second time.
+        return prediction_id
     if current.assembly is None or current.state not in {
         CaseState.ASSEMBLED,
         CaseState.PREDICTED,
@@ -26,7 +30,7 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
     ct = room.store.files.read_ct(case_id, current.assembly)
     proposed = predictor.predict(ct.volume, load(room.models_folder, version))
     made = Prediction(
-        id=key_of("prediction", case_id, current.assembly, roi_name, version),
+        id=prediction_id,
         case_id=case_id,
         assembly=current.assembly,
         roi_name=roi_name,

@@ -42,7 +42,11 @@ def stop_on_signal() -> threading.Event:
 
 
 def start_logging(role: str) -> None:
-    """One JSON object a line on standard error: time, level, role, event. No patient identity."""
+    """One JSON object a line on standard error: time, level, role, event. No patient identity.
+
+    From here on the process writes files that only its own account may read.
+    """
+    os.umask(0o077)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -65,7 +65,7 @@ class Supervisor:
         if child.restart_at is None:
             if now - child.started > STEADY_S:
                 child.failures = 0
-            pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**child.failures)
+            pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(child.failures, 10))
             child.restart_at = now + pause
             log.warning("process.ended", process=child.role, code=code, restart_in_s=pause)
         elif now >= child.restart_at:

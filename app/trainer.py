@@ -38,7 +38,7 @@ def learn(room: Room, roi_name: str, stop: threading.Event) -> None:
     """Learn one structure; a case that cannot be read stops this look, not the process."""
     try:
         learn_what_is_new(room, roi_name, stop.is_set)
-    except RecontourError as error:
+    except (RecontourError, OSError) as error:
         log.warning("round.not_possible", roi=roi_name, reason=str(error))
         stop.wait(30.0)
 

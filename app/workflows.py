@@ -15,14 +15,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from dbos import DBOS
 
 from app import delivering, dosing, intake, predicting
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
-from core.delivery_store import QUEUED
 from model.predict import Predictor
+
+log = structlog.get_logger()
 
 
 class Story:
@@ -44,15 +46,25 @@ class Story:
             ),
         )
         self._measure = _one_step("measure", lambda *due: dosing.measure(room, DoseDue(*due)))
-        self._deliver = _delivery(room)
+        # Write, let two readers check, send. One try a workflow: a destination that is down holds
+        # no place that another could use.
+        self._deliver = _one_step(
+            "deliver", lambda delivery_id, _attempt: delivering.deliver(room, delivery_id)
+        )
 
     def reconcile(self) -> None:
-        """Bring everything that is due on its way."""
-        self._assemble_quiet_series()
-        self._join_what_belongs()
-        self._predict_with_the_model_in_service()
-        self._measure_where_contour_and_dose_met()
-        self._deliver_what_was_approved()
+        """Bring everything that is due on its way; one part that fails does not stop the others."""
+        for part in (
+            self._deliver_what_was_approved,
+            self._assemble_quiet_series,
+            self._join_what_belongs,
+            self._predict_with_the_model_in_service,
+            self._measure_where_contour_and_dose_met,
+        ):
+            try:
+                part()
+            except Exception:
+                log.exception("reconcile.failed", part=part.__name__)
 
     def _assemble_quiet_series(self) -> None:
         quiet_since = self._room.now() - timedelta(seconds=self._room.settings.dicom.quiet_time_s)
@@ -87,8 +99,9 @@ class Story:
             self._jobs.ensure(self._measure, key, *what, queue="dose")
 
     def _deliver_what_was_approved(self) -> None:
-        for row in self._room.store.deliveries.all(state=QUEUED):
-            self._jobs.ensure(self._deliver, f"deliver-{row.id}", row.id, queue="send")
+        for row in self._room.store.deliveries.due(now=self._room.now()):
+            key = f"deliver-{row.id}-{row.attempts}"
+            self._jobs.ensure(self._deliver, key, row.id, row.attempts, queue="send")
 
 
 def _one_step(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,23 +112,3 @@ def _one_step(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
         return step(*args)
 
     return DBOS.workflow(name=name, max_recovery_attempts=None)(workflow)
-
-
-def _delivery(room: Room) -> Callable[..., Any]:
-    """Write, let two readers check, then send until the peer says 0x0000."""
-    write_and_check = DBOS.step(name="write_and_check")(
-        lambda delivery_id: delivering.prepare(room, delivery_id)
-    )
-    try_send = DBOS.step(name="try_send")(
-        lambda delivery_id: delivering.try_send(room, delivery_id)
-    )
-
-    def deliver(delivery_id: str) -> str:
-        if not write_and_check(delivery_id):
-            return "held"
-        # Each try is a recorded step, each pause a durable one. It never gives up by itself.
-        while (pause_s := try_send(delivery_id)) is not None:
-            DBOS.sleep(pause_s)
-        return "sent"
-
-    return DBOS.workflow(name="deliver", max_recovery_attempts=None)(deliver)

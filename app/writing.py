@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from app.room import SOFTWARE_VERSION, Room
@@ -26,15 +27,18 @@ def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
         software_version=f"{SOFTWARE_VERSION} model {made.model_version[:12]}",
         series_description="Prediction, not reviewed",
     )
-    return room.store.files.write_structure_set(made.case_id, made.id, content)
+    return _place(room, (made.case_id, made.id), content, ct, {made.roi_name: mask})
 
 
 def write_approved(room: Room, approved: Correction) -> Path:
-    """Write the RTSTRUCT of a correction, read back by two readers before it counts.
+    """The RTSTRUCT of a correction; written, and checked by two readers, the first time.
 
     The same correction gives the same bytes. Raises `ConversionMismatchError` when a reader
     finds another contour than was approved.
     """
+    path = room.store.files.structure_set_path(approved.case_id, approved.id)
+    if path.is_file():
+        return path
     ct = room.store.files.read_ct(approved.case_id, approved.assembly)
     mask = room.store.files.read_mask(
         approved.case_id, f"correction-{approved.id}", digest=approved.mask_digest
@@ -51,12 +55,26 @@ def write_approved(room: Room, approved: Correction) -> Path:
         software_version=SOFTWARE_VERSION,
         series_description="Reviewed and approved",
     )
-    path = room.store.files.write_structure_set(approved.case_id, approved.id, content)
+    return _place(room, (approved.case_id, approved.id), content, ct, {approved.roi_name: mask})
+
+
+def _place(
+    room: Room,
+    owner: tuple[str, str],
+    content: bytes,
+    ct: CtVolume,
+    masks: dict[str, Mask],
+) -> Path:
+    """Let two readers read a draft; only what passes gets the name that is offered and sent."""
+    # The instances of this very assembly: a slice that came later is not part of the contour.
+    slices = {s.sop_instance_uid for s in ct.slices}
     kept = room.store.instances.of_series(ct.identity.series_instance_uid)
-    verify_structure_set(
-        path, ct, {approved.roi_name: mask}, ct_paths=[room.path(i.path) for i in kept]
-    )
-    return path
+    ct_paths = [room.path(i.path) for i in kept if i.header.sop_instance_uid in slices]
+    with tempfile.TemporaryDirectory(dir=room.settings.data_folder, suffix=".part") as folder:
+        draft = Path(folder) / "draft.dcm"
+        draft.write_bytes(content)
+        verify_structure_set(draft, ct, masks, ct_paths=ct_paths)
+    return room.store.files.write_structure_set(*owner, content)
 
 
 def _roi(room: Room, roi_name: str, mask: Mask) -> WrittenRoi:

@@ -117,6 +117,22 @@ class CaseStore:
             )
             return True
 
+    def has_prediction(self, prediction_id: str) -> bool:
+        """Whether this prediction is recorded."""
+        query = sa.select(prediction.c.id).where(prediction.c.id == prediction_id)
+        with reading(self._engine) as connection:
+            return connection.execute(query).first() is not None
+
+    def retry_failed(self, *, now: datetime) -> int:
+        """Make every failed case due for assembly again; returns how many there are."""
+        with writing(self._engine) as connection:
+            changed = connection.execute(
+                sa.update(case)
+                .where(case.c.state == CaseState.FAILED)
+                .values(assembled_count=0, updated_at=now)
+            )
+            return changed.rowcount
+
     def latest_prediction(self, current: Case, roi_name: str) -> Prediction | None:
         """The newest prediction on the case's present assembly."""
         query = (

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -92,6 +99,7 @@ class TrainingSettings(_Section):
         Annotated[int, Field(ge=16, multiple_of=8)],
     ]
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    rounds_without_progress: Annotated[int, Field(ge=1)]
     validate_every: Annotated[int, Field(ge=1)]
     poll_s: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0)]
@@ -136,6 +144,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment above the file; no .env, no secrets folder."""
         return (env_settings, init_settings)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for key in ("destinations", "structures"):
+            names = [entry.name.casefold() for entry in getattr(self, key)]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{key}: each entry needs a name of its own")
+        return self
 
     def resolved_database_url(self) -> str:
         """The database's URL; SQLite in the data folder where none is given."""
@@ -183,5 +199,6 @@ def _sentences(path: Path, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             lines.append(f"  {key}: this key is missing; config.yaml in the repository shows it.")
         else:
-            lines.append(f"  {key}: found {problem['input']!r}; {problem['msg']}.")
+            found = f"{key}: found {problem['input']!r}; " if key else ""
+            lines.append(f"  {found}{problem['msg']}.")
     return "\n".join(lines)

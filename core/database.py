@@ -16,13 +16,16 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine for `url`, tuned as measured (docs/adr/0003)."""
+    """An engine for `url`, tuned as measured (docs/adr/0003).
+
+    Parameters stay out of error messages: they carry patient names.
+    """
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"timeout": 30})
+        engine = sa.create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin)
         return engine
-    return sa.create_engine(url, pool_pre_ping=True)
+    return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
 
 
 @contextmanager
@@ -34,8 +37,14 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction; on SQLite it has the write lock from its first statement."""
+    """One transaction that no other writing transaction overlaps.
+
+    What it reads is still true when it commits: SQLite gives that by BEGIN IMMEDIATE, PostgreSQL
+    by an advisory lock that ends with the transaction.
+    """
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7402)"))
         yield connection
 
 

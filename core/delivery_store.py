@@ -39,12 +39,36 @@ class DeliveryStore:
         with reading(self._engine) as connection:
             return [Delivery(**row) for row in connection.execute(query).mappings()]
 
-    def tried(self, delivery_id: str, *, error: str) -> int:
-        """Count a try that failed; returns the number of tries so far."""
+    def due(self, *, now: datetime) -> list[Delivery]:
+        """Deliveries whose next try has come, oldest first."""
+        query = (
+            sa.select(delivery)
+            .where(delivery.c.state == QUEUED, delivery.c.next_try_at <= now)
+            .order_by(delivery.c.created_at, delivery.c.id)
+        )
+        with reading(self._engine) as connection:
+            return [Delivery(**row) for row in connection.execute(query).mappings()]
+
+    def tried(self, delivery_id: str, *, error: str, next_try_at: datetime) -> None:
+        """Count a try that failed, and say why and when the next one is."""
         with writing(self._engine) as connection:
-            _update(connection, delivery_id, attempts=delivery.c.attempts + 1, last_error=error)
-            query = sa.select(delivery.c.attempts).where(delivery.c.id == delivery_id)
-            return int(connection.execute(query).scalar_one())
+            _update(
+                connection,
+                delivery_id,
+                attempts=delivery.c.attempts + 1,
+                last_error=error,
+                next_try_at=next_try_at,
+            )
+
+    def release_held(self, *, now: datetime) -> int:
+        """Queue every held delivery again; returns how many there were."""
+        with writing(self._engine) as connection:
+            changed = connection.execute(
+                sa.update(delivery)
+                .where(delivery.c.state == HELD)
+                .values(state=QUEUED, next_try_at=now)
+            )
+            return changed.rowcount
 
     def held(self, delivery_id: str, *, reason: str, now: datetime) -> None:
         """Stop a delivery that must not leave the node, and say why."""

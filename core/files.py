@@ -7,11 +7,13 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 import zlib
-from io import BytesIO
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,6 @@ from core.errors import BadUidError, StorageFullError, UnreadableObjectError
 from core.geometry import Mask
 
 TEMPORARY_SUFFIX = ".part"
-_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 _LOOSE_UID = re.compile(r"[0-9.]{1,64}")
 _NOT_ONLY_DOTS = re.compile(r"[0-9]")
 
@@ -38,19 +39,20 @@ def require_uid(uid: str, *, name: str) -> str:
     return uid
 
 
-def is_strict_uid(uid: str) -> bool:
-    """Whether `uid` obeys PS3.5 section 9.1 to the letter."""
-    return len(uid) <= 64 and _UID.fullmatch(uid) is not None
-
-
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a crash leaves the old file or the new one, never half."""
+    with _appearing_whole(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _appearing_whole(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A unique name: two senders of the same instance must not rename each other's file.
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -121,7 +123,12 @@ def write_mask(path: Path, mask: Mask) -> str:
 
 def read_mask(path: Path) -> Mask:
     """The mask that `write_mask` wrote; raises `UnreadableObjectError` if it is damaged."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableObjectError(
+            f"{path.name} is not on disk; restore it from the backup."
+        ) from error
     size = int.from_bytes(content[:4], "little")
     try:
         header = json.loads(content[4 : 4 + size])
@@ -139,9 +146,8 @@ def read_mask(path: Path) -> Mask:
 
 def write_array(path: Path, values: npt.NDArray[Any]) -> None:
     """Write an array as .npy, whole or not at all; `read_array` maps it."""
-    buffer = BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    write_whole(path, buffer.getbuffer().tobytes())
+    with _appearing_whole(path) as file:
+        np.save(file, values, allow_pickle=False)
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
@@ -150,15 +156,19 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     return values
 
 
-def sweep_temporary(folder: Path) -> int:
-    """Delete what a crash left half written below `folder`; returns how many entries went."""
+def sweep_temporary(folder: Path, *, older_than_s: float = 3600.0) -> int:
+    """Delete what a crash left half written below `folder`; returns how many entries went.
+
+    Younger ones stay: another process may be writing them at this moment.
+    """
     left = list(folder.rglob(f"*{TEMPORARY_SUFFIX}")) if folder.exists() else []
-    for part in left:
+    old = [part for part in left if time.time() - part.stat().st_mtime >= older_than_s]
+    for part in old:
         if part.is_dir():
             shutil.rmtree(part)
         else:
             part.unlink(missing_ok=True)
-    return len(left)
+    return len(old)
 
 
 def require_free_space(folder: Path, *, reserve_mb: int) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from core.case import CaseState
 from core.database import reading, writing
-from core.records import Instance, InstanceHeader
+from core.records import Case, Instance, InstanceHeader
 from core.tables import attachment, case, instance
 
 PLANNING_MODALITY = "CT"
@@ -135,29 +134,34 @@ class InstanceStore:
         A series is due when nothing has come since `quiet_since` and the number of instances
         differs from what its case was assembled from. Cases under review are left alone.
         """
-        counted = (
-            sa.select(
-                instance.c.series_instance_uid,
-                sa.func.count().label("n"),
-                sa.func.max(instance.c.received_at).label("last"),
-            )
-            .where(instance.c.modality == PLANNING_MODALITY, instance.c.kept_aside.is_(False))
-            .group_by(instance.c.series_instance_uid)
-            .subquery()
-        )
         open_states = [
             CaseState.RECEIVING,
             CaseState.ASSEMBLED,
             CaseState.PREDICTED,
             CaseState.FAILED,
         ]
+        # From the few open cases, not from everything that ever came.
+        open_series = sa.select(case.c.series_instance_uid).where(case.c.state.in_(open_states))
+        counted = (
+            sa.select(
+                instance.c.series_instance_uid,
+                sa.func.count().label("n"),
+                sa.func.max(instance.c.received_at).label("last"),
+            )
+            .where(
+                instance.c.series_instance_uid.in_(open_series),
+                instance.c.modality == PLANNING_MODALITY,
+                instance.c.kept_aside.is_(False),
+            )
+            .group_by(instance.c.series_instance_uid)
+            .subquery()
+        )
         query = (
             sa.select(case.c.id, case.c.series_instance_uid, counted.c.n)
             .join(counted, counted.c.series_instance_uid == case.c.series_instance_uid)
             .where(
                 case.c.assembled_count != counted.c.n,
                 counted.c.last <= quiet_since,
-                case.c.state.in_(open_states),
             )
         )
         with reading(self._engine) as connection:
@@ -204,22 +208,35 @@ class InstanceStore:
         return [(row["joined_case"], _instance(row)) for row in rows]
 
     def attach(
-        self, case_id: str, instance_id: int, *, kind: str, note: str, now: datetime
-    ) -> None:
-        """Join an instance to a case; twice is the same as once."""
-        try:
-            with writing(self._engine) as connection:
+        self,
+        current: Case,
+        instance_id: int,
+        *,
+        kind: str,
+        note: str,
+        now: datetime,
+    ) -> bool:
+        """Join an instance to a case; twice is the same as once.
+
+        False, and nothing is joined, when the case was assembled anew in between: what was made
+        for it lies on an older volume.
+        """
+        with writing(self._engine) as connection:
+            assembly = connection.scalar(sa.select(case.c.assembly).where(case.c.id == current.id))
+            if assembly != current.assembly:
+                return False
+            same = (attachment.c.case_id == current.id) & (attachment.c.instance_id == instance_id)
+            if connection.execute(sa.select(attachment.c.kind).where(same)).first() is None:
                 connection.execute(
                     sa.insert(attachment).values(
-                        case_id=case_id,
+                        case_id=current.id,
                         instance_id=instance_id,
                         kind=kind,
                         note=note,
                         attached_at=now,
                     )
                 )
-        except IntegrityError:
-            return
+            return True
 
     def attached(self, case_id: str, *, kind: str) -> list[Instance]:
         """What joined a case, oldest first; `kind` is dose, structure_set or plan."""
@@ -259,7 +276,9 @@ def _open_case(connection: sa.Connection, header: InstanceHeader, now: datetime)
 
 
 def _instance(row: sa.RowMapping) -> Instance:
-    header = dict(row["header"])
+    # A row of a newer version may carry more than we know.
+    known = {f.name for f in fields(InstanceHeader)}
+    header = {name: value for name, value in row["header"].items() if name in known}
     header["referenced_uids"] = tuple(header["referenced_uids"])
     return Instance(
         id=row["id"],

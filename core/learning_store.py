@@ -130,12 +130,19 @@ class LearningStore:
                 roi_name=released.roi_name,
             )
 
-    def rounds(self, roi_name: str) -> list[Round]:
-        """Every round, newest first."""
+    def round_count(self, roi_name: str) -> int:
+        """How many rounds there were, of any outcome."""
+        query = sa.select(sa.func.count()).where(training_round.c.roi_name == roi_name)
+        with reading(self._engine) as connection:
+            return connection.scalar(query) or 0
+
+    def rounds(self, roi_name: str, *, newest: int) -> list[Round]:
+        """The newest rounds, newest first."""
         query = (
             sa.select(training_round)
             .where(training_round.c.roi_name == roi_name)
             .order_by(training_round.c.started_at.desc())
+            .limit(newest)
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()

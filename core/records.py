@@ -118,6 +118,7 @@ class Delivery:
     last_error: str
     sop_instance_uid: str | None
     created_at: datetime
+    next_try_at: datetime
     sent_at: datetime | None
 
 

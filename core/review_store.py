@@ -229,6 +229,7 @@ class ReviewStore:
                         attempts=0,
                         last_error="",
                         created_at=now,
+                        next_try_at=now,
                     )
                 )
             connection.execute(sa.delete(lock).where(lock.c.case_id == made.case_id))

@@ -31,7 +31,8 @@ class Store:
 
 def open_store(settings: Settings) -> Store:
     """The store of `settings`, brought to the newest schema."""
-    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    settings.data_folder.chmod(0o700)  # patients' data: for the node's own account only
     engine = open_engine(settings.resolved_database_url())
     upgrade(engine, lock_file=settings.data_folder / "locks" / "migration")
     return Store(

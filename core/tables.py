@@ -69,6 +69,7 @@ instance = sa.Table(
     # Another object with a SOP Instance UID that was already taken: kept, flagged, never used.
     sa.Column("kept_aside", sa.Boolean, nullable=False),
     sa.UniqueConstraint("sop_instance_uid", "sha256"),
+    sa.Index("ix_instance_modality_kept_aside", "modality", "kept_aside"),
 )
 
 case = sa.Table(
@@ -191,6 +192,7 @@ delivery = sa.Table(
     sa.Column("last_error", sa.Text, nullable=False),
     sa.Column("sop_instance_uid", Uid),
     sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("next_try_at", UtcTime, nullable=False),
     sa.Column("sent_at", UtcTime),
     sa.UniqueConstraint("correction_id", "destination"),
 )

@@ -39,7 +39,7 @@ def status_of(room: Desk) -> dict[str, Any]:
     """Models with their validation Dice, rounds, learning set, deliveries."""
     learning = room.store.learning
     versions = [_version(v) for v in learning.versions(room.roi_name)]
-    rounds = [_round(r) for r in learning.rounds(room.roi_name)[:SHOWN_ROUNDS]]
+    rounds = [_round(r) for r in learning.rounds(room.roi_name, newest=SHOWN_ROUNDS)]
     examples = learning.learning_set(room.roi_name)
     return {
         "roi": room.roi_name,

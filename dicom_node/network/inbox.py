@@ -79,11 +79,11 @@ class Inbox:
         )
 
     def _recover(self, file: Path) -> bool:
-        content = file.read_bytes()
         try:
+            content = file.read_bytes()
             header = read_header(content)
             _require_valid(header)
-        except (BadUidError, UnreadableObjectError) as error:
+        except (BadUidError, UnreadableObjectError, OSError) as error:
             # A damaged file must not keep the node from starting.
             log.warning("instance.unreadable", file=file.name, kind=type(error).__name__)
             return False

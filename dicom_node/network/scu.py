@@ -75,13 +75,19 @@ def _associated(
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = TIMEOUT_S
-    association = ae.associate(
-        peer.host,
-        peer.port,
-        contexts=contexts,
-        ae_title=peer.ae_title,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)],
-    )
+    try:
+        association = ae.associate(
+            peer.host,
+            peer.port,
+            contexts=contexts,
+            ae_title=peer.ae_title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)],
+        )
+    except OSError as error:  # a host name that does not resolve, among others
+        raise DeliveryError(
+            f"{peer.name} cannot be reached at {peer.host}:{peer.port} ({error.strerror}). Check "
+            "host and port."
+        ) from error
     if not association.is_established:
         raise DeliveryError(
             f"No association with {peer.name} ({peer.ae_title} at {peer.host}:{peer.port}): "

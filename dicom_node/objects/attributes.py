@@ -13,14 +13,14 @@ from core.errors import UnreadableObjectError
 
 
 def read_object(path: Path, *, pixels: bool = True) -> Dataset:
-    """The dataset in the file at `path`; raises `UnreadableObjectError` if it holds none."""
+    """The dataset in the file at `path`; raises `UnreadableObjectError` if it holds none.
+
+    A file that cannot be opened raises its `OSError`.
+    """
     try:
         return dcmread(path, stop_before_pixels=not pixels)
-    except OSError as error:
-        raise UnreadableObjectError(
-            f"{path.name} cannot be opened ({error.strerror}). Check that it is there and may be "
-            "read."
-        ) from error
+    except (OSError, MemoryError):
+        raise  # says nothing about the object: whoever asked may try again
     except Exception as error:
         # pydicom raises a dozen kinds for a damaged file, recursion among them.
         raise UnreadableObjectError(

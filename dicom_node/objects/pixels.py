@@ -13,7 +13,7 @@ from core.errors import UnreadableObjectError
 from dicom_node.objects.attributes import number, optional_number
 
 _LARGEST_SIDE = 4096
-LARGEST_VOXEL_COUNT = 1_000_000_000
+LARGEST_VOXEL_COUNT = 250_000_000
 
 
 def image_size(ds: Dataset) -> tuple[int, int, int]:
@@ -86,6 +86,8 @@ def _uncompressed(
 def _decoded(ds: Dataset, transfer_syntax: UID) -> npt.NDArray[Any]:
     try:
         return np.asarray(ds.pixel_array)
+    except (OSError, MemoryError):
+        raise  # says nothing about the image: whoever asked may try again
     except Exception as error:
         # The decoders are foreign code and raise what they like.
         raise UnreadableObjectError(

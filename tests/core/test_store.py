@@ -106,8 +106,8 @@ def test_a_dose_joins_by_frame_of_reference_whenever_it_comes(store: Store) -> N
     assert store.instances.to_attach() == []
     case_id = reviewed_case(store, "P1", 1)
     assert [(c, i.id) for c, i in store.instances.to_attach()] == [(case_id, dose)]
-    store.instances.attach(case_id, dose, kind="dose", note="", now=NOW)
-    store.instances.attach(case_id, dose, kind="dose", note="", now=NOW)
+    store.instances.attach(store.cases.get(case_id), dose, kind="dose", note="", now=NOW)
+    store.instances.attach(store.cases.get(case_id), dose, kind="dose", note="", now=NOW)
     assert store.instances.to_attach() == []
     assert [i.id for i in store.instances.attached(case_id, kind="dose")] == [dose]
 
@@ -181,7 +181,10 @@ def test_a_delivery_is_sent_once_and_makes_the_case_delivered(store: Store) -> N
     paint(store, case_id, 1, [3])
     approve_all(store, case_id, seq=1, voxels=[3])
     (delivery,) = store.deliveries.all()
-    assert store.deliveries.tried(delivery.id, error="refused") == 1
+    later = NOW + timedelta(seconds=60)
+    store.deliveries.tried(delivery.id, error="refused", next_try_at=later)
+    assert store.deliveries.due(now=NOW) == []
+    assert [d.attempts for d in store.deliveries.due(now=later)] == [1]
     store.deliveries.sent(delivery.id, sop_instance_uid="2.25.1", now=NOW)
     store.deliveries.sent(delivery.id, sop_instance_uid="2.25.1", now=NOW)
     (delivery,) = store.deliveries.all()

@@ -125,7 +125,7 @@ def test_what_a_crash_left_is_neither_listed_nor_loaded_and_can_be_swept(
         load(tmp_path, version)
     with pytest.raises(ModelUnavailableError):
         load(tmp_path, f"{version}.0123.part")
-    assert sweep_temporary(tmp_path) == 1
+    assert sweep_temporary(tmp_path, older_than_s=0) == 1
     assert list(tmp_path.iterdir()) == []
 
 

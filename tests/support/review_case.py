@@ -84,7 +84,7 @@ def put_dose(store: Store, case_id: str, dose: Volume) -> int:
     series = f"2.25.{uuid.uuid4().int}"
     instance_id = _add(store, _header(series, "RTDOSE", dose.geometry, "", ""))
     store.files.write_dose(case_id, instance_id, dose)
-    store.instances.attach(case_id, instance_id, kind="dose", note="", now=NOW)
+    store.instances.attach(store.cases.get(case_id), instance_id, kind="dose", note="", now=NOW)
     return instance_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,22 @@ from core.journal import encode_runs, mask_crc32
 from core.records import Correction, JournalEntry
 from core.store import open_store
 from dicom_node.network.inbox import Inbox, Received
-from tests.support.settings import settings_for
+from tests.support.settings import free_port, settings_for
 
 
-def open_room(folder: Path) -> Room:
-    """A room with an empty store in `folder`."""
-    settings = settings_for(folder, dicom={"quiet_time_s": 0})
+def open_room(
+    folder: Path, *, destination_host: str = "127.0.0.1", destination_port: int | None = None
+) -> Room:
+    """A room with an empty store in `folder` and one destination, TPS; nobody listens there."""
+    destination = {
+        "name": "TPS",
+        "ae_title": "TPS",
+        "host": destination_host,
+        "port": destination_port or free_port(),
+        "retry_first_s": 60,
+        "retry_longest_s": 60,
+    }
+    settings = settings_for(folder, dicom={"quiet_time_s": 0}, destinations=[destination])
     return Room(settings, open_store(settings))
 
 
@@ -44,12 +55,15 @@ def bring_up_to_date(room: Room) -> None:
         dosing.measure(room, due)
 
 
-def approve_mask(room: Room, case_id: str, mask: Mask) -> Correction:
+def approve_mask(
+    room: Room, case_id: str, mask: Mask, *, before_approval: Callable[[], None] = lambda: None
+) -> Correction:
     """Review a case from scratch in one stroke, and approve it."""
     store, now = room.store, room.now()
     case = store.reviews.open(case_id, "Heart", who="anna", tab="t", now=now, lock_s=60)
     stroke = {"tool": "add", "runs": encode_runs(np.flatnonzero(mask))}
     entry = JournalEntry(1, "stroke", stroke)
     store.reviews.append(case_id, "Heart", entry, who="anna", tab="t", now=now)
+    before_approval()
     shown = Approval("anna", "t", 1, int(mask.sum()), mask_crc32(mask), (0,))
     return approve(store, case, "Heart", shown, destinations=["TPS"], now=now)

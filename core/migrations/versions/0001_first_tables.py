@@ -76,6 +76,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('sop_instance_uid', 'sha256', name=op.f('uq_instance_sop_instance_uid_sha256'))
     )
     op.create_index(op.f('ix_instance_frame_of_reference_uid'), 'instance', ['frame_of_reference_uid'], unique=False)
+    op.create_index('ix_instance_modality_kept_aside', 'instance', ['modality', 'kept_aside'], unique=False)
     op.create_index(op.f('ix_instance_series_instance_uid'), 'instance', ['series_instance_uid'], unique=False)
     op.create_index(op.f('ix_instance_sop_instance_uid'), 'instance', ['sop_instance_uid'], unique=False)
     op.create_index(op.f('ix_instance_study_instance_uid'), 'instance', ['study_instance_uid'], unique=False)
@@ -231,6 +232,7 @@ def upgrade() -> None:
     sa.Column('last_error', sa.Text(), nullable=False),
     sa.Column('sop_instance_uid', sa.String(length=64), nullable=True),
     sa.Column('created_at', UtcTime(), nullable=False),
+    sa.Column('next_try_at', UtcTime(), nullable=False),
     sa.Column('sent_at', UtcTime(), nullable=True),
     sa.ForeignKeyConstraint(['case_id'], ['case.id'], name=op.f('fk_delivery_case_id')),
     sa.ForeignKeyConstraint(['correction_id'], ['correction.id'], name=op.f('fk_delivery_correction_id')),
