@@ -76,6 +76,19 @@ class ReviewStore:
                 )
             )
 
+    def renew(self, case_id: str, *, who: str, tab: str, now: datetime, lock_s: float) -> None:
+        """Make the lock of this tab last; it is taken from nobody.
+
+        Raises `CaseLockedError` unless this tab still holds the case.
+        """
+        with writing(self._engine) as connection:
+            self._require_lock(connection, case_id, who=who, tab=tab)
+            connection.execute(
+                sa.update(lock)
+                .where(lock.c.case_id == case_id)
+                .values(expires_at=now + timedelta(seconds=lock_s))
+            )
+
     def holder(self, case_id: str, *, now: datetime) -> tuple[str, str] | None:
         """(reviewer, tab) that holds the case, or None."""
         query = sa.select(lock.c.holder, lock.c.tab).where(
@@ -138,7 +151,7 @@ class ReviewStore:
         entry leaves a gap or contradicts one that is kept.
         """
         with writing(self._engine) as connection:
-            self._require_lock(connection, case_id, who=who, tab=tab, now=now)
+            self._require_lock(connection, case_id, who=who, tab=tab)
             same = connection.execute(
                 sa.select(journal.c.kind, journal.c.payload).where(
                     journal.c.case_id == case_id,
@@ -198,7 +211,7 @@ class ReviewStore:
         between, `TransitionError` when the case is not under review.
         """
         with writing(self._engine) as connection:
-            self._require_lock(connection, made.case_id, who=made.approved_by, tab=tab, now=now)
+            self._require_lock(connection, made.case_id, who=made.approved_by, tab=tab)
             last = _last_seq(connection, made.case_id, made.roi_name)
             if last != made.journal_seq:
                 raise JournalConflictError(
@@ -254,17 +267,15 @@ class ReviewStore:
             return to_correction(connection.execute(query).mappings().one())
 
     @staticmethod
-    def _require_lock(
-        connection: sa.Connection, case_id: str, *, who: str, tab: str, now: datetime
-    ) -> None:
+    def _require_lock(connection: sa.Connection, case_id: str, *, who: str, tab: str) -> None:
         held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
         # An expired lock that nobody took since is still ours: a laptop may have slept.
-        if held is None or held.holder != who or held.tab != tab:
-            other = "nobody" if held is None else held.holder
-            raise CaseLockedError(
-                f"This page no longer holds the case ({other} does). Reload it; every stroke "
-                "that was shown as saved is kept."
-            )
+        if held is None:
+            raise CaseLockedError("This page does not have the case any more.")
+        if held.holder != who:
+            raise CaseLockedError(f"{held.holder} has taken this case over.")
+        if held.tab != tab:
+            raise CaseLockedError("You went on with this case in another tab.")
 
 
 def to_correction(row: sa.RowMapping) -> Correction:

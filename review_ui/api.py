@@ -18,7 +18,7 @@ from review_ui.context import Desk, desk
 from review_ui.errors import error_response
 from review_ui.facts import REVIEWABLE, case_facts
 from review_ui.live_dose import live_figures
-from review_ui.schemas import ApproveBody, EventsBody, JournalBody, OpenBody, TabBody
+from review_ui.schemas import ApproveBody, EventsBody, JournalBody, TabBody
 
 blueprint = APIBlueprint("api", __name__, url_prefix="/api")
 
@@ -41,13 +41,11 @@ def facts(case_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/cases/<case_id>/open")
-@blueprint.input(OpenBody, location="json")
-def open_case(case_id: str, json_data: OpenBody) -> dict[str, Any]:
-    """Take the case, or say that we still have it; 409 names who else has."""
+@blueprint.input(TabBody, location="json")
+def open_case(case_id: str, json_data: TabBody) -> dict[str, Any]:
+    """Take the case, also from another tab of the same reviewer; 409 names who else has it."""
     room = desk()
     _require_reviewable(room.case(case_id))
-    if json_data.renew:
-        _require_not_taken_over(room, case_id, json_data.tab)
     opened = room.store.reviews.open(
         case_id,
         room.roi_name,
@@ -57,6 +55,22 @@ def open_case(case_id: str, json_data: OpenBody) -> dict[str, Any]:
         lock_s=room.settings.review.lock_s,
     )
     return case_facts(room, opened, user=_user(), is_reviewer=True)
+
+
+@blueprint.post("/cases/<case_id>/renew")
+@blueprint.input(TabBody, location="json")
+def renew(case_id: str, json_data: TabBody) -> dict[str, Any]:
+    """Say that this tab still has the case; 409 when it has not."""
+    room = desk()
+    _require_reviewable(room.case(case_id))
+    room.store.reviews.renew(
+        case_id,
+        who=_user(),
+        tab=json_data.tab,
+        now=room.now(),
+        lock_s=room.settings.review.lock_s,
+    )
+    return {"renewed": True}
 
 
 @blueprint.post("/cases/<case_id>/release")
@@ -139,13 +153,6 @@ def _require_reviewable(current: Case) -> None:
         abort(403, "Only reviewers may change a case. Ask the administrator for that role.")
     if current.state not in REVIEWABLE or current.geometry is None:
         raise CaseLockedError(f"The case is {current.state}, it cannot be changed now.")
-
-
-def _require_not_taken_over(room: Desk, case_id: str, tab: str) -> None:
-    # A reviewer's tabs may take a case from each other by opening it, but not by staying open.
-    held = room.store.reviews.holder(case_id, now=room.now())
-    if held is not None and held[0] == _user() and held[1] != tab:
-        raise CaseLockedError("You opened this case in another tab. Reload to go on here.")
 
 
 def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:

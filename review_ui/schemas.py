@@ -21,12 +21,6 @@ class TabBody(_Body):
     tab: TabId
 
 
-class OpenBody(TabBody):
-    """Take a case, or say that this tab still has it (`renew`), which takes it from nobody."""
-
-    renew: bool = False
-
-
 class JournalBody(_Body):
     """The next entry of a journal. A stroke tells which voxels changed, and by what brush."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -325,8 +325,63 @@ def test_a_second_tab_takes_over_and_the_first_one_says_so(
     second.saved(1)
     review.page.bring_to_front()
     review.drag((x - 90, y + 60), (x - 90, y + 60))
-    expect(review.page.locator("#banner")).to_contain_text("no longer holds the case")
+    page = review.page
+    expect(page.locator("#banner")).to_contain_text("in another tab")
+    # The stroke that came too late stays on the screen, and is said not to be saved.
+    expect(page.locator("#banner")).to_contain_text("1 change could not be saved")
+    expect(page.locator("#save-status")).to_have_text("Not saved: 1 change")
+    expect(page.locator("#approve")).to_be_disabled()
+    assert review.voxels > HEART.sum()
     assert len(kept_strokes(site, case_id)) == 1
+    # Going on here costs what is not saved, so the browser asks.
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Take over here").click()
+    review.wait(ready="true", seq=1, pending=0)
+    review.drag((x - 90, y + 60), (x - 90, y + 60))
+    review.saved(2)
+
+
+def test_an_open_page_takes_the_case_from_no_other_tab(
+    open_page: OpenPage, site: Site, case_id: str
+) -> None:
+    page = open_page()
+    page.clock.install()
+    review = ReviewPage.open(page, site, case_id, GEOMETRY)
+    second = ReviewPage.open(page.context.new_page(), site, case_id, GEOMETRY)
+    page.bring_to_front()
+    page.clock.fast_forward("01:00")
+    banner = page.locator("#banner")
+    expect(banner).to_contain_text("You went on with this case in another tab.")
+    expect(banner).to_have_class("banner note")
+    # Reading goes on, painting does not.
+    x, y = review.middle("axial")
+    before = review.voxels
+    review.drag((x - 90, y), (x - 60, y))
+    assert (review.voxels, review.data("pending")) == (before, "0")
+    first = review.slice_of("axial")
+    page.keyboard.press("r")
+    review.wait(slice=first + 1)
+
+    second.page.bring_to_front()
+    second.drag((x - 90, y), (x - 90, y))
+    second.saved(1)
+    page.bring_to_front()
+    page.get_by_role("button", name="Take over here").click()
+    review.wait(ready="true", seq=1, voxels=second.voxels)
+    review.drag((x - 90, y + 60), (x - 90, y + 60))
+    review.saved(2)
+
+
+def test_a_case_that_another_reviewer_took_is_not_offered(
+    review: ReviewPage, site: Site, case_id: str
+) -> None:
+    tab, later = "b" * 32, datetime.now(UTC) + timedelta(hours=1)
+    site.store.reviews.open(case_id, "Heart", who="berta", tab=tab, now=later, lock_s=600)
+    x, y = review.middle("axial")
+    review.drag((x - 90, y), (x - 90, y))
+    banner = review.page.locator("#banner")
+    expect(banner).to_contain_text("berta has taken this case over.")
+    expect(banner.get_by_role("button")).to_have_text("Reload")
 
 
 def test_save_and_next_opens_the_next_case(review: ReviewPage, site: Site, case_id: str) -> None:

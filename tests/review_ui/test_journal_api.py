@@ -8,10 +8,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from core.approval import replayed
 from core.config import Settings
+from core.errors import CaseLockedError
 from core.journal import encode_runs
 from core.store import Store, open_store
 from core.volume import Volume
@@ -185,17 +185,57 @@ def test_the_same_reviewer_in_a_new_tab_goes_on_and_the_old_tab_may_not(
 def test_a_sign_of_life_keeps_a_case_but_takes_it_from_no_other_tab(
     anna: Reviewer, case_id: str
 ) -> None:
-    def stay(reviewer: Reviewer) -> TestResponse:
-        return reviewer.post(f"/api/cases/{case_id}/open", tab=reviewer.tab, renew=True)
-
     anna.open(case_id)
-    assert stay(anna).status_code == 200
+    assert anna.stay(case_id).status_code == 200
     new_tab = Reviewer(anna.client, anna.csrf_token, "f" * 32)
     new_tab.open(case_id)
-    answer = stay(anna)
+    answer = anna.stay(case_id)
     assert answer.status_code == 409
     assert "another tab" in answer.json["error"]["message"]  # type: ignore[index]
     assert new_tab.stroke(case_id, 1, runs(4)).status_code == 200
+    assert new_tab.stay(case_id).status_code == 200
+
+
+def test_opening_is_never_a_sign_of_life(anna: Reviewer, case_id: str) -> None:
+    answer = anna.post(f"/api/cases/{case_id}/open", tab=anna.tab, renew=True)
+    assert answer.status_code == 422
+
+
+def test_a_sign_of_life_makes_the_lock_last_and_takes_no_case_that_is_free(
+    settings: Settings, store: Store, case_id: str
+) -> None:
+    def lives_at(seconds: float) -> None:
+        store.reviews.renew(
+            case_id, who="anna", tab="a" * 32, now=NOW + timedelta(seconds=seconds), lock_s=120
+        )
+
+    def holder_at(seconds: float) -> tuple[str, str] | None:
+        return store.reviews.holder(case_id, now=NOW + timedelta(seconds=seconds))
+
+    with pytest.raises(CaseLockedError):
+        lives_at(0)
+    store.reviews.open(case_id, "Heart", who="anna", tab="a" * 32, now=NOW, lock_s=120)
+    lives_at(100)
+    assert holder_at(219) == ("anna", "a" * 32)
+    assert holder_at(221) is None
+    # A laptop that slept, and nobody took the case meanwhile.
+    lives_at(5000)
+    assert holder_at(5100) == ("anna", "a" * 32)
+    store.reviews.release(case_id, who="anna", tab="a" * 32)
+    with pytest.raises(CaseLockedError, match="not have the case"):
+        lives_at(5001)
+
+
+def test_a_sign_of_life_does_not_take_a_case_back_from_another_reviewer(
+    store: Store, case_id: str
+) -> None:
+    store.reviews.open(case_id, "Heart", who="anna", tab="a" * 32, now=NOW, lock_s=10)
+    later = NOW + timedelta(seconds=11)
+    store.reviews.open(case_id, "Heart", who="berta", tab="b" * 32, now=later, lock_s=10)
+    for seconds in (11, 60):
+        now = NOW + timedelta(seconds=seconds)
+        with pytest.raises(CaseLockedError, match="berta"):
+            store.reviews.renew(case_id, who="anna", tab="a" * 32, now=now, lock_s=10)
 
 
 def test_the_node_replays_what_the_browser_painted(

@@ -155,6 +155,10 @@ class Reviewer:
         """Take the case with this tab."""
         return self.post(f"/api/cases/{case_id}/open", tab=self.tab)
 
+    def stay(self, case_id: str) -> TestResponse:
+        """Say that this tab still has the case."""
+        return self.post(f"/api/cases/{case_id}/renew", tab=self.tab)
+
     def stroke(self, case_id: str, seq: int, runs: str, **changes: Any) -> TestResponse:
         """Send a stroke on axial slice 0."""
         body = {

@@ -44,7 +44,7 @@ export async function postJson(url, body, { keepalive = false } = {}) {
   try {
     return (await send()).json();
   } catch (error) {
-    if (!(error instanceof ServerError) || kindOf(error) !== "csrf" || keepalive) throw error;
+    if (kindOf(error) !== "csrf" || keepalive) throw error;
     // The session was renewed, perhaps by a new login in another tab: take its token, once.
     csrfToken = (await getJson("/api/session")).csrf_token;
     return (await send()).json();
@@ -75,7 +75,8 @@ export async function request(url, options) {
   throw new ServerError(message, response.status, body);
 }
 
-/** @param {ServerError} error */
-function kindOf(error) {
+/** What the server calls an error; undefined for any other. @param {unknown} error */
+export function kindOf(error) {
+  if (!(error instanceof ServerError)) return undefined;
   return /** @type {{kind?: string} | undefined} */ (error.body.error)?.kind;
 }

@@ -1,5 +1,6 @@
 /**
  * The lock on a case: taken when it is opened, renewed while the page is open, given back on leaving.
+ * Only opening takes a case from another tab of the same reviewer; a page that stays open never does.
  */
 import { postJson, ServerError } from "./api.js";
 
@@ -13,7 +14,7 @@ export class CaseLock {
     this.tab = randomId();
     this.isHeld = false;
     this.timer = 0;
-    /** Called with a sentence when the lock went to somebody else. @type {(message: string) => void} */
+    /** Called once, with a sentence, when the lock went elsewhere. @type {(message: string) => void} */
     this.onLost = () => {};
   }
 
@@ -25,6 +26,8 @@ export class CaseLock {
     const facts = await postJson(`${this.url}/open`, { tab: this.tab });
     this.isHeld = true;
     this.timer = window.setInterval(() => void this.#renew(), HEARTBEAT_MS);
+    // A reviewer who comes back to this tab learns at once that the case went on elsewhere.
+    document.addEventListener("visibilitychange", () => void this.#renew());
     // Not on "beforeunload": that may be cancelled by the reviewer, and the case stays open.
     window.addEventListener("pagehide", () => this.release());
     return facts;
@@ -43,14 +46,20 @@ export class CaseLock {
     window.clearInterval(this.timer);
   }
 
+  /** The server says that this tab no longer has the case. @param {string} message */
+  lost(message) {
+    if (!this.isHeld) return;
+    this.stop();
+    this.onLost(message);
+  }
+
   async #renew() {
+    if (!this.isHeld) return;
     try {
-      await postJson(`${this.url}/open`, { tab: this.tab, renew: true });
+      await postJson(`${this.url}/renew`, { tab: this.tab });
     } catch (error) {
       // A silent network is no reason to stop; the server's "no" is.
-      if (!(error instanceof ServerError) || !error.permanent || !this.isHeld) return;
-      this.stop();
-      this.onLost(error.message);
+      if (error instanceof ServerError && error.permanent) this.lost(error.message);
     }
   }
 }

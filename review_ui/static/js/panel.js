@@ -105,7 +105,7 @@ export function showSaveStatus({ acknowledged, pending, condition, message }) {
     saved: `Saved ${clockTime(new Date())}`,
     saving: "Saving…",
     retrying: `Not saved: ${message} Trying again.`,
-    refused: `Not saved: ${message}`,
+    refused: `Not saved: ${changes(pending)}`,
   };
   setText("save-status", words[condition]);
   byId("save-status").dataset.condition = condition;
@@ -125,12 +125,27 @@ export function showLoading(received, total) {
   byId("loading").hidden = received >= total;
 }
 
-/** A sentence across the top of the views. @param {string} text @param {"note" | "warning"} kind */
-export function showBanner(text, kind = "note") {
+/** Entries of the journal in words: strokes, undo and redo alike. @param {number} count */
+export function changes(count) {
+  return count === 1 ? "1 change" : `${count} changes`;
+}
+
+/**
+ * A sentence across the top of the views.
+ * @param {string} text
+ * @param {"note" | "warning"} kind
+ * @param {{label: string, act: () => void} | null} offer  what can be done about it
+ */
+export function showBanner(text, kind = "note", offer = null) {
   const banner = byId("banner");
   banner.textContent = text;
   banner.className = `banner ${kind}`;
   banner.hidden = text === "";
+  if (!offer) return;
+  const go = make("button", { text: offer.label });
+  go.id = "banner-offer";
+  go.addEventListener("click", offer.act);
+  banner.append(go);
 }
 
 /**

@@ -7,7 +7,8 @@
  * @typedef {import("./geometry.js").PlanePoint} PlanePoint
  * @typedef {import("./slice_view.js").SliceView} SliceView
  */
-import { getJson, postJson } from "./api.js";
+import { getJson, kindOf, postJson } from "./api.js";
+import { offerToGoOn } from "./going_on.js";
 import { Journal } from "./journal.js";
 import { byId, setText } from "./page.js";
 import * as panel from "./panel.js";
@@ -51,7 +52,7 @@ export class ReviewSession {
     this.figures = null;
     this.journal = new Journal({
       acknowledged: seq,
-      send: (entry) => postJson(`${url}/journal`, { tab: lock.tab, ...entry }),
+      send: (entry) => this.#send(entry),
       onStatus: (status) => this.#saved(status),
     });
     lock.onLost = (message) => this.close(message);
@@ -76,13 +77,15 @@ export class ReviewSession {
     void this.#askForFigures();
   }
 
-  /** No more painting. @param {string} [reason] */
+  /** No more painting; what is painted stays on the screen. @param {string} [reason] */
   close(reason = "") {
     this.endStroke();
     this.isEditable = false;
     byId("tools").classList.add("disabled");
     panel.showButtons(this.layer, false);
-    if (reason) panel.showBanner(reason, "warning");
+    if (!reason) return;
+    const unsaved = () => this.journal.pending;
+    void offerToGoOn({ url: this.url, reason, isHeld: this.lock.isHeld, unsaved });
   }
 
   /**
@@ -162,6 +165,16 @@ export class ReviewSession {
     panel.showButtons(this.layer, this.isEditable);
   }
 
+  /** @param {import("./journal.js").OutgoingEntry} entry */
+  async #send(entry) {
+    try {
+      await postJson(`${this.url}/journal`, { tab: this.lock.tab, ...entry });
+    } catch (error) {
+      if (kindOf(error) === "locked") this.lock.lost(/** @type {Error} */ (error).message);
+      throw error;
+    }
+  }
+
   #changed() {
     this.stage.refreshLayers();
     panel.showChecks(this.layer, this.seen);
@@ -178,7 +191,7 @@ export class ReviewSession {
   /** @param {import("./journal.js").JournalStatus} status */
   #saved(status) {
     panel.showSaveStatus(status);
-    if (status.condition === "refused") this.close(`${status.message} Reload the page to go on.`);
+    if (status.condition === "refused") this.close(status.message);
     if (status.condition === "saved") this.#askForFiguresIn(FIGURES_PAUSE_MS);
   }
 
