@@ -6,7 +6,7 @@ import structlog
 
 from app.room import Room, key_of
 from app.writing import offer
-from core.case import CaseState
+from core.case_store import PREDICTABLE
 from core.files import mask_digest
 from core.records import Prediction
 from model.predict import Predictor
@@ -22,10 +22,7 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
     if room.store.cases.has_prediction(prediction_id):
         # A crash after the row: the mask it promises must not be written a second time.
         return prediction_id
-    if current.assembly is None or current.state not in {
-        CaseState.ASSEMBLED,
-        CaseState.PREDICTED,
-    }:
+    if current.assembly is None or current.state not in PREDICTABLE:
         return "left alone: the case has moved on"
     ct = room.store.files.read_ct(case_id, current.assembly)
     proposed = predictor.predict(ct.volume, load(room.models_folder, version))

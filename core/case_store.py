@@ -15,9 +15,12 @@ from core.database import reading, writing
 from core.errors import NoSuchCaseError
 from core.geometry import VolumeGeometry
 from core.records import Case, DoseFigure, Prediction
-from core.tables import attachment, case, correction, dose_figure, prediction
+from core.tables import attachment, case, correction, dose_figure, journal, prediction
 
 NODE = "node"
+
+# States in which a prediction may still come, as long as nobody has painted.
+PREDICTABLE = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
 
 # Where the contour of a dose figure comes from.
 PREDICTION, CORRECTION, REFERENCE = "prediction", "correction", "reference"
@@ -101,11 +104,13 @@ class CaseStore:
             known = sa.select(prediction.c.id).where(prediction.c.id == made.id)
             if connection.execute(known).first() is not None:
                 return True
-            usable = current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}
-            if not usable or current.assembly != made.assembly:
+            painted = connection.execute(sa.select(_is_painted(made.case_id))).scalar_one()
+            if current.state not in PREDICTABLE or painted or current.assembly != made.assembly:
                 return False
             values = {name: getattr(made, name) for name in prediction.c.keys()}  # noqa: SIM118
             connection.execute(sa.insert(prediction).values(**values))
+            if current.state is CaseState.IN_REVIEW:
+                return True  # opened, not painted on: the next opening starts from it
             move(
                 connection,
                 made.case_id,
@@ -156,7 +161,7 @@ class CaseStore:
             return Prediction(**connection.execute(query).mappings().one())
 
     def to_predict(self, roi_name: str, model_version: str) -> list[Case]:
-        """Cases nobody has opened that `model_version` has not predicted yet."""
+        """Cases nobody has painted on that `model_version` has not predicted yet."""
         done = sa.exists().where(
             prediction.c.case_id == case.c.id,
             prediction.c.assembly == case.c.assembly,
@@ -165,7 +170,7 @@ class CaseStore:
         )
         query = (
             sa.select(case)
-            .where(case.c.state.in_([CaseState.ASSEMBLED, CaseState.PREDICTED]), ~done)
+            .where(case.c.state.in_(PREDICTABLE), ~_is_painted(case.c.id), ~done)
             .order_by(case.c.created_at)
         )
         with reading(self._engine) as connection:
@@ -224,6 +229,10 @@ class CaseStore:
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return [DoseFigure(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+
+def _is_painted(case_id: sa.ColumnElement[str] | str) -> sa.Exists:
+    return sa.exists().where(journal.c.case_id == case_id)
 
 
 def _figure_exists(

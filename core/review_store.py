@@ -28,7 +28,10 @@ class ReviewStore:
     def open(
         self, case_id: str, roi_name: str, *, who: str, tab: str, now: datetime, lock_s: float
     ) -> Case:
-        """Take or renew the lock; the first opening fixes the prediction that is corrected.
+        """Take or renew the lock and start from the newest prediction.
+
+        The first stroke fixes the prediction that is corrected: a case that was only looked at
+        still gets what the model proposes later.
 
         Raises `CaseLockedError` naming the holder when another reviewer has the case.
         """
@@ -45,6 +48,9 @@ class ReviewStore:
                 sa.insert(lock).values(case_id=case_id, holder=who, tab=tab, expires_at=expires)
             )
             if current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}:
+                move(connection, case_id, CaseState.IN_REVIEW, who=who, now=now)
+            untouched = _last_seq(connection, case_id, roi_name) == 0
+            if fetch_case(connection, case_id).state is CaseState.IN_REVIEW and untouched:
                 newest = connection.scalar(
                     sa.select(prediction.c.id)
                     .where(
@@ -55,6 +61,8 @@ class ReviewStore:
                     .order_by(prediction.c.created_at.desc(), prediction.c.id)
                     .limit(1)
                 )
+                same = (review.c.case_id == case_id) & (review.c.roi_name == roi_name)
+                connection.execute(sa.delete(review).where(same))
                 connection.execute(
                     sa.insert(review).values(
                         case_id=case_id,
@@ -64,7 +72,6 @@ class ReviewStore:
                         opened_at=now,
                     )
                 )
-                move(connection, case_id, CaseState.IN_REVIEW, who=who, now=now)
             return fetch_case(connection, case_id)
 
     def release(self, case_id: str, *, who: str, tab: str) -> None:

@@ -20,7 +20,9 @@ from core.case import CaseState
 from core.config import load_settings
 from core.errors import ConfigError
 from core.geometry import Mask
+from core.journal import encode_runs
 from core.rasterise import contours_of_mask
+from core.records import JournalEntry
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from model.predict import Predictor
 from model.registry import ModelDescription, NetworkConfig, publish
@@ -246,3 +248,27 @@ def test_a_row_of_a_newer_version_is_still_read(tmp_path: Path, patient: Synthet
             sa.text("update instance set header = :header"), {"header": json.dumps(header)}
         )
     assert len(room.store.instances.of_series(patient.series_instance_uid)) == 1
+
+
+def test_a_case_that_was_only_looked_at_still_gets_what_the_model_proposes_later(
+    tmp_path: Path, patient: SyntheticPatient
+) -> None:
+    room = open_room(tmp_path)
+    receive(room, list(patient.ct_paths))
+    bring_up_to_date(room)
+    (case,) = room.store.cases.all()
+
+    def opened() -> str | None:
+        room.store.reviews.open(case.id, "Heart", who="anna", tab="t", now=room.now(), lock_s=60)
+        return room.store.reviews.base_prediction(case.id, "Heart")
+
+    assert opened() is None
+    version = released_model(room)
+    assert [c.id for c in room.store.cases.to_predict("Heart", version)] == [case.id]
+    made = predicting.predict(room, Predictor(room.settings.model), case.id, "Heart", version)
+    assert room.store.reviews.base_prediction(case.id, "Heart") is None
+    assert opened() == made
+    entry = JournalEntry(1, "stroke", {"tool": "add", "runs": encode_runs([5])})
+    room.store.reviews.append(case.id, "Heart", entry, who="anna", tab="t", now=room.now())
+    assert room.store.cases.to_predict("Heart", "0" * 64) == []
+    assert opened() == made
