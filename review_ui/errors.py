@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import structlog
 from apiflask import HTTPError
 from flask import Flask, Response, jsonify, render_template, request
@@ -29,6 +31,8 @@ STATUS_AND_KIND: dict[type[RecontourError], tuple[int, str]] = {
 }
 """What a caller did that cannot be; any other error of ours is a fault of the node, 500."""
 
+OUR_CODE = frozenset({"core", "dose", "review_ui"})
+
 
 def error_response(status: int, kind: str, message: str, **more: object) -> Response:
     """The one error shape: {"error": {"kind", "message"}}, with what else the caller may use."""
@@ -44,7 +48,7 @@ def install(app: Flask) -> None:
     def _ours(error: RecontourError) -> ResponseReturnValue:
         status, kind = STATUS_AND_KIND.get(type(error), (500, "node"))
         if status == 500:
-            log.error("review.failed", kind=type(error).__name__, reason=str(error))
+            log.error("review.failed", **_fault(error), reason=str(error))
         return _answer(status, kind, str(error))
 
     @app.errorhandler(CSRFError)
@@ -63,8 +67,26 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:
-        log.error("review.crashed", kind=type(error).__name__, exc_info=error)
+        log.error("review.crashed", **_fault(error))
         return _answer(500, "node", "The node could not do this. Its log says why.")
+
+
+def _fault(error: Exception) -> dict[str, str]:
+    """What a log may know of a fault: type, route and line of code.
+
+    Never the message or the address: both may carry values, and these a patient's name.
+    """
+    frames = [
+        f"{frame.f_globals.get('__name__', '?')}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    ours = [place for place in frames if place.partition(".")[0] in OUR_CODE]
+    route = request.url_rule.rule if request.url_rule else "?"
+    return {
+        "kind": type(error).__name__,
+        "route": f"{request.method} {route}",
+        "at": (ours or frames or ["?"])[-1],
+    }
 
 
 def _answer(status: int, kind: str, message: str) -> ResponseReturnValue:
