@@ -14,6 +14,7 @@ from core.delivery_store import DeliveryStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.review_store import ReviewStore
+from core.worklist_store import WorklistStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Store:
     reviews: ReviewStore
     deliveries: DeliveryStore
     learning: LearningStore
+    worklist: WorklistStore
 
 
 def open_store(settings: Settings) -> Store:
@@ -43,4 +45,5 @@ def open_store(settings: Settings) -> Store:
         reviews=ReviewStore(engine),
         deliveries=DeliveryStore(engine),
         learning=LearningStore(engine),
+        worklist=WorklistStore(engine),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.case import CaseState
 from core.records import Case, DoseFigure
+from core.worklist_store import CaseSummary
 from review_ui.context import Desk
 from review_ui.memory import shown_prediction
 from review_ui.words import delivery_in_words, readable_date, readable_name, state_in_words
@@ -29,21 +31,6 @@ def newest_dose(desk: Desk, case_id: str) -> int | None:
     return doses[-1].id if doses else None
 
 
-def figures_on_newest_dose(
-    desk: Desk, current: Case
-) -> tuple[DoseFigure | None, DoseFigure | None]:
-    """(prediction, correction) as the worker recorded them, both on the dose that came last."""
-    dose_id = newest_dose(desk, current.id)
-    shown = shown_prediction(desk.store, current, desk.roi_name)
-    approved = desk.store.reviews.correction_of(current.id, desk.roi_name)
-    found = [f for f in desk.store.cases.dose_figures(current.id) if f.dose_instance_id == dose_id]
-
-    def of(source_id: str | None) -> DoseFigure | None:
-        return next((f for f in found if f.source_id == source_id), None)
-
-    return of(shown.id if shown else None), of(approved.id if approved else None)
-
-
 def mean_difference_gy(
     prediction: DoseFigure | None, correction: DoseFigure | None
 ) -> float | None:
@@ -55,40 +42,44 @@ def mean_difference_gy(
     return correction.mean_gy - prediction.mean_gy
 
 
-def worklist_row(
-    desk: Desk, current: Case, *, holder: str | None, instances: int
-) -> dict[str, Any]:
+def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
     """One line of the worklist."""
-    shown = shown_prediction(desk.store, current, desk.roi_name)
-    prediction, correction = figures_on_newest_dose(desk, current)
-    deliveries = desk.store.deliveries.all(case_id=current.id)
-    has_model = desk.store.learning.released(desk.roi_name) is not None
+    current, shown = summary.case, summary.prediction
     return {
         "id": current.id,
         "patient": patient_of(current),
         "description": current.description,
         "study_date": readable_date(current.study_date),
         "state": str(current.state),
-        "words": state_in_words(current, instances=instances, has_model=has_model),
+        "words": state_in_words(current, instances=summary.instances, has_model=has_model),
         "reason": current.reason,
-        "flags": flags_of(desk, current, instances=instances),
+        "flags": flags_of(
+            current,
+            refusals=summary.refusals,
+            kept_aside=summary.kept_aside,
+            instances=summary.instances,
+        ),
         "reviewable": current.state in REVIEWABLE and current.geometry is not None,
-        "dose": newest_dose(desk, current.id) is not None,
+        "dose": summary.dose_instance_id is not None,
         "arrived_at": current.created_at.isoformat(),
         "model_version": shown.model_version if shown else None,
-        "mean_difference_gy": mean_difference_gy(prediction, correction),
-        "deliveries": [delivery_in_words(d) for d in deliveries],
-        "lock_holder": holder,
+        "mean_difference_gy": mean_difference_gy(summary.predicted, summary.corrected),
+        "deliveries": [delivery_in_words(d) for d in summary.deliveries],
+        "lock_holder": summary.holder,
     }
 
 
-def flags_of(desk: Desk, current: Case, *, instances: int) -> list[str]:
-    """What somebody should know of the objects that came for a case, one sentence each."""
-    flags = [f"Not used: {why}" for why in desk.store.instances.refusals(current.id)]
-    aside = desk.store.instances.kept_aside_count(current.study_instance_uid)
-    if aside:
+def flags_of(
+    current: Case, *, refusals: Sequence[str], kept_aside: int, instances: int
+) -> list[str]:
+    """What somebody should know of the objects that came for a case, one sentence each.
+
+    `kept_aside` counts objects under a UID that was taken, `instances` the CT as it is now.
+    """
+    flags = [f"Not used: {why}" for why in refusals]
+    if kept_aside:
         flags.append(
-            f"{aside} other object(s) came under a UID that was taken; kept aside, not used."
+            f"{kept_aside} other object(s) came under a UID that was taken; kept aside, not used."
         )
     late = instances - current.assembled_count
     if late > 0 and current.state in PAST_ASSEMBLY:

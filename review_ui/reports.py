@@ -11,11 +11,10 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from core.case_files import CaseFiles
-from core.records import Case
+from core.worklist_store import CaseSummary
 from dose.difference import dice
 from review_ui.context import Desk, desk
-from review_ui.facts import figures_on_newest_dose, mean_difference_gy
-from review_ui.memory import shown_prediction
+from review_ui.facts import mean_difference_gy
 
 blueprint = APIBlueprint("reports", __name__, url_prefix="/report")
 
@@ -43,18 +42,18 @@ def dose_csv() -> Response:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    for current in reversed(room.store.cases.all()):
-        writer.writerow({k: _cell(v) for k, v in report_row(room, current).items()})
+    summaries, _ = room.store.worklist.read(room.roi_name, now=room.now())
+    for summary in reversed(summaries):
+        writer.writerow({k: _cell(v) for k, v in report_row(room, summary).items()})
     response = Response(text.getvalue(), mimetype="text/csv")
     response.headers["Content-Disposition"] = 'attachment; filename="dose.csv"'
     return response
 
 
-def report_row(room: Desk, current: Case) -> dict[str, Any]:
+def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
     """The figures of one case; None where something is not known."""
-    shown = shown_prediction(room.store, current, room.roi_name)
-    approved = room.store.reviews.correction_of(current.id, room.roi_name)
-    predicted, corrected = figures_on_newest_dose(room, current)
+    current, shown, approved = summary.case, summary.prediction, summary.correction
+    predicted, corrected = summary.predicted, summary.corrected
     agreement = None
     if shown is not None and approved is not None:
         agreement = _dice(room.store.files, current.id, shown.id, approved.id)

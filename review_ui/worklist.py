@@ -1,46 +1,48 @@
-"""The worklist: every case, and what it waits for."""
+"""The worklist: cases, and what each waits for."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import render_template
+from flask import render_template, request
 
 from review_ui.context import Desk, desk
 from review_ui.facts import worklist_row
 
 blueprint = APIBlueprint("worklist", __name__)
 
+NEWEST_FINISHED = 200
+"""So many finished cases are shown; the page asks every two seconds."""
+
 
 @blueprint.get("/")
 def page() -> str:
     """The worklist as a page; its script keeps it current."""
-    return render_template("worklist.html", worklist=worklist_of(desk()))
+    return render_template("worklist.html", worklist=_asked_for())
 
 
 @blueprint.get("/api/worklist")
 def api() -> dict[str, Any]:
-    """The worklist as JSON, newest case first."""
-    return worklist_of(desk())
+    """The worklist as JSON, newest case first; `?all=1` for every finished case."""
+    return _asked_for()
 
 
-def worklist_of(room: Desk) -> dict[str, Any]:
-    """Every case as the worklist shows it, and where the node listens."""
-    cases = room.store.cases.all()
-    holders = room.store.reviews.holders(now=room.now())
-    counts = room.store.instances.counts_by_series([c.series_instance_uid for c in cases])
+def worklist_of(room: Desk, *, newest_finished: int | None) -> dict[str, Any]:
+    """Cases as the worklist shows them, how many it leaves out, and where the node listens."""
+    summaries, older = room.store.worklist.read(
+        room.roi_name, now=room.now(), newest_finished=newest_finished
+    )
+    has_model = room.store.learning.released(room.roi_name) is not None
     dicom = room.settings.dicom
     return {
-        "cases": [
-            worklist_row(
-                room,
-                current,
-                holder=holders.get(current.id),
-                instances=counts.get(current.series_instance_uid, 0),
-            )
-            for current in cases
-        ],
+        "cases": [worklist_row(summary, has_model=has_model) for summary in summaries],
+        "older": older,
         "listening": {"ae_title": dicom.ae_title, "host": dicom.host, "port": dicom.port},
         "roi": room.roi_name,
     }
+
+
+def _asked_for() -> dict[str, Any]:
+    wants_all = request.args.get("all") == "1"
+    return worklist_of(desk(), newest_finished=None if wants_all else NEWEST_FINISHED)

@@ -33,18 +33,20 @@ const CHIP = /** @type {Readonly<Record<string, string>>} */ ({
 
 let drawn = "";
 
-/** @param {{cases: Row[], roi: string}} worklist */
+/** @param {{cases: Row[], older: number, roi: string}} worklist */
 function show(worklist) {
   setText("connection", "");
   // Drawing only what changed keeps the pointer's row and the reader's place.
   const now = JSON.stringify(worklist);
   if (now === drawn) return;
   drawn = now;
-  const { cases } = worklist;
+  const { cases, older } = worklist;
   byId("empty").hidden = cases.length > 0;
   byId("cases").hidden = cases.length === 0;
   const waiting = cases.filter(({ reviewable }) => reviewable).length;
-  setText("summary", cases.length ? `${cases.length} in all, ${waiting} for review` : "");
+  setText("summary", cases.length ? `${cases.length + older} in all, ${waiting} for review` : "");
+  byId("older").hidden = older === 0;
+  byId("older").firstElementChild?.replaceChildren(`and ${older} older, finished`);
   byId("rows").replaceChildren(...cases.map(rowOf));
 }
 
@@ -99,10 +101,11 @@ function difference(gray) {
   return gray === null ? "–" : `${signed(gray, 2)} Gy`;
 }
 
+const url = window.location.search === "?all=1" ? "/api/worklist?all=1" : "/api/worklist";
 show(JSON.parse(byId("first-worklist").textContent ?? ""));
 poll(async () => {
   try {
-    show(await getJson("/api/worklist"));
+    show(await getJson(url));
   } catch (error) {
     // Logged out meanwhile: names of patients do not stay on the screen.
     if (error instanceof ServerError && error.status === 401) window.location.reload();

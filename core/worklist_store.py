@@ -1,0 +1,183 @@
+"""What is known of many cases at once, in a number of queries that does not grow with them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from core.case import CaseState
+from core.case_store import to_case
+from core.database import reading
+from core.delivery_store import SENT
+from core.records import Case, Correction, Delivery, DoseFigure, Prediction
+from core.review_store import to_correction
+from core.tables import (
+    attachment,
+    case,
+    correction,
+    delivery,
+    dose_figure,
+    instance,
+    prediction,
+    review,
+    review_lock,
+)
+
+_Hanging = TypeVar("_Hanging", Prediction, DoseFigure, Delivery)
+
+UNOPENED = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED})
+FINISHED = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """A case with what hangs on it, for one structure.
+
+    `prediction` is the one a reviewer sees; `predicted` and `corrected` are figures on the dose
+    that came last, `dose_instance_id`. `instances` counts the CT series as it is now, `kept_aside`
+    the objects of the study whose UID was taken; `refusals` say why objects are not used.
+    """
+
+    case: Case
+    holder: str | None
+    prediction: Prediction | None
+    correction: Correction | None
+    dose_instance_id: int | None
+    predicted: DoseFigure | None
+    corrected: DoseFigure | None
+    deliveries: tuple[Delivery, ...]
+    refusals: tuple[str, ...]
+    instances: int
+    kept_aside: int
+
+
+class WorklistStore:
+    """Reads across cases. All answers of one call are from one moment."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def read(
+        self, roi_name: str, *, now: datetime, newest_finished: int | None = None
+    ) -> tuple[list[CaseSummary], int]:
+        """Cases, newest first, and how many older ones are left out.
+
+        Every case that still waits for something is there; of the finished ones only the
+        `newest_finished` that were finished last, or all.
+        """
+        with reading(self._engine) as connection:
+            cases = _cases(connection, newest_finished)
+            total = connection.scalar(sa.select(sa.func.count()).select_from(case)) or 0
+            tables = _Tables(connection, cases, roi_name, now)
+        return [tables.summary(current) for current in cases], total - len(cases)
+
+
+def _cases(connection: sa.Connection, newest_finished: int | None) -> list[Case]:
+    query = sa.select(case).order_by(case.c.created_at.desc(), case.c.id)
+    if newest_finished is not None:
+        on_its_way = sa.exists().where(delivery.c.case_id == case.c.id, delivery.c.state != SENT)
+        is_finished = case.c.state.in_(FINISHED) & ~on_its_way
+        newest = (
+            sa.select(case.c.id)
+            .where(is_finished)
+            .order_by(case.c.updated_at.desc(), case.c.id)
+            .limit(newest_finished)
+        )
+        query = query.where(~is_finished | case.c.id.in_(newest))
+    return [to_case(row) for row in connection.execute(query).mappings()]
+
+
+class _Tables:
+    """Rows about some cases, by case id; one query a table."""
+
+    def __init__(
+        self, connection: sa.Connection, cases: Sequence[Case], roi_name: str, now: datetime
+    ) -> None:
+        ids = [c.id for c in cases]
+
+        def rows(table: sa.Table, *order: Any, roi: str | None = None) -> Iterable[sa.RowMapping]:
+            query = sa.select(table).where(table.c.case_id.in_(ids)).order_by(*order)
+            if roi is not None:
+                query = query.where(table.c.roi_name == roi)
+            return connection.execute(query).mappings()
+
+        newest_first = (prediction.c.created_at.desc(), prediction.c.id)
+        self.predictions = _by_case(
+            Prediction(**row) for row in rows(prediction, *newest_first, roi=roi_name)
+        )
+        self.bases = {r["case_id"]: r["prediction_id"] for r in rows(review, roi=roi_name)}
+        newest_last = rows(correction, correction.c.approved_at, roi=roi_name)
+        self.corrections = {row["case_id"]: to_correction(row) for row in newest_last}
+        self.figures = _by_case(
+            DoseFigure(**{name: value for name, value in row.items() if name != "id"})
+            for row in rows(dose_figure, dose_figure.c.id, roi=roi_name)
+        )
+        self.deliveries = _by_case(
+            Delivery(**row) for row in rows(delivery, delivery.c.created_at.desc(), delivery.c.id)
+        )
+        self.doses: dict[str, int] = {}
+        self.refusals: dict[str, list[str]] = defaultdict(list)
+        for row in rows(attachment, attachment.c.attached_at, attachment.c.instance_id):
+            if row["kind"] == "dose":
+                newest = max(row["instance_id"], self.doses.get(row["case_id"], 0))
+                self.doses[row["case_id"]] = newest
+            elif row["kind"] == "refused":
+                self.refusals[row["case_id"]].append(row["note"])
+        self.holders = {
+            row["case_id"]: row["holder"] for row in rows(review_lock) if row["expires_at"] > now
+        }
+        series = [c.series_instance_uid for c in cases]
+        self.instances = _counts(connection, instance.c.series_instance_uid, series, aside=False)
+        studies = {c.study_instance_uid for c in cases}
+        self.aside = _counts(connection, instance.c.study_instance_uid, studies, aside=True)
+
+    def summary(self, current: Case) -> CaseSummary:
+        shown = self._shown(current)
+        approved = self.corrections.get(current.id)
+        dose_id = self.doses.get(current.id)
+        figures = {
+            f.source_id: f for f in self.figures[current.id] if f.dose_instance_id == dose_id
+        }
+        return CaseSummary(
+            case=current,
+            holder=self.holders.get(current.id),
+            prediction=shown,
+            correction=approved,
+            dose_instance_id=dose_id,
+            predicted=figures.get(shown.id) if shown else None,
+            corrected=figures.get(approved.id) if approved else None,
+            deliveries=tuple(self.deliveries[current.id]),
+            refusals=tuple(self.refusals[current.id]),
+            instances=self.instances.get(current.series_instance_uid, 0),
+            kept_aside=self.aside.get(current.study_instance_uid, 0),
+        )
+
+    def _shown(self, current: Case) -> Prediction | None:
+        """The newest on the present volume, until a review fixes one."""
+        found = self.predictions[current.id]
+        if current.state in UNOPENED:
+            return next((p for p in found if p.assembly == current.assembly), None)
+        return next((p for p in found if p.id == self.bases.get(current.id)), None)
+
+
+def _by_case(records: Iterable[_Hanging]) -> dict[str, list[_Hanging]]:
+    found: dict[str, list[_Hanging]] = defaultdict(list)
+    for record in records:
+        found[record.case_id].append(record)
+    return found
+
+
+def _counts(
+    connection: sa.Connection, column: sa.Column[str], uids: Iterable[str], *, aside: bool
+) -> dict[str, int]:
+    query = (
+        sa.select(column, sa.func.count())
+        .where(column.in_(uids), instance.c.kept_aside.is_(aside))
+        .group_by(column)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
