@@ -28,7 +28,7 @@ class ReviewStore:
     def open(
         self, case_id: str, roi_name: str, *, who: str, tab: str, now: datetime, lock_s: float
     ) -> Case:
-        """Take or renew the lock and start from the newest prediction.
+        """Take the lock, also from a tab of the same reviewer; start from the newest prediction.
 
         The first stroke fixes the prediction that is corrected: a case that was only looked at
         still gets what the model proposes later.

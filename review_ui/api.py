@@ -16,7 +16,7 @@ from core.records import Case, JournalEntry
 from review_ui.accounts import REVIEWER
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
-from review_ui.facts import REVIEWABLE, case_facts
+from review_ui.facts import REVIEWABLE, case_facts, flags_now
 from review_ui.live_dose import live_figures
 from review_ui.schemas import ApproveBody, EventsBody, JournalBody, TabBody
 
@@ -60,9 +60,10 @@ def open_case(case_id: str, json_data: TabBody) -> dict[str, Any]:
 @blueprint.post("/cases/<case_id>/renew")
 @blueprint.input(TabBody, location="json")
 def renew(case_id: str, json_data: TabBody) -> dict[str, Any]:
-    """Say that this tab still has the case; 409 when it has not."""
+    """Say that this tab still has the case, and hear what came for it; 409 when it has not."""
     room = desk()
-    _require_reviewable(room.case(case_id))
+    current = room.case(case_id)
+    _require_reviewable(current)
     room.store.reviews.renew(
         case_id,
         who=_user(),
@@ -70,7 +71,7 @@ def renew(case_id: str, json_data: TabBody) -> dict[str, Any]:
         now=room.now(),
         lock_s=room.settings.review.lock_s,
     )
-    return {"renewed": True}
+    return {"flags": flags_now(room, current)}
 
 
 @blueprint.post("/cases/<case_id>/release")

@@ -87,6 +87,18 @@ def flags_of(
     return flags
 
 
+def flags_now(desk: Desk, current: Case) -> list[str]:
+    """The flags of one case as things stand."""
+    instances = desk.store.instances
+    counts = instances.counts_by_series([current.series_instance_uid])
+    return flags_of(
+        current,
+        refusals=instances.refusals(current.id),
+        kept_aside=instances.kept_aside_count(current.study_instance_uid),
+        instances=counts.get(current.series_instance_uid, 0),
+    )
+
+
 def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> dict[str, Any]:
     """Everything the review page needs besides voxels."""
     remembered = desk.memory.recall(current)
@@ -101,6 +113,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
         "state": str(current.state),
         "state_words": state_in_words(current, instances=slices, has_model=has_model),
         "reason": current.reason,
+        "flags": flags_now(desk, current),
         "patient": patient_of(current),
         "study_date": readable_date(current.study_date),
         "description": current.description,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,38 +12,14 @@ from playwright.sync_api import Error as PlaywrightError
 from scipy import ndimage
 
 from app.phantom import make_phantom, phantom_dose
-from core.approval import replayed
-from core.geometry import Mask, VolumeGeometry
-from core.volume import Volume
+from core.geometry import Mask
 from tests.browser.conftest import Complaints, OpenPage, Site, answers_lost, log_in
-from tests.browser.review_page import PLANES, ReviewPage, voxels_of
+from tests.browser.reference_case import CT, DOSE, GEOMETRY, HEART, corrected, kept_strokes
+from tests.browser.review_page import PLANES, ReviewPage
 from tests.support.browser import launch
 from tests.support.review_case import put_case
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-GEOMETRY = VolumeGeometry(
-    shape=(40, 96, 96),
-    origin_mm=(-86.0, -90.0, -60.0),
-    spacing_mm=(3.0, 1.9, 1.6),
-    frame_of_reference_uid="1.2.826.0.1.3680043.10.7",
-)
-
-
-def ellipsoid(centre: tuple[float, float, float], radii_mm: tuple[float, float, float]) -> Mask:
-    """Voxels inside an ellipsoid; `centre` as fractions of the volume, (slice, row, column)."""
-    indices = np.indices(GEOMETRY.shape, dtype=float)
-    reach = [
-        ((indices[i] - c * GEOMETRY.shape[i]) * GEOMETRY.spacing_mm[i] / radii_mm[i]) ** 2
-        for i, c in enumerate(centre)
-    ]
-    return np.asarray(sum(reach) <= 1.0)
-
-
-HEART = ellipsoid((0.5, 0.48, 0.55), (35.0, 30.0, 34.0))
-BODY = ellipsoid((0.5, 0.5, 0.5), (200.0, 75.0, 72.0))
-CT = Volume(np.where(HEART, 45, np.where(BODY, -80, -1000)).astype(np.int16), GEOMETRY)
-DOSE = Volume(np.where(BODY, 3.0, 0.0).astype(np.float32), GEOMETRY)
 
 
 @pytest.fixture
@@ -55,15 +30,6 @@ def case_id(site: Site) -> str:
 @pytest.fixture
 def review(open_page: OpenPage, site: Site, case_id: str) -> ReviewPage:
     return ReviewPage.open(open_page(), site, case_id, GEOMETRY)
-
-
-def kept_strokes(site: Site, case_id: str) -> list[tuple[str, Mask]]:
-    entries = site.store.reviews.entries(case_id, "Heart")
-    return [(e.payload["tool"], voxels_of(e, GEOMETRY)) for e in entries if e.kind == "stroke"]
-
-
-def corrected(site: Site, case_id: str, base: Mask | None = HEART) -> Mask:
-    return replayed(site.store, site.store.cases.get(case_id), "Heart").corrected(base)
 
 
 def test_from_the_worklist_to_the_open_case(open_page: OpenPage, site: Site, case_id: str) -> None:
@@ -314,95 +280,6 @@ def test_without_a_prediction_one_contours_from_scratch(open_page: OpenPage, sit
     review.page.reload()
     review.wait(ready="true")
     expect(review.page.locator("#banner")).to_be_hidden()
-
-
-def test_a_second_tab_takes_over_and_the_first_one_says_so(
-    review: ReviewPage, site: Site, case_id: str
-) -> None:
-    second = ReviewPage.open(review.page.context.new_page(), site, case_id, GEOMETRY)
-    x, y = second.middle("axial")
-    second.drag((x - 90, y), (x - 90, y))
-    second.saved(1)
-    review.page.bring_to_front()
-    review.drag((x - 90, y + 60), (x - 90, y + 60))
-    page = review.page
-    expect(page.locator("#banner")).to_contain_text("in another tab")
-    # The stroke that came too late stays on the screen, and is said not to be saved.
-    expect(page.locator("#banner")).to_contain_text("1 change could not be saved")
-    expect(page.locator("#save-status")).to_have_text("Not saved: 1 change")
-    expect(page.locator("#approve")).to_be_disabled()
-    assert review.voxels > HEART.sum()
-    assert len(kept_strokes(site, case_id)) == 1
-    # Going on here costs what is not saved, so the browser asks.
-    page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Take over here").click()
-    review.wait(ready="true", seq=1, pending=0)
-    review.drag((x - 90, y + 60), (x - 90, y + 60))
-    review.saved(2)
-
-
-def test_an_open_page_takes_the_case_from_no_other_tab(
-    open_page: OpenPage, site: Site, case_id: str
-) -> None:
-    page = open_page()
-    page.clock.install()
-    review = ReviewPage.open(page, site, case_id, GEOMETRY)
-    second = ReviewPage.open(page.context.new_page(), site, case_id, GEOMETRY)
-    page.bring_to_front()
-    page.clock.fast_forward("01:00")
-    banner = page.locator("#banner")
-    expect(banner).to_contain_text("You went on with this case in another tab.")
-    expect(banner).to_have_class("banner note")
-    # Reading goes on, painting does not.
-    x, y = review.middle("axial")
-    before = review.voxels
-    review.drag((x - 90, y), (x - 60, y))
-    assert (review.voxels, review.data("pending")) == (before, "0")
-    first = review.slice_of("axial")
-    page.keyboard.press("r")
-    review.wait(slice=first + 1)
-
-    second.page.bring_to_front()
-    second.drag((x - 90, y), (x - 90, y))
-    second.saved(1)
-    page.bring_to_front()
-    page.get_by_role("button", name="Take over here").click()
-    review.wait(ready="true", seq=1, voxels=second.voxels)
-    review.drag((x - 90, y + 60), (x - 90, y + 60))
-    review.saved(2)
-
-
-def test_a_case_that_another_reviewer_took_is_not_offered(
-    review: ReviewPage, site: Site, case_id: str
-) -> None:
-    tab, later = "b" * 32, datetime.now(UTC) + timedelta(hours=1)
-    site.store.reviews.open(case_id, "Heart", who="berta", tab=tab, now=later, lock_s=600)
-    x, y = review.middle("axial")
-    review.drag((x - 90, y), (x - 90, y))
-    banner = review.page.locator("#banner")
-    expect(banner).to_contain_text("berta has taken this case over.")
-    expect(banner.get_by_role("button")).to_have_text("Reload")
-
-
-def test_save_and_next_opens_the_next_case(review: ReviewPage, site: Site, case_id: str) -> None:
-    other = put_case(site.store, CT, patient_id="P-002", patient_name="Synthetic^Berta")
-    review.page.click("#save-next")
-    review.page.wait_for_url(f"{site.url}/cases/{other}")
-    review.wait(ready="true")
-    expect(review.page.locator("header")).to_contain_text("Synthetic, Berta")
-    # The case that was left is free again, with everything that was painted on it.
-    holders = site.store.reviews.holders(now=site.store.cases.get(other).updated_at)
-    assert case_id not in holders
-
-
-def test_save_and_next_leaves_alone_what_another_reviewer_has(
-    review: ReviewPage, site: Site
-) -> None:
-    held = put_case(site.store, CT, patient_id="P-003", patient_name="Synthetic^Clara")
-    now = datetime.now(UTC)
-    site.store.reviews.open(held, "Heart", who="berta", tab="b" * 32, now=now, lock_s=60)
-    review.page.click("#save-next")
-    review.page.wait_for_url(f"{site.url}/")
 
 
 def test_on_a_small_screen_the_patient_and_every_button_stay_in_sight(review: ReviewPage) -> None:

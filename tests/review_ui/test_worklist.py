@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from core.records import Correction, DoseFigure, InstanceHeader
+from core.records import Correction, DoseFigure
 from core.store import Store
 from core.tables import case
 from core.volume import Volume
@@ -22,6 +22,7 @@ from tests.support.review_case import (
     ASSEMBLY,
     NOW,
     Reviewer,
+    another_object,
     box_mask,
     put_case,
     put_dose,
@@ -89,27 +90,11 @@ def figure(case_id: str, source: str, source_id: str, dose_id: int, mean_gy: flo
     )
 
 
-def another_object(store: Store, case_id: str, *, kept_aside: bool, modality: str = "CT") -> int:
-    """One more object of the series of a case; returns its instance id."""
-    current = store.cases.get(case_id)
-    uid = f"2.25.{uuid.uuid4().int}"
-    series, study = current.series_instance_uid, current.study_instance_uid
-    return store.instances.add(
-        InstanceHeader(uid, "1.2", study, series, modality),
-        path=f"instances/{uid}.dcm",
-        sha256=uuid.uuid4().hex * 2,
-        size_bytes=1,
-        calling_ae_title="TPS",
-        kept_aside=kept_aside,
-        received_at=NOW,
-    ).id
-
-
 def full_case(store: Store) -> str:
     """A case on which something of everything hangs."""
     case_id = put_case(store, CT, prediction=BOX, dose=DOSE)
     dose_id = store.instances.attached(case_id, kind="dose")[0].id
-    refused = another_object(store, case_id, kept_aside=False, modality="RTSTRUCT")
+    refused = another_object(store, case_id, modality="RTSTRUCT")
     current = store.cases.get(case_id)
     store.instances.attach(current, refused, kind="refused", note="It is empty.", now=NOW)
     another_object(store, case_id, kept_aside=True)
@@ -149,6 +134,21 @@ def test_a_row_says_what_hangs_on_its_case_and_nothing_of_others(
     assert late.startswith("1 slice(s) came after")
     assert (plain["flags"], plain["deliveries"], plain["dose"]) == ([], [], False)
     assert (plain["model_version"], plain["mean_difference_gy"]) == (None, None)
+
+
+def test_a_slice_that_comes_during_review_is_told_on_the_page_at_the_next_sign_of_life(
+    anna: Reviewer, store: Store
+) -> None:
+    case_id = put_case(store, CT, prediction=BOX)
+    opened = anna.open(case_id).json
+    assert opened is not None
+    assert opened["flags"] == []
+    another_object(store, case_id)
+    (flag,) = anna.stay(case_id).json["flags"]  # type: ignore[index]
+    assert flag == "1 slice(s) came after the review began; they are not part of it."
+    for said in (anna.get(f"/api/cases/{case_id}").json, row_of(anna, case_id)):
+        assert said is not None
+        assert said["flags"] == [flag]
 
 
 def test_a_later_dose_makes_the_difference_unknown_until_it_is_measured(

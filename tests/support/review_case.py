@@ -88,6 +88,17 @@ def put_dose(store: Store, case_id: str, dose: Volume) -> int:
     return instance_id
 
 
+def another_object(
+    store: Store, case_id: str, *, modality: str = "CT", kept_aside: bool = False
+) -> int:
+    """One more object of the series of a case; returns its instance id."""
+    current = store.cases.get(case_id)
+    uid = f"2.25.{uuid.uuid4().int}"
+    series, study = current.series_instance_uid, current.study_instance_uid
+    header = InstanceHeader(uid, "1.2", study, series, modality)
+    return _add(store, header, kept_aside=kept_aside)
+
+
 def box_mask(geometry: VolumeGeometry, box: tuple[slice, slice, slice]) -> Mask:
     """True inside `box` (slice, row, column)."""
     mask = np.zeros(geometry.shape, bool)
@@ -113,14 +124,14 @@ def _header(
     )
 
 
-def _add(store: Store, header: InstanceHeader) -> int:
+def _add(store: Store, header: InstanceHeader, *, kept_aside: bool = False) -> int:
     added = store.instances.add(
         header,
         path=f"instances/{header.sop_instance_uid}.dcm",
         sha256=uuid.uuid4().hex * 2,
         size_bytes=1,
         calling_ae_title="TPS",
-        kept_aside=False,
+        kept_aside=kept_aside,
         received_at=NOW,
     )
     return added.id

@@ -7,31 +7,41 @@
  */
 import { getJson, postJson } from "./api.js";
 import { button, byId, dayAndTime, dialog, make, poll, setText } from "./page.js";
+import { showFlags } from "./panel.js";
 
 /**
  * @param {object} options
  * @param {string} options.url  /api/cases/<id>
  * @param {CaseFacts} options.facts
- * @param {() => {problem: string, rows: SummaryRow[]}} options.summary
+ * @param {() => {problem: string, rows: SummaryRow[], flags: string[]}} options.summary
  *   what is about to be approved; `problem` says why it cannot be, empty when it can
+ * @param {() => Promise<void>} options.refresh  bring `flags` of the summary up to date
  * @param {() => object} options.body  what is sent
  * @param {(next: string | null) => void} options.onApproved
  */
-export function prepareApproval({ url, facts, summary, body, onApproved }) {
+export function prepareApproval({ url, facts, summary, refresh, body, onApproved }) {
   const box = dialog("approve-dialog");
   const confirm = button("confirm-approve");
 
-  button("approve").addEventListener("click", () => {
-    const { problem, rows } = summary();
+  const show = () => {
+    const { problem, rows, flags } = summary();
     setText("approve-title", `Approve ${facts.roi} of ${facts.patient.name || "unnamed patient"}?`);
     fillRows("approve-rows", [
       ["Patient ID", facts.patient.id || "–"],
       ["Goes to", facts.destinations.join(", ") || "nobody (no destination is configured)"],
       ...rows,
     ]);
+    showFlags("approve-flags", flags);
     setText("approve-problem", problem);
     confirm.disabled = problem !== "";
+  };
+  button("approve").addEventListener("click", async () => {
+    show();
     box.showModal();
+    // A slice may have come while the hand was painting: nobody approves without having been told.
+    confirm.disabled = true;
+    await refresh();
+    show();
   });
   button("cancel-approve").addEventListener("click", () => box.close());
 

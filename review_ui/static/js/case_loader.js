@@ -9,6 +9,7 @@
  * @property {string} state
  * @property {string} state_words
  * @property {string} reason
+ * @property {string[]} flags  what came for the case and is not used, and why
  * @property {{name: string, id: string, birth_date: string}} patient
  * @property {string} study_date
  * @property {string} description

@@ -16,6 +16,8 @@ export class CaseLock {
     this.timer = 0;
     /** Called once, with a sentence, when the lock went elsewhere. @type {(message: string) => void} */
     this.onLost = () => {};
+    /** Called with the case's flags after each renewal. @type {(flags: string[]) => void} */
+    this.onRenewed = () => {};
   }
 
   /**
@@ -56,7 +58,8 @@ export class CaseLock {
   async #renew() {
     if (!this.isHeld) return;
     try {
-      await postJson(`${this.url}/renew`, { tab: this.tab });
+      const { flags } = await postJson(`${this.url}/renew`, { tab: this.tab });
+      this.onRenewed(flags);
     } catch (error) {
       // A silent network is no reason to stop; the server's "no" is.
       if (error instanceof ServerError && error.permanent) this.lost(error.message);

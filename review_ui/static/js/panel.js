@@ -66,6 +66,15 @@ export function showChecks(layer, seen) {
   document.body.dataset.voxels = String(layer.voxels);
 }
 
+/**
+ * What somebody should know of the objects that came, one paragraph each.
+ * @param {"flags" | "approve-flags"} id
+ * @param {string[]} flags
+ */
+export function showFlags(id, flags) {
+  byId(id).replaceChildren(...flags.map((text) => make("p", { className: "attention", text })));
+}
+
 /** Axial slices that hold the corrected structure, ascending. @param {CorrectionLayer} layer */
 export function contouredSlices(layer) {
   /** @type {number[]} */

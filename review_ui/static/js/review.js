@@ -86,6 +86,7 @@ function showFacts(facts) {
   setText("state", facts.state_words);
   document.body.dataset.state = facts.state;
   panel.showStructureSet(facts);
+  panel.showFlags("flags", facts.flags);
   byId("tools").classList.toggle("disabled", !facts.editable);
   if (facts.prediction) {
     setText("model", `model ${facts.prediction.model_version.slice(0, 8)}`);
@@ -133,6 +134,7 @@ function connectApproval(session, lock) {
     url,
     facts,
     summary: () => session.summary(),
+    refresh: () => session.refreshFlags(),
     body: () => ({
       tab: lock.tab,
       seq: session.journal.acknowledged,

@@ -56,6 +56,7 @@ export class ReviewSession {
       onStatus: (status) => this.#saved(status),
     });
     lock.onLost = (message) => this.close(message);
+    lock.onRenewed = (flags) => this.#flagged(flags);
     layer.onChange = () => this.#changed();
     stage.onDrawn = () => this.#drawn();
     state.onUpdate((changed) => {
@@ -145,7 +146,19 @@ export class ReviewSession {
     // A figure from before the last stroke must not be approved by.
     const mean = known ?? (this.facts.dose && !this.figures ? "not known yet" : null);
     if (mean) rows.push([`Mean ${this.facts.roi.toLowerCase()} dose`, mean]);
-    return { problem: this.#problem(), rows };
+    return { problem: this.#problem(), rows, flags: this.facts.flags };
+  }
+
+  /** Ask what has come for the case by now; without an answer what is known stays. */
+  async refreshFlags() {
+    const facts = /** @type {CaseFacts | null} */ (await getJson(this.url).catch(() => null));
+    if (facts) this.#flagged(facts.flags);
+  }
+
+  /** @param {string[]} flags */
+  #flagged(flags) {
+    this.facts.flags = flags;
+    panel.showFlags("flags", flags);
   }
 
   #problem() {
