@@ -99,6 +99,12 @@ def flags_now(desk: Desk, current: Case) -> list[str]:
     )
 
 
+def validation_dice(desk: Desk, version: str) -> float | None:
+    """Mean Dice of a released model on the validation patients; None when it is not known."""
+    versions = desk.store.learning.versions(desk.roi_name)
+    return next((v.validation_dice for v in versions if v.version == version), None)
+
+
 def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> dict[str, Any]:
     """Everything the review page needs besides voxels."""
     remembered = desk.memory.recall(current)
@@ -130,7 +136,8 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
             "id": shown.id,
             "model_version": shown.model_version,
             "created_at": shown.created_at.isoformat(),
-            "expected_dice": shown.expected_dice,
+            # Measured on held-out patients; what the network expects of itself is not calibrated.
+            "validation_dice": validation_dice(desk, shown.model_version),
         },
         "dose": newest_dose(desk, current.id) is not None,
         "journal": {"seq": desk.store.reviews.last_seq(current.id, desk.roi_name)},

@@ -28,7 +28,7 @@
  * @property {string[]} destinations
  * @property {Approval | null} approved
  *
- * @typedef {{id: string, model_version: string, created_at: string, expected_dice: number}} PredictionFacts
+ * @typedef {{id: string, model_version: string, created_at: string, validation_dice: number | null}} PredictionFacts
  *
  * @typedef {object} Approval
  * @property {string} by

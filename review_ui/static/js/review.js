@@ -90,7 +90,7 @@ function showFacts(facts) {
   byId("tools").classList.toggle("disabled", !facts.editable);
   if (facts.prediction) {
     setText("model", `model ${facts.prediction.model_version.slice(0, 8)}`);
-    setText("expected-dice", facts.prediction.expected_dice.toFixed(2));
+    setText("validation-dice", facts.prediction.validation_dice?.toFixed(2) ?? "–");
   } else if (facts.editable && facts.journal.seq === 0) {
     panel.showBanner("No model yet: contour from scratch.");
   }
