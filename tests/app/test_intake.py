@@ -138,7 +138,7 @@ def test_what_is_not_used_is_said_on_the_worklist(tmp_path: Path) -> None:
     receive(room, [tmp_path / "other.dcm", patient.ct_paths[-1]])
     bring_up_to_date(room)
     desk = Desk(room.settings, room.store, CaseMemory(room.store, "Heart"), room.now)
-    (row,) = worklist_of(desk)["cases"]
+    (row,) = worklist_of(desk, newest_finished=None)["cases"]
     refused, aside, late = row["flags"]
     assert "only the dose of a whole PLAN is used" in refused
     assert aside.startswith("1 other object(s) came under a UID that was taken")
