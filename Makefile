@@ -30,6 +30,6 @@ lint:    ## ruff
 types:   ## mypy --strict
 	$(BIN)/mypy --no-error-summary $(CODE) tests benchmarks
 layers:  ## who may import whom
-	$(BIN)/lint-imports --no-timing > /dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports
 dead:    ## code and dependencies nobody uses
 	$(BIN)/vulture && $(BIN)/deptry . 2>/dev/null
