@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -35,8 +36,14 @@ console = Console()
 
 
 def run_demo(config: Path, folder: Path, *, check: bool) -> int:
-    """Run the demo; stays up until Ctrl+C, or verifies the loop once. Returns the exit code."""
+    """Run the demo; stays up until Ctrl+C, or verifies the loop once. Returns the exit code.
+
+    The check starts from nothing each time, in a folder of its own below `folder`.
+    """
     folder = folder.resolve()
+    if check:
+        folder /= "check"
+        shutil.rmtree(folder, ignore_errors=True)
     demo_config = write_demo_config(config, folder)
     settings = load_settings(demo_config)
     password = secrets.token_urlsafe(9)
