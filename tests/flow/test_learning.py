@@ -196,6 +196,7 @@ def small_settings(**training: object) -> Settings:
             "steps_per_case": 30,
             "steps_longest": 250,
             "validate_every": 30,
+            "patch_voxels": (24, 32, 32),
             **training,
         }
     )
