@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from app.contour_grid import grid_around
 from core.errors import GeometryMismatchError, UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry, require_same_frame_of_reference
@@ -132,7 +130,7 @@ def _side(
     if roi is None:
         return _Side(None, None, None, "It is not there.")
     mask, note = _painted(roi, geometry)
-    volume_cc = int(np.count_nonzero(mask)) * geometry.voxel_volume_cc()
+    volume_cc = geometry.volume_cc(mask)
     if dose is None:
         return _Side(mask, volume_cc, None, note)
     figures = roi_dose(dose, mask, geometry)

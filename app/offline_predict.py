@@ -100,7 +100,7 @@ def _row(ct: CtVolume, roi_name: str, loaded: LoadedModel, proposed: Prediction)
     voxels = int(proposed.mask.sum())
     return {
         "roi_name": roi_name,
-        "volume_cc": voxels * ct.geometry.voxel_volume_cc(),
+        "volume_cc": ct.geometry.volume_cc(proposed.mask),
         "expected_dice": proposed.expected_dice,
         "model_version": loaded.version,
         "seconds": proposed.seconds,

@@ -83,17 +83,17 @@ def _by_slice(
         position = float(indices[:, 0].mean())
         k = min(max(round(position), 0), geometry.shape[0] - 1)
         if abs(position - k) <= slice_tolerance + 1e-6:
-            candidates.setdefault(k, []).append((position - k, indices[:, 1:]))
-    return {k: _nearest_plane(planes, geometry.spacing_mm[0]) for k, planes in candidates.items()}
+            planes = geometry.index_to_mm([(position, 0.0, 0.0), (float(k), 0.0, 0.0)])
+            offset_mm = float((planes[0] - planes[1]) @ np.asarray(geometry.directions[0]))
+            candidates.setdefault(k, []).append((offset_mm, indices[:, 1:]))
+    return {k: _nearest_plane(planes) for k, planes in candidates.items()}
 
 
-def _nearest_plane(planes: list[tuple[float, Points]], slice_mm: float) -> list[Points]:
+def _nearest_plane(planes: list[tuple[float, Points]]) -> list[Points]:
     # Contours drawn on a finer series reach one slice from several planes; crossing counts of
     # different planes must not cancel each other.
-    nearest = min((offset for offset, _ in planes), key=abs)
-    return [
-        polygon for offset, polygon in planes if abs(offset - nearest) * slice_mm <= _SAME_PLANE_MM
-    ]
+    nearest = min((offset_mm for offset_mm, _ in planes), key=abs)
+    return [polygon for offset_mm, polygon in planes if abs(offset_mm - nearest) <= _SAME_PLANE_MM]
 
 
 def _odd_crossings(polygons: Sequence[Points], shape: tuple[int, int]) -> Mask:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
 from core.errors import GeometryMismatchError
-from core.geometry import Mask, Points, VolumeGeometry, require_same_frame_of_reference
+from core.geometry import Box, Mask, Points, VolumeGeometry, require_same_frame_of_reference
 from core.volume import Volume
 
-Box = tuple[slice, slice, slice]
 Doses = npt.NDArray[np.float64]
 # (dose in Gy, whether covered) of the whole box slice of this number
 Sampler = Callable[[int], tuple[Doses, Mask]]
@@ -30,16 +28,21 @@ class SampledDose:
     """Dose in Gy at the covered voxels of one mask.
 
     `inside` (n,) says for every voxel of the mask, in C order, whether the dose grid covers it;
-    `values_gy` (inside.sum(),) float64 holds the dose of those it covers, in the same order.
+    `values_gy` (inside.sum(),) float64 holds the dose of those it covers, in the same order, and
+    `voxel_volumes_cc` (n,) the volume of every one: slices may be unevenly spaced.
     """
 
     values_gy: Doses
     inside: Mask
+    voxel_volumes_cc: Doses
 
     @property
     def coverage(self) -> float:
-        """Part of the voxels that the dose grid covers, 0..1; 0 for an empty mask."""
-        return float(self.inside.mean()) if self.inside.size else 0.0
+        """Part of the volume that the dose grid covers, 0..1; 0 for an empty mask."""
+        if not self.inside.size:
+            return 0.0
+        covered = float(self.voxel_volumes_cc[self.inside].sum())
+        return covered / (covered + float(self.voxel_volumes_cc[~self.inside].sum()))
 
 
 def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDose:
@@ -51,6 +54,11 @@ def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDo
     reference differ or `mask` is not on `geometry`.
     """
     require_same_frame_of_reference(dose.geometry, geometry)
+    if dose.geometry.slice_offsets_mm is not None:
+        raise GeometryMismatchError(
+            "The planes of the dose grid are not evenly spaced; expected one distance. Calculate "
+            "the dose on an even grid."
+        )
     if mask.shape != geometry.shape:
         raise GeometryMismatchError(
             f"The mask has shape {mask.shape}, its geometry says {geometry.shape}. "
@@ -58,15 +66,17 @@ def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDo
         )
     box = _bounding_box(mask)
     if box is None:
-        return SampledDose(np.empty(0), np.empty(0, bool))
+        return SampledDose(np.empty(0), np.empty(0, bool), np.empty(0))
     sampler = _sampler(dose, geometry, box)
-    values, inside = [], []
+    values, inside, volumes = [], [], []
+    volume_cc = geometry.voxel_volumes_cc()[box[0]]
     # Slice by slice: a whole-body mask on a fine CT would not fit as coordinates.
     for number, mask_slice in enumerate(mask[box]):
         doses, covered = sampler(number)
         inside.append(covered[mask_slice])
         values.append(doses[mask_slice & covered])
-    return SampledDose(np.concatenate(values), np.concatenate(inside))
+        volumes.append(np.full(inside[-1].size, volume_cc[number]))
+    return SampledDose(np.concatenate(values), np.concatenate(inside), np.concatenate(volumes))
 
 
 def _bounding_box(mask: Mask) -> Box | None:
@@ -83,22 +93,33 @@ def _bounding_box(mask: Mask) -> Box | None:
 
 def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box) -> Sampler:
     """The quick way where the axes of both grids are parallel, the general way otherwise."""
-    # One index step of `geometry`, told in indices of the dose grid; row i belongs to axis i.
+    # One (mean) index step of `geometry`, told in indices of the dose grid; row i is of axis i.
     steps = geometry.step_matrix_mm() @ np.linalg.inv(dose.geometry.step_matrix_mm())
     start = dose.geometry.mm_to_index(geometry.index_to_mm([side.start for side in box]))
-    lengths = np.array([side.stop - side.start for side in box])
+    along = _steps_along(geometry, box)
+    lengths = np.array([one[-1] + 1.0 for one in along])
     drift = np.abs(steps - np.diag(np.diag(steps))) * lengths[:, None]
     if drift.max() < PARALLEL_WITHIN_VOXELS:
-        return _separable(dose, start, np.diag(steps), lengths)
-    return _general(dose, start, steps, lengths)
+        return _separable(dose, start, np.diag(steps), along)
+    return _general(dose, start, steps, along)
 
 
-def _separable(dose: Volume, start: Points, step: Points, lengths: npt.NDArray[Any]) -> Sampler:
+def _steps_along(geometry: VolumeGeometry, box: Box) -> tuple[Points, Points, Points]:
+    """How many (mean) steps each slice, row and column of `box` is from its first."""
+    slices, rows, columns = (np.arange(side.stop - side.start, dtype=np.float64) for side in box)
+    if geometry.slice_offsets_mm is not None:
+        offsets_mm = geometry.slice_positions_mm()[box[0]]
+        slices = (offsets_mm - offsets_mm[0]) / geometry.spacing_mm[0]
+    return slices, rows, columns
+
+
+def _separable(
+    dose: Volume, start: Points, step: Points, along: tuple[Points, Points, Points]
+) -> Sampler:
     """Interpolation one axis after the other; each axis knows its own neighbours and weights."""
     rims = _rims(dose)
     axes = [
-        _Axis.of(start[i] + step[i] * np.arange(lengths[i]), dose.values.shape[i], rims[i])
-        for i in range(3)
+        _Axis.of(start[i] + step[i] * along[i], dose.values.shape[i], rims[i]) for i in range(3)
     ]
     slices, rows, columns = axes
     in_plane = rows.covered[:, None] & columns.covered[None, :]
@@ -119,16 +140,18 @@ def _separable(dose: Volume, start: Points, step: Points, lengths: npt.NDArray[A
     return one_slice
 
 
-def _general(dose: Volume, start: Points, steps: Points, lengths: npt.NDArray[Any]) -> Sampler:
+def _general(
+    dose: Volume, start: Points, steps: Points, along: tuple[Points, Points, Points]
+) -> Sampler:
     """Interpolation at arbitrary positions, for a dose grid that is turned against the CT."""
-    rows = np.arange(lengths[1])[:, None, None] * steps[1]
-    columns = np.arange(lengths[2])[None, :, None] * steps[2]
+    rows = along[1][:, None, None] * steps[1]
+    columns = along[2][None, :, None] * steps[2]
     in_plane = start + rows + columns
     last = np.asarray(dose.values.shape) - 1.0
     rims = _rims(dose)
 
     def one_slice(number: int) -> tuple[Doses, Mask]:
-        indices = in_plane + number * steps[0]
+        indices = in_plane + along[0][number] * steps[0]
         covered = ((indices >= -rims) & (indices <= last + rims)).all(axis=-1)
         clipped = np.moveaxis(np.clip(indices, 0.0, last), -1, 0)
         doses = map_coordinates(dose.values, clipped, output=np.float64, order=1, mode="nearest")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from core.geometry import Mask, VolumeGeometry
 from core.volume import Volume
 from dose.grid import SampledDose, sample_dose
@@ -27,21 +29,22 @@ class RoiDose:
 def roi_dose(dose: Volume, mask: Mask, geometry: VolumeGeometry) -> RoiDose:
     """Volume, mean, minimum and maximum dose of `mask`, which lies on `geometry`.
 
-    `dose` is in Gy on its own grid; every voxel of the mask weighs the same. Raises
+    `dose` is in Gy on its own grid; a voxel weighs what its slice stands for. Raises
     `GeometryMismatchError` where the frames of reference differ.
     """
-    return figures_of(sample_dose(dose, geometry, mask), voxel_volume_cc=geometry.voxel_volume_cc())
+    return figures_of(sample_dose(dose, geometry, mask))
 
 
-def figures_of(sampled: SampledDose, *, voxel_volume_cc: float) -> RoiDose:
+def figures_of(sampled: SampledDose) -> RoiDose:
     """The figures of dose that was sampled already."""
-    volume_cc = sampled.inside.size * voxel_volume_cc
+    volume_cc = float(sampled.voxel_volumes_cc.sum())
     values = sampled.values_gy
     if not values.size:
         return RoiDose(volume_cc, None, None, None, sampled.coverage)
+    weights = sampled.voxel_volumes_cc[sampled.inside]
     return RoiDose(
         volume_cc=volume_cc,
-        mean_gy=float(values.mean()),
+        mean_gy=float(np.average(values, weights=weights)),
         minimum_gy=float(values.min()),
         maximum_gy=float(values.max()),
         coverage=sampled.coverage,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from core.geometry import Mask, VolumeGeometry
-from core.resample import resample, working_grid
+from core.resample import evenly_sliced, resample, working_grid
 from core.volume import Volume
 
 OUTSIDE_HU = -1024.0
@@ -43,6 +43,8 @@ def to_working_grid(
     Where the working voxel is larger than the volume's, whole voxels are averaged first: points
     picked out of a fine CT would carry all its noise.
     """
+    if volume.geometry.slice_offsets_mm is not None:
+        volume = evenly_sliced(volume, spacing_mm[0])
     grid = working_grid(volume.geometry, spacing_mm)
     return resample(_averaged(volume, spacing_mm), grid, outside=outside)
 
@@ -66,7 +68,7 @@ def mask_on_ct(probability: Volume, ct: VolumeGeometry) -> Mask:
     if not near.any():
         return mask
     box = _box_on(ct, np.argwhere(near), probability.geometry)
-    part = resample(probability, _cut(ct, box), outside=0.0)
+    part = resample(probability, ct.cut(box), outside=0.0)
     mask[box] = largest_component(part.values > 0.5)
     return mask
 
@@ -137,12 +139,4 @@ def _box_on(
         slice(int(first[0]), int(after[0])),
         slice(int(first[1]), int(after[1])),
         slice(int(first[2]), int(after[2])),
-    )
-
-
-def _cut(geometry: VolumeGeometry, box: tuple[slice, slice, slice]) -> VolumeGeometry:
-    x, y, z = geometry.index_to_mm([part.start for part in box])
-    slices, rows, columns = (part.stop - part.start for part in box)
-    return replace(
-        geometry, shape=(slices, rows, columns), origin_mm=(float(x), float(y), float(z))
     )

@@ -102,3 +102,22 @@ def test_a_mask_of_another_shape_is_refused() -> None:
     dose = filled(centred((10, 10, 10), (5.0, 5.0, 5.0)), ramp)
     with pytest.raises(GeometryMismatchError, match="shape"):
         sample_dose(dose, CT, np.ones((2, 2, 2), bool))
+
+
+@pytest.mark.parametrize("turn_degrees", [0.0, 12.0])
+def test_dose_is_taken_at_the_true_places_of_uneven_slices(turn_degrees: float) -> None:
+    dose = filled(centred((30, 30, 30), (2.5, 2.5, 2.5), turned(turn_degrees)), ramp)
+    offsets = (0.0, 5.0, 10.0, 12.5, 15.0, 16.0, 21.0)
+    ct = dataclasses.replace(
+        grid((7, 9, 8), (3.5, 2.0, 2.0), (-7.0, -8.0, -11.0)), slice_offsets_mm=offsets
+    )
+    mask = np.ones(ct.shape, bool)
+    mask[0], mask[4, 3] = False, False
+    sampled = sample_dose(dose, ct, mask)
+    assert np.allclose(sampled.values_gy, ramp(centres_mm(ct)[mask]))
+
+
+def test_an_uneven_dose_grid_is_refused() -> None:
+    uneven = dataclasses.replace(grid((3, 4, 4), (2.0, 2.0, 2.0)), slice_offsets_mm=(0.0, 1.0, 4.0))
+    with pytest.raises(GeometryMismatchError, match="not evenly spaced"):
+        sample_dose(filled(uneven, ramp), uneven, np.ones(uneven.shape, bool))

@@ -1,10 +1,13 @@
 """Mean dose against known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
 
 from core.geometry import Points
+from core.volume import Volume
 from dose.metrics import roi_dose
 from tests.dose.grids import ball, centred, filled, grid, turned
 
@@ -70,3 +73,12 @@ def test_a_structure_the_grid_misses_has_a_volume_and_no_dose() -> None:
 def test_an_empty_mask_has_no_volume_and_no_dose() -> None:
     figures = roi_dose(filled(DOSE_GRID, lambda p: p[..., 0]), np.zeros(CT.shape, bool), CT)
     assert (figures.volume_cc, figures.mean_gy, figures.coverage) == (0.0, None, 0.0)
+
+
+def test_a_voxel_of_a_thick_slice_weighs_more_than_one_of_a_thin_slice() -> None:
+    ct = replace(grid((4, 1, 1), (10.0 / 3, 1.0, 1.0)), slice_offsets_mm=(0.0, 4.0, 8.0, 10.0))
+    dose = Volume(np.arange(11.0)[:, None, None], grid((11, 1, 1), (1.0, 1.0, 1.0)))
+    figures = roi_dose(dose, np.ones(ct.shape, bool), ct)
+    # Slices at 0, 4, 8, 10 mm stand for 4, 4, 3, 2 mm.
+    assert figures.volume_cc == pytest.approx(13.0 / 1000)
+    assert figures.mean_gy == pytest.approx((4 * 0 + 4 * 4 + 3 * 8 + 2 * 10) / 13)

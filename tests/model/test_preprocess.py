@@ -87,3 +87,37 @@ def test_nothing_predicted_is_an_empty_mask(sphere):
     volume, _ = sphere
     low = Volume(np.full(volume.geometry.shape, 0.2, np.float32), volume.geometry)
     assert not mask_on_ct(low, volume.geometry).any()
+
+
+def _uneven_ball() -> tuple[Volume, np.ndarray]:
+    """A ball on slices of two zones, 5 mm and 2 mm apart."""
+    offsets = (*np.arange(0.0, 80.0, 5.0), *np.arange(80.0, 170.0, 2.0))
+    geometry = VolumeGeometry(
+        shape=(len(offsets), 90, 90),
+        origin_mm=(-83.0, -151.5, -412.25),
+        spacing_mm=(offsets[-1] / (len(offsets) - 1), 1.5, 1.5),
+        frame_of_reference_uid="2.25.1",
+        slice_offsets_mm=offsets,
+    )
+    points_mm = geometry.index_to_mm(np.moveaxis(np.indices(geometry.shape), 0, -1))
+    centre_mm = (-83.0 + 67.0, -151.5 + 66.0, -412.25 + 82.0)
+    ball = np.linalg.norm(points_mm - centre_mm, axis=-1) < 40.0
+    return Volume(np.where(ball, 40, -100).astype(np.int16), geometry), ball
+
+
+def test_the_network_sees_even_slices_and_its_mask_comes_back_on_the_true_ones():
+    volume, ball = _uneven_ball()
+    spacing_mm = (4.0, 4.0, 4.0)
+    seen = network_input(volume, spacing_mm=spacing_mm, window_hu=(-160.0, 240.0))
+    assert seen.geometry.slice_offsets_mm is None
+    assert seen.geometry.spacing_mm == spacing_mm
+    inside = seen.values > -0.35
+    extent = [int(n) for n in np.ptp(np.argwhere(inside), axis=0) + 1]
+    assert extent == pytest.approx([20, 20, 20], abs=1)
+    probability = to_working_grid(
+        Volume(ball.astype(np.float32), volume.geometry), spacing_mm, outside=0.0
+    )
+    back = mask_on_ct(probability, volume.geometry)
+    assert dice(back, ball) > 0.97
+    volumes_cc = [volume.geometry.volume_cc(m) for m in (back, ball)]
+    assert volumes_cc[0] == pytest.approx(volumes_cc[1], rel=0.03)
