@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from core.config import DicomSettings
+from core.config import DicomSettings, PeerSettings, TlsSettings
 from core.errors import DeliveryError, RecontourError
 from core.files import write_whole
 from core.geometry import Mask
@@ -54,21 +54,31 @@ class Tps:
         self.times_received[received.sop_instance_uid] = count + 1
 
 
+_NO_TLS = TlsSettings(
+    enabled=False, port=0, certificate=Path(), private_key=Path(), authorities=Path()
+)
+
+
 @contextmanager
-def running_tps(folder: Path, *, ae_title: str, port: int) -> Iterator[Tps]:
-    """A TPS that listens while the block runs."""
+def running_tps(
+    folder: Path, *, ae_title: str, port: int, caller: str = "RECONTOUR"
+) -> Iterator[Tps]:
+    """A TPS that listens while the block runs, to the AE title `caller` alone."""
+    callers = [PeerSettings(name=caller, ae_title=caller, host="127.0.0.1", port=0)]
     tps = Tps(folder)
     settings = DicomSettings(
         ae_title=ae_title,
         host="127.0.0.1",
         port=port,
-        calling_ae_titles=(),
+        receivers=1,
+        tls=_NO_TLS,
         maximum_associations=10,
+        maximum_associations_per_address=10,
         maximum_pdu_size=131072,
         network_timeout_s=60.0,
         quiet_time_s=1.0,
     )
-    with listening(settings, tps):
+    with listening(settings, callers, tps):
         yield tps
 
 

@@ -9,9 +9,8 @@ import structlog
 from app.jobs import pause_after
 from app.room import Room
 from app.writing import write_approved
-from core.config import DestinationSettings
 from core.delivery_store import SENT
-from core.errors import ConfigError, ConversionMismatchError, RecontourError
+from core.errors import ConversionMismatchError, RecontourError
 from core.records import Delivery
 from dicom_node.network.scu import send_instances
 
@@ -30,7 +29,7 @@ def deliver(room: Room, delivery_id: str) -> str:
     if delivery.state == SENT:
         return SENT
     try:
-        destination = _destination(room, delivery)
+        destination = room.settings.peer_named(delivery.destination)
         path = write_approved(room, room.store.reviews.correction(delivery.correction_id))
         (sop_instance_uid,) = send_instances(
             [path], destination, calling_ae_title=room.settings.dicom.ae_title
@@ -48,7 +47,7 @@ def deliver(room: Room, delivery_id: str) -> str:
 
 
 def _try_again_later(room: Room, delivery: Delivery, error: RecontourError) -> None:
-    named = [d for d in room.settings.destinations if d.name == delivery.destination]
+    named = [p for p in room.settings.peers if p.name == delivery.destination]
     first_s, longest_s = 2.0, LONGEST_PAUSE_S
     if named:
         first_s, longest_s = named[0].retry_first_s, named[0].retry_longest_s
@@ -57,13 +56,3 @@ def _try_again_later(room: Room, delivery: Delivery, error: RecontourError) -> N
         delivery.id, error=str(error), next_try_at=room.now() + timedelta(seconds=pause_s)
     )
     log.warning("delivery.failed", delivery=delivery.id, again_in_s=pause_s, reason=str(error))
-
-
-def _destination(room: Room, delivery: Delivery) -> DestinationSettings:
-    for destination in room.settings.destinations:
-        if destination.name == delivery.destination:
-            return destination
-    raise ConfigError(
-        f"destinations: none is named {delivery.destination!r}, where this structure set was to "
-        "go. Add it back to config.yaml."
-    )

@@ -21,7 +21,7 @@ from rich.progress import Progress
 from app.clinic import Physician, running_tps, wait_for
 from app.clinic_dicom import SyntheticPatient, write_patient
 from app.demo_check import go_round
-from core.config import DestinationSettings, Settings, load_settings
+from core.config import PeerSettings, Settings, load_settings
 from core.errors import DeliveryError, RecontourError
 from core.store import open_store
 from dicom_node.network.scu import echo, send_instances
@@ -48,7 +48,7 @@ def run_demo(config: Path, folder: Path, *, check: bool) -> int:
     settings = load_settings(demo_config)
     password = secrets.token_urlsafe(9)
     _prepare_account(settings, password)
-    destination = settings.destinations[0]
+    destination = settings.peers[0]
     with ExitStack() as stack:
         tps = stack.enter_context(
             running_tps(folder / "tps", ae_title=destination.ae_title, port=destination.port)
@@ -84,7 +84,7 @@ def write_demo_config(config: Path, folder: Path) -> Path:
     values["data_folder"] = str(folder / "data")
     values["dicom"]["quiet_time_s"] = 2
     taken: set[int] = set()
-    for section in (values["dicom"], values["destinations"][0], values["review"]):
+    for section in (values["dicom"], values["peers"][0], values["review"]):
         section["port"] = _free_port(section["port"], taken)
         taken.add(section["port"])
     path = folder / "config.yaml"
@@ -125,13 +125,11 @@ def _stop(node: subprocess.Popen[bytes]) -> None:
 
 
 def _push_patients(settings: Settings, folder: Path) -> list[SyntheticPatient]:
-    peer = DestinationSettings(
+    peer = PeerSettings(
         name="the node",
         ae_title=settings.dicom.ae_title,
         host=settings.dicom.host,
         port=settings.dicom.port,
-        retry_first_s=1.0,
-        retry_longest_s=1.0,
     )
 
     def hears_us() -> bool:

@@ -11,6 +11,7 @@ from core.case import CaseState
 from core.errors import GeometryMismatchError, RecontourError
 from core.rasterise import mask_of_contours
 from core.records import Case, Instance
+from core.rules import route
 from core.structures import StructureSet
 from dicom_node.objects.ct_reader import read_ct
 from dicom_node.objects.rtdose_reader import read_dose
@@ -37,6 +38,7 @@ def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
             assembly=assembly,
             instance_count=len(instances),
             geometry=ct.geometry,
+            routing=route(room.settings.rules, instances[0].header, instances[0].calling_ae_title),
             now=room.now(),
         )
     except RecontourError as error:
@@ -94,9 +96,9 @@ def _prepare(room: Room, current: Case, found: Instance) -> tuple[str, str]:
 
 def _prepare_dose(room: Room, current: Case, found: Instance) -> tuple[str, str]:
     dose = read_dose(room.path(found.path))
-    if dose.dose_summation_type not in WHOLE_PLAN:
+    if dose.origin.summation_type not in WHOLE_PLAN:
         return REFUSED, (
-            f"Dose Summation Type (3004,000A) is {dose.dose_summation_type!r}; only the dose of "
+            f"Dose Summation Type (3004,000A) is {dose.origin.summation_type!r}; only the dose of "
             "a whole PLAN is used. Export the plan dose."
         )
     room.store.files.write_dose(current.id, found.id, dose.volume)

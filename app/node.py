@@ -26,7 +26,7 @@ def main() -> None:
     inbox = Inbox(settings.data_folder, store.instances, reserve_mb=settings.disk_reserve_mb)
     found = inbox.reindex()
     log.info("node.reindexed", rows_added=found)
-    with listening(settings.dicom, inbox) as port:
+    with listening(settings.dicom, settings.peers, inbox) as port:
         log.info("node.listening", ae_title=settings.dicom.ae_title, port=port)
         stop.wait()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from core.case import CaseState, Split, require_transition
 from core.database import reading, writing
 from core.errors import NoSuchCaseError
 from core.geometry import VolumeGeometry
-from core.records import Case, DoseFigure, Prediction
+from core.records import Case, DoseFigure, Prediction, Routing
 from core.tables import attachment, case, correction, dose_figure, journal, prediction
 
 NODE = "node"
@@ -56,7 +56,7 @@ class CaseStore:
         with reading(self._engine) as connection:
             return [to_case(row) for row in connection.execute(query).mappings()]
 
-    def assembled(
+    def assembled(  # noqa: PLR0913 (one argument a column)
         self,
         case_id: str,
         *,
@@ -64,6 +64,8 @@ class CaseStore:
         instance_count: int,
         geometry: VolumeGeometry,
         now: datetime,
+        findings: Sequence[str] = (),
+        routing: Routing | None = None,
     ) -> None:
         """The series became a volume; what was predicted on an older assembly is void."""
         with writing(self._engine) as connection:
@@ -76,6 +78,8 @@ class CaseStore:
                     assembled_count=instance_count,
                     geometry=geometry.to_json(),
                     frame_of_reference_uid=geometry.frame_of_reference_uid,
+                    findings=list(findings),
+                    routing=None if routing is None else asdict(routing),
                     reason="",
                 )
             )
@@ -285,8 +289,22 @@ def to_case(row: sa.RowMapping) -> Case:
     values = dict(row)
     geometry = values.pop("geometry")
     split = values.pop("split")
+    routing = values.pop("routing")
+    findings = values.pop("findings")
     return Case(
         **{**values, "state": CaseState(values["state"])},
         geometry=None if geometry is None else VolumeGeometry.from_json(geometry),
         split=None if split is None else Split(split),
+        findings=tuple(findings),
+        routing=None if routing is None else _routing(routing),
+    )
+
+
+def _routing(values: dict[str, Any]) -> Routing:
+    return Routing(
+        **{
+            **values,
+            "structures": tuple(values["structures"]),
+            "destinations": tuple(values["destinations"]),
+        }
     )

@@ -8,8 +8,10 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -27,10 +29,32 @@ AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=
 Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMm = Annotated[float, Field(gt=0, le=50)]
 Byte = Annotated[int, Field(ge=0, le=255)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=16)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Right = Literal["echo", "store", "query", "commit"]
+SentObject = Literal["RTSTRUCT", "SEG", "SR"]
+
+
+def _as_list(found: object) -> object:
+    return (found,) if isinstance(found, str) else found
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TlsSettings(_Section):
+    """The second port, which speaks TLS (PS3.15 B.9, BCP 195), and our own certificate."""
+
+    enabled: bool
+    port: Port
+    certificate: Path
+    private_key: Path
+    authorities: Path
 
 
 class DicomSettings(_Section):
@@ -39,22 +63,44 @@ class DicomSettings(_Section):
     ae_title: AeTitle
     host: str
     port: Port
-    calling_ae_titles: tuple[AeTitle, ...]
+    receivers: Annotated[int, Field(ge=1, le=16)]
+    tls: TlsSettings
     maximum_associations: Annotated[int, Field(ge=1, le=1000)]
+    maximum_associations_per_address: Annotated[int, Field(ge=1, le=1000)]
     maximum_pdu_size: Annotated[int, Field(ge=4096, le=131072)]
     network_timeout_s: Annotated[float, Field(gt=0)]
     quiet_time_s: Annotated[float, Field(ge=0)]
 
 
-class DestinationSettings(_Section):
-    """A peer that approved structure sets go to."""
+class PeerSettings(_Section):
+    """An application entity we know: what it may ask of us, and how we reach it."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    name: Name
     ae_title: AeTitle
     host: str
     port: Port
-    retry_first_s: Annotated[float, Field(gt=0)]
-    retry_longest_s: Annotated[float, Field(gt=0)]
+    tls: bool = False
+    rights: frozenset[Right] = frozenset({"echo", "store"})
+    addresses: tuple[IPvAnyNetwork, ...] = ()
+    objects: Annotated[tuple[SentObject, ...], Field(min_length=1)] = ("RTSTRUCT",)
+    ask_commitment: bool = False
+    retry_first_s: Annotated[float, Field(gt=0)] = 2.0
+    retry_longest_s: Annotated[float, Field(gt=0)] = 300.0
+
+
+class CodeSettings(_Section):
+    """What an organ is, whatever its name (RT ROI Identification Code Sequence (3006,0086))."""
+
+    value: ShortText
+    scheme: ShortText
+    scheme_version: ShortText
+    meaning: LongText
+    mapping_resource: ShortText
+    context_identifier: ShortText
+    context_group_version: ShortText
+    context_uid: Annotated[str, StringConstraints(pattern=r"^[0-9.]{1,64}$")]
+    mapping_resource_uid: Annotated[str, StringConstraints(pattern=r"^[0-9.]{1,64}$")]
+    mapping_resource_name: LongText
 
 
 class StructureSettings(_Section):
@@ -63,6 +109,29 @@ class StructureSettings(_Section):
     name: Annotated[str, StringConstraints(min_length=1, max_length=16)]
     interpreted_type: Literal["ORGAN", "AVOIDANCE", "EXTERNAL", "GTV", "CTV", "PTV"]
     colour: tuple[Byte, Byte, Byte]
+    code: CodeSettings | None = None
+
+
+class RuleCondition(_Section):
+    """What a series must look like; each key lists patterns of which one must fit."""
+
+    calling_ae_title: Patterns = ()
+    modality: Patterns = ()
+    study_description: Patterns = ()
+    protocol_name: Patterns = ()
+    body_part_examined: Patterns = ()
+    series_description: Patterns = ()
+
+
+class RuleSettings(_Section):
+    """What is done with a series: the first rule that fits decides."""
+
+    name: Name
+    when: RuleCondition = RuleCondition()
+    structures: Annotated[tuple[str, ...], Field(min_length=1)]
+    destinations: Annotated[tuple[str, ...], Field(min_length=1)]
+    priority: Literal["urgent", "normal", "low"] = "normal"
+    returning: Literal["compare", "learn"] = "compare"
 
 
 class ReviewSettings(_Section):
@@ -125,8 +194,8 @@ class Settings(BaseSettings):
     database_url: str
     disk_reserve_mb: Annotated[int, Field(ge=0)]
     dicom: DicomSettings
-    # At least one: an approved contour that goes nowhere would wait for ever.
-    destinations: Annotated[tuple[DestinationSettings, ...], Field(min_length=1)]
+    peers: Annotated[tuple[PeerSettings, ...], Field(min_length=1)]
+    rules: Annotated[tuple[RuleSettings, ...], Field(min_length=1)]
     structures: Annotated[tuple[StructureSettings, ...], Field(min_length=1)]
     review: ReviewSettings
     model: ModelSettings
@@ -147,15 +216,36 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        for key in ("destinations", "structures"):
+        for key in ("peers", "rules", "structures"):
             names = [entry.name.casefold() for entry in getattr(self, key)]
             if len(set(names)) != len(names):
                 raise ValueError(f"{key}: each entry needs a name of its own")
         return self
 
+    @model_validator(mode="after")
+    def _rules_name_what_exists(self) -> Self:
+        peers, structures = {p.name for p in self.peers}, {s.name for s in self.structures}
+        for rule in self.rules:
+            for key, known in (("destinations", peers), ("structures", structures)):
+                unknown = sorted(set(getattr(rule, key)) - known)
+                if unknown:
+                    raise ValueError(
+                        f"rules: {rule.name!r} names {key} {', '.join(unknown)}; "
+                        f"known are {', '.join(sorted(known))}"
+                    )
+        return self
+
     def resolved_database_url(self) -> str:
         """The database's URL; SQLite in the data folder where none is given."""
         return self.database_url or f"sqlite:///{self.data_folder.resolve() / 'recontour.db'}"
+
+    def peer_named(self, name: str) -> PeerSettings:
+        """The peer's settings; raises `ConfigError` where it is not configured."""
+        for peer in self.peers:
+            if peer.name == name:
+                return peer
+        names = ", ".join(p.name for p in self.peers)
+        raise ConfigError(f"peers: no peer {name!r}; configured are: {names}. Add it back.")
 
     def structure_named(self, roi_name: str) -> StructureSettings:
         """The structure's settings; raises `ConfigError` where it is not configured."""

@@ -25,6 +25,10 @@ class IrregularSeriesError(RecontourError):
     """A CT series cannot become one volume (missing slice, tilt, mixed geometry ...)."""
 
 
+class NoRuleError(RecontourError):
+    """No rule of config.yaml says what to do with a series."""
+
+
 class UnreadableObjectError(RecontourError):
     """A DICOM object lacks what its IOD requires, or holds what we cannot read."""
 

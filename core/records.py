@@ -15,7 +15,8 @@ class InstanceHeader:
     """What the node must know of an instance in order to keep and to join it.
 
     `referenced_uids` are SOP Instance UIDs this object refers to (RTDOSE -> plan, structure set;
-    RTPLAN -> structure set; RTSTRUCT -> series). Identity fields are never logged.
+    RTPLAN -> structure set; RTSTRUCT -> series). `expected_count` is how many instances the sender
+    says the series has (0020,1209). Identity fields are never logged.
     """
 
     sop_instance_uid: str
@@ -31,6 +32,9 @@ class InstanceHeader:
     study_date: str = ""
     study_description: str = ""
     series_description: str = ""
+    protocol_name: str = ""
+    body_part_examined: str = ""
+    expected_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,26 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """What the rules decided for a series when it was assembled.
+
+    `because` says which rule fired and why; `priority` is urgent, normal or low.
+    """
+
+    rule: str
+    structures: tuple[str, ...]
+    destinations: tuple[str, ...]
+    priority: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One planning series and what is known of its way.
 
     `assembly` names the set of instances the volume was built from; it changes when slices arrive
-    late, and everything made on an older assembly is void.
+    late, and everything made on an older assembly is void. `findings` are what was noticed about
+    the series, one sentence each.
     """
 
     id: str
@@ -72,6 +91,8 @@ class Case:
     assembled_count: int = 0
     geometry: VolumeGeometry | None = None
     split: Split | None = None
+    findings: tuple[str, ...] = ()
+    routing: Routing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +112,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A structure a physician approved: who, when, from which prediction."""
+    """A structure a physician approved: who, when, from which prediction.
+
+    `origin` is "review" for our page, "returned" for a structure set edited in the TPS.
+    """
 
     id: str
     case_id: str
@@ -103,6 +127,7 @@ class Correction:
     mask_digest: str
     slices_seen: tuple[int, ...]
     journal_seq: int
+    origin: str = "review"
 
 
 @dataclass(frozen=True, slots=True)

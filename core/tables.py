@@ -90,6 +90,9 @@ case = sa.Table(
     sa.Column("assembled_count", sa.Integer, nullable=False),
     sa.Column("geometry", sa.JSON),
     sa.Column("split", sa.String(16)),
+    # What was noticed about the series, a list of sentences; what the rules decided for it.
+    sa.Column("findings", sa.JSON, nullable=False, server_default="[]"),
+    sa.Column("routing", sa.JSON),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
 )
@@ -178,6 +181,7 @@ correction = sa.Table(
     sa.Column("mask_digest", Digest, nullable=False),
     sa.Column("slices_seen", sa.JSON, nullable=False),
     sa.Column("journal_seq", sa.Integer, nullable=False),
+    sa.Column("origin", sa.String(16), nullable=False, server_default="review"),
 )
 
 delivery = sa.Table(
@@ -195,6 +199,74 @@ delivery = sa.Table(
     sa.Column("next_try_at", UtcTime, nullable=False),
     sa.Column("sent_at", UtcTime),
     sa.UniqueConstraint("correction_id", "destination"),
+)
+
+# What we asked a destination to commit after it had accepted it (PS3.4 Annex J, as SCU).
+commitment_asked = sa.Table(
+    "commitment_asked",
+    metadata,
+    _key(),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False, unique=True),
+    sa.Column("transaction_uid", Uid, nullable=False, unique=True),
+    sa.Column("destination", sa.String(64), nullable=False),
+    # A list of objects with sop_class_uid and sop_instance_uid.
+    sa.Column("objects", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("next_try_at", UtcTime, nullable=False),
+    sa.Column("answered_at", UtcTime),
+)
+
+# What a peer asked us to commit, and whether it has our answer (PS3.4 Annex J, as SCP).
+commitment_owed = sa.Table(
+    "commitment_owed",
+    metadata,
+    _key(),
+    sa.Column("transaction_uid", Uid, nullable=False),
+    sa.Column("calling_ae_title", sa.String(16), nullable=False),
+    sa.Column("objects", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("next_try_at", UtcTime, nullable=False),
+    sa.Column("reported_at", UtcTime),
+    sa.UniqueConstraint("calling_ae_title", "transaction_uid"),
+)
+
+# What could not be read or kept among the patients' objects: set aside, never used, shown.
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("path", sa.String(400), nullable=False),
+    sa.Column("sha256", Digest, nullable=False, unique=True),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("calling_ae_title", sa.String(16), nullable=False),
+    sa.Column("instance_id", sa.ForeignKey("instance.id")),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("quarantined_at", UtcTime, nullable=False),
+)
+
+# A structure set that came back edited after we had delivered it, compared with what we sent.
+returned = sa.Table(
+    "returned",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _case(),
+    _roi(),
+    sa.Column("instance_id", sa.ForeignKey("instance.id"), nullable=False),
+    sa.Column("matched_by", sa.String(16), nullable=False),
+    sa.Column("compared_with", sa.ForeignKey("correction.id"), nullable=False),
+    sa.Column("dice", sa.Float, nullable=False),
+    sa.Column("sent_cc", sa.Float, nullable=False),
+    sa.Column("returned_cc", sa.Float, nullable=False),
+    sa.Column("added_path_length_mm", sa.Float, nullable=False),
+    sa.Column("became", sa.ForeignKey("correction.id")),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("instance_id", "roi_name"),
 )
 
 dose_figure = sa.Table(

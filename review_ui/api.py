@@ -144,7 +144,7 @@ def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
         crc32=json_data.crc32,
         slices_seen=tuple(json_data.slices_seen),
     )
-    destinations = [d.name for d in room.settings.destinations]
+    destinations = room.destinations(current)
     approve(room.store, current, room.roi_name, said, destinations=destinations, now=room.now())
     return {"state": str(room.case(case_id).state), "next": _next_case(room)}
 

@@ -36,6 +36,10 @@ class Desk:
         """Name of the structure under review."""
         return self.structure.name
 
+    def destinations(self, current: Case) -> tuple[str, ...]:
+        """Names of the peers that the case's approved structures go to."""
+        return () if current.routing is None else current.routing.destinations
+
     def case(self, case_id: str) -> Case:
         """The case, or `NoSuchCaseError`."""
         return self.store.cases.get(case_id)

@@ -143,7 +143,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
         "journal": {"seq": desk.store.reviews.last_seq(current.id, desk.roi_name)},
         "lock": {"mine": mine, "holder": held[0] if held else None},
         "editable": is_reviewer and current.state in REVIEWABLE and (held is None or mine),
-        "destinations": [d.name for d in desk.settings.destinations],
+        "destinations": list(desk.destinations(current)),
         "approved": _approval(desk, current),
     }
 

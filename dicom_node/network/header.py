@@ -26,6 +26,9 @@ _NEEDED = (
     "StudyDate",
     "StudyDescription",
     "SeriesDescription",
+    "ProtocolName",
+    "BodyPartExamined",
+    "NumberOfSeriesRelatedInstances",
 )
 
 
@@ -62,6 +65,9 @@ def _header(ds: Dataset) -> InstanceHeader:
         study_date=_text(ds, "StudyDate", longest=16),
         study_description=_text(ds, "StudyDescription", longest=200),
         series_description=_text(ds, "SeriesDescription", longest=200),
+        protocol_name=_text(ds, "ProtocolName", longest=200),
+        body_part_examined=_text(ds, "BodyPartExamined", longest=64),
+        expected_count=_count(ds, "NumberOfSeriesRelatedInstances"),
     )
 
 
@@ -83,6 +89,11 @@ def _text(ds: Dataset, keyword: str, *, longest: int) -> str:
     value = ds.get(keyword)
     # A data base takes no NUL, and no more than its column holds.
     return "" if value is None else str(value).replace("\0", "").strip()[:longest]
+
+
+def _count(ds: Dataset, keyword: str) -> int | None:
+    found = _text(ds, keyword, longest=12)
+    return int(found) if found.isdecimal() and int(found) > 0 else None
 
 
 def _frame_of_reference(ds: Dataset) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pynetdicom import AE, evt
 
-from core.config import DicomSettings
+from core.config import DicomSettings, PeerSettings
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import STORED, TRANSFER_SYNTAXES, VERIFICATION
 from dicom_node.network.handlers import Keeper, on_c_echo, on_c_store
@@ -17,8 +17,13 @@ ACSE_TIMEOUT_S = 15.0
 
 
 @contextmanager
-def listening(settings: DicomSettings, keeper: Keeper) -> Iterator[int]:
-    """Listen while the block runs; yields the bound port (useful when 0 was asked)."""
+def listening(
+    settings: DicomSettings, callers: Sequence[PeerSettings], keeper: Keeper
+) -> Iterator[int]:
+    """Listen while the block runs; yields the bound port (useful when 0 was asked).
+
+    Only the AE titles of `callers` are answered; none of them means nobody.
+    """
     ae = AE(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -28,7 +33,7 @@ def listening(settings: DicomSettings, keeper: Keeper) -> Iterator[int]:
     ae.dimse_timeout = settings.network_timeout_s
     ae.network_timeout = settings.network_timeout_s
     ae.require_called_aet = True
-    ae.require_calling_aet = list(settings.calling_ae_titles)
+    ae.require_calling_aet = [peer.ae_title for peer in callers]
     ae.add_supported_context(VERIFICATION)
     for sop_class_uid in STORED:
         ae.add_supported_context(sop_class_uid, list(TRANSFER_SYNTAXES))

@@ -15,7 +15,7 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
-from core.config import DestinationSettings
+from core.config import PeerSettings
 from core.errors import DeliveryError
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.network.contexts import VERIFICATION
@@ -24,14 +24,14 @@ from dicom_node.network.status import StoreStatus
 TIMEOUT_S = 30.0
 
 
-def echo(peer: DestinationSettings, *, calling_ae_title: str) -> None:
+def echo(peer: PeerSettings, *, calling_ae_title: str) -> None:
     """Return when `peer` answers C-ECHO with 0x0000; else raise `DeliveryError`."""
     with _associated(peer, calling_ae_title, [build_context(VERIFICATION)]) as association:
         _require_success(association.send_c_echo(), peer)
 
 
 def send_instances(
-    paths: Sequence[Path], peer: DestinationSettings, *, calling_ae_title: str
+    paths: Sequence[Path], peer: PeerSettings, *, calling_ae_title: str
 ) -> list[str]:
     """Send files over one association; SOP Instance UIDs of what `peer` accepted with 0x0000.
 
@@ -69,7 +69,7 @@ def _contexts_for(paths: Sequence[Path]) -> list[PresentationContext]:
 
 @contextmanager
 def _associated(
-    peer: DestinationSettings, calling_ae_title: str, contexts: list[PresentationContext]
+    peer: PeerSettings, calling_ae_title: str, contexts: list[PresentationContext]
 ) -> Iterator[Association]:
     ae = AE(ae_title=calling_ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -112,7 +112,7 @@ def _without_delay(event: evt.Event) -> None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _require_success(status: Any, peer: DestinationSettings) -> None:
+def _require_success(status: Any, peer: PeerSettings) -> None:
     """Only 0x0000 is success; an empty answer is a failure (the peer went away)."""
     code = getattr(status, "Status", None)
     if code is None:

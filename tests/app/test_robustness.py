@@ -28,7 +28,7 @@ from model.predict import Predictor
 from model.registry import ModelDescription, NetworkConfig, publish
 from model.unet import UNet
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
-from tests.support.settings import free_port, write_config
+from tests.support.settings import free_port, peer_values, write_config
 
 SPACING_MM = (6.0, 6.0, 6.0)
 
@@ -214,9 +214,9 @@ def test_a_correction_that_cannot_be_read_is_left_out_not_a_stop_to_learning(
 
 
 def test_two_destinations_of_one_name_are_refused_at_start(tmp_path: Path) -> None:
-    twice = [dict(load_settings(write_config(tmp_path)).destinations[0])] * 2
-    with pytest.raises(ConfigError, match="destinations: each entry needs a name of its own"):
-        load_settings(write_config(tmp_path, destinations=twice))
+    twice = [peer_values()] * 2
+    with pytest.raises(ConfigError, match="peers: each entry needs a name of its own"):
+        load_settings(write_config(tmp_path, peers=twice))
 
 
 def test_no_patient_identity_stands_in_a_database_error(tmp_path: Path) -> None:

@@ -11,12 +11,17 @@ from core.config import Settings
 from core.store import Store, open_store
 from dicom_node.network.inbox import Inbox
 from tests.dicom_node.nodes import Node, listening_node
-from tests.support.settings import settings_for
+from tests.support.settings import peer_values, settings_for
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path, dicom={"port": 0, "network_timeout_s": 10}, disk_reserve_mb=1)
+    return settings_for(
+        tmp_path,
+        dicom={"port": 0, "network_timeout_s": 10},
+        disk_reserve_mb=1,
+        peers=[peer_values(name) for name in ("TPS", "SENDER0", "SENDER1", "SENDER2", "SENDER3")],
+    )
 
 
 @pytest.fixture

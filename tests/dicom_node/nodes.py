@@ -18,7 +18,7 @@ from pydicom.uid import (
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 
-from core.config import DestinationSettings, Settings
+from core.config import PeerSettings, Settings
 from core.store import Store
 from dicom_node.network.inbox import Inbox
 from dicom_node.network.scp import listening
@@ -36,7 +36,7 @@ class Node:
     inbox: Inbox
 
     @property
-    def peer(self) -> DestinationSettings:
+    def peer(self) -> PeerSettings:
         return peer_at(self.port, self.settings.dicom.ae_title)
 
     def files(self) -> list[Path]:
@@ -48,18 +48,16 @@ class Node:
 
 @contextmanager
 def listening_node(settings: Settings, store: Store, inbox: Inbox) -> Iterator[Node]:
-    with listening(settings.dicom, inbox) as port:
+    with listening(settings.dicom, settings.peers, inbox) as port:
         yield Node(port, settings, store, inbox)
 
 
-def peer_at(port: int, ae_title: str = "PEER") -> DestinationSettings:
-    return DestinationSettings(
+def peer_at(port: int, ae_title: str = "PEER") -> PeerSettings:
+    return PeerSettings(
         name="TPS",
         ae_title=ae_title,
         host="127.0.0.1",
         port=port,
-        retry_first_s=1.0,
-        retry_longest_s=1.0,
     )
 
 

@@ -87,7 +87,7 @@ def test_a_wrong_called_ae_title_is_rejected(node: Node) -> None:
 
 
 def test_only_listed_callers_are_let_in(tmp_path: Path, store: Store, inbox: Inbox) -> None:
-    settings = settings_for(tmp_path, dicom={"port": 0, "calling_ae_titles": ["TPS"]})
+    settings = settings_for(tmp_path, dicom={"port": 0})
     with listening_node(settings, store, inbox) as node:
         with associated(node, calling="STRANGER") as stranger:
             assert stranger.is_rejected

@@ -20,7 +20,7 @@ from dicom_node.network.scu import echo, send_instances
 from dicom_node.objects.ct_reader import read_ct
 from tests.dicom_node.nodes import Node, listening_node, peer_at
 from tests.support.peers import require_program
-from tests.support.settings import free_port, settings_for
+from tests.support.settings import free_port, peer_values, settings_for
 from tests.support.synthetic_dicom import ct_series, rtstruct, written
 
 pytestmark = pytest.mark.peer
@@ -31,7 +31,8 @@ _ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path, dicom={"port": 0}, disk_reserve_mb=1)
+    senders = [peer_values(name) for name in ("TPS", "SENDER0", "SENDER1", "SENDER2", "SENDER3")]
+    return settings_for(tmp_path, dicom={"port": 0}, disk_reserve_mb=1, peers=senders)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def _kept_paths(node: Node, series_instance_uid: str) -> list[Path]:
 
 
 def test_echoscu_is_answered(node: Node) -> None:
-    answer = _run("echoscu", "-aec", "RECONTOUR", "127.0.0.1", str(node.port))
+    answer = _run("echoscu", "-aet", "TPS", "-aec", "RECONTOUR", "127.0.0.1", str(node.port))
     assert answer.returncode == 0, answer.stderr
 
 
@@ -113,7 +114,7 @@ def test_four_storescu_at_once_mix_nothing_up(node: Node, tmp_path: Path) -> Non
     with ThreadPoolExecutor(4) as senders:
         codes = list(
             senders.map(
-                lambda n: _storescu(node, outgoing[n], calling=f"TPS{n}").returncode, range(4)
+                lambda n: _storescu(node, outgoing[n], calling=f"SENDER{n}").returncode, range(4)
             )
         )
     assert codes == [0, 0, 0, 0]

@@ -83,7 +83,7 @@ def node_config(folder: Path, tps_port: int, **changes: Any) -> Path:
     sections: dict[str, Any] = {
         "dicom": {"port": free_port(), "quiet_time_s": 1.5},
         "review": {"port": free_port()},
-        "destinations": [destination],
+        "peers": [destination],
         "jobs": {"poll_s": 0.2},
         "training": {"poll_s": 0.5},
     }
@@ -114,7 +114,7 @@ def wait_until_it_answers(node: RunningNode) -> None:
 
     def answers() -> bool:
         try:
-            echo(peer, calling_ae_title="TEST")
+            echo(peer, calling_ae_title="TPS")
         except DeliveryError:
             return False
         return True

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from core.geometry import Mask, VolumeGeometry
-from core.records import InstanceHeader, Prediction
+from core.records import InstanceHeader, Prediction, Routing
 from core.store import Store
 from core.volume import CtVolume, SeriesIdentity, SliceReference, Volume
 
@@ -22,6 +22,7 @@ ASSEMBLY = "a" * 64
 MODEL = "c0ffee" + "0" * 58
 PASSWORD = "correct horse"
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+ROUTING = Routing("heart", ("Heart",), ("TPS",), "normal", "modality fits CT")
 
 
 def small_geometry(shape: tuple[int, int, int] = (10, 12, 14)) -> VolumeGeometry:
@@ -52,7 +53,12 @@ def put_case(
     identity = SeriesIdentity(header.study_instance_uid, series, patient_id, patient_name)
     store.files.write_ct(case_id, ASSEMBLY, CtVolume(ct, slices, identity))
     store.cases.assembled(
-        case_id, assembly=ASSEMBLY, instance_count=1, geometry=ct.geometry, now=NOW
+        case_id,
+        assembly=ASSEMBLY,
+        instance_count=1,
+        geometry=ct.geometry,
+        routing=ROUTING,
+        now=NOW,
     )
     if prediction is not None:
         put_prediction(store, case_id, prediction)

@@ -31,7 +31,7 @@ def open_room(
         "retry_first_s": 60,
         "retry_longest_s": 60,
     }
-    settings = settings_for(folder, dicom={"quiet_time_s": 0}, destinations=[destination])
+    settings = settings_for(folder, dicom={"quiet_time_s": 0}, peers=[destination])
     return Room(settings, open_store(settings))
 
 

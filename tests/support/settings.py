@@ -32,6 +32,18 @@ def write_config(folder: Path, **changes: Any) -> Path:
     return path
 
 
+def peer_values(ae_title: str = "TPS", *, port: int = 11113, **changes: Any) -> dict[str, Any]:
+    """An entry of `peers` that may do everything."""
+    return {
+        "name": ae_title,
+        "ae_title": ae_title,
+        "host": "127.0.0.1",
+        "port": port,
+        "rights": ["echo", "store", "query", "commit"],
+        **changes,
+    }
+
+
 def free_port() -> int:
     """A TCP port that nobody uses at this moment."""
     with socket.socket() as probe:
