@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import RTDoseStorage
 
 from core.errors import UnreadableObjectError
 from core.geometry import Points
+from core.plans import BEAM, MULTI_PLAN, BeamKey, DoseOrigin
 from core.volume import Volume
 from dicom_node.objects.attributes import (
     items,
     number,
     numbers,
+    optional_number,
     read_object,
     required_text,
     text,
@@ -24,61 +28,49 @@ from dicom_node.objects.orientation import axes_of, canonical_volume
 from dicom_node.objects.pixels import image_size, stored_values
 
 _SAME_POSITION_MM = 0.01
+# Dose Type (3004,0004) of a grid that says how much dose there is. ERROR is a difference of two.
+_AMOUNTS = frozenset({"PHYSICAL", "EFFECTIVE"})
+# Dose Summation Type (3004,000A) of a grid that may name more than one plan.
+_OF_SEVERAL_PLANS = frozenset({MULTI_PLAN, "PLAN_OVERVIEW"})
 
 
 @dataclass(frozen=True, slots=True)
 class ReadDose:
     """A dose grid: float32 gray on its own geometry, canonical like every volume.
 
-    `referenced_plan_uid` is the SOP Instance UID of the plan the dose was computed for.
+    `origin` says what it is the dose of: a plan, several, one beam of it ...
     """
 
     volume: Volume
-    dose_units: str
-    dose_type: str
-    dose_summation_type: str
-    referenced_plan_uid: str | None
-    frame_of_reference_uid: str
+    origin: DoseOrigin
 
 
 def read_dose(path: Path) -> ReadDose:
     """The dose grid in `path` with Dose Grid Scaling applied, in Gy (PS3.3 C.8.8.3).
 
-    Raises `UnreadableObjectError` for doses that are not in gray, for a single plane, and for
-    planes that are not evenly spaced.
+    A single plane is a volume of one slice: it says something about that plane and nothing about
+    what lies beside it. Raises `UnreadableObjectError` for doses that are not in gray, for
+    differences of doses, and for planes that are not evenly spaced.
     """
     ds = read_object(path)
     _require_gray(ds)
+    origin = _origin(ds)
     axes = axes_of(numbers(ds, "ImageOrientationPatient", 6))
-    heights = _plane_heights_mm(ds, axes[0], frames=image_size(ds)[0])
-    scaling = number(ds, "DoseGridScaling")
-    if scaling <= 0:
-        raise UnreadableObjectError(
-            f"Dose Grid Scaling (3004,000E) is {scaling:g}; expected more than 0. Export it again."
-        )
-    values = (stored_values(ds) * scaling).astype(np.float32)
+    frames = image_size(ds)[0]
+    heights = _plane_heights_mm(ds, axes[0], frames=frames)
+    values = _gray(ds)
     if heights[-1] < heights[0]:
         values, heights = values[::-1], heights[::-1]
     corner = np.asarray(numbers(ds, "ImagePositionPatient", 3)) + heights[0] * axes[0]
-    spacing_mm = (heights[-1] - heights[0]) / (len(heights) - 1)
-    frame_of_reference_uid = required_text(ds, "FrameOfReferenceUID")
-    plans = [
-        text(plan, "ReferencedSOPInstanceUID") for plan in items(ds, "ReferencedRTPlanSequence")
-    ]
-    return ReadDose(
-        volume=canonical_volume(
-            values,
-            axes,
-            corner,
-            (spacing_mm, *numbers(ds, "PixelSpacing", 2)),
-            frame_of_reference_uid,
-        ),
-        dose_units=text(ds, "DoseUnits"),
-        dose_type=text(ds, "DoseType"),
-        dose_summation_type=text(ds, "DoseSummationType"),
-        referenced_plan_uid=next(filter(None, plans), None),
-        frame_of_reference_uid=frame_of_reference_uid,
+    gap_mm = (heights[-1] - heights[0]) / (frames - 1) if frames > 1 else _thickness_mm(ds)
+    volume = canonical_volume(
+        values,
+        axes,
+        corner,
+        (gap_mm, *_pixel_spacing_mm(ds)),
+        required_text(ds, "FrameOfReferenceUID"),
     )
+    return ReadDose(volume, origin)
 
 
 def _require_gray(ds: Dataset) -> None:
@@ -93,22 +85,89 @@ def _require_gray(ds: Dataset) -> None:
             f"Dose Units (3004,0002) is {units or 'empty'}; expected GY, because a relative dose "
             "says nothing in gray. Export the absolute dose."
         )
-    if text(ds, "DoseType") == "ERROR":
+    kind = required_text(ds, "DoseType")
+    if kind not in _AMOUNTS:
         raise UnreadableObjectError(
-            "Dose Type (3004,0004) is ERROR: the object holds a dose difference. Export the dose."
+            f"Dose Type (3004,0004) is {kind}: the object holds a dose difference; expected "
+            "PHYSICAL or EFFECTIVE. Export the dose."
         )
+
+
+def _origin(ds: Dataset) -> DoseOrigin:
+    summation_type = required_text(ds, "DoseSummationType")
+    plans = items(ds, "ReferencedRTPlanSequence")
+    if len(plans) > 1 and summation_type not in _OF_SEVERAL_PLANS:
+        raise UnreadableObjectError(
+            f"Dose Summation Type (3004,000A) is {summation_type}, and {len(plans)} plans are "
+            "named; expected one plan, or MULTI_PLAN. Export the dose of each plan."
+        )
+    return DoseOrigin(
+        summation_type=summation_type,
+        dose_type=text(ds, "DoseType"),
+        plan_uids=tuple(required_text(plan, "ReferencedSOPInstanceUID") for plan in plans),
+        beams=_beams(plans) if summation_type == BEAM else (),
+        instance_uids=(required_text(ds, "SOPInstanceUID"),),
+    )
+
+
+def _beams(plans: Sequence[Dataset]) -> tuple[BeamKey, ...]:
+    """Fraction group and beam of every beam the dose was computed for (PS3.3 C.8.8.3)."""
+    return tuple(
+        (
+            int(number(group, "ReferencedFractionGroupNumber")),
+            int(number(beam, "ReferencedBeamNumber")),
+        )
+        for plan in plans
+        for group in items(plan, "ReferencedFractionGroupSequence")
+        for beam in items(group, "ReferencedBeamSequence")
+    )
+
+
+def _gray(ds: Dataset) -> npt.NDArray[np.float32]:
+    scaling = number(ds, "DoseGridScaling")
+    if scaling <= 0:
+        raise UnreadableObjectError(
+            f"Dose Grid Scaling (3004,000E) is {scaling:g}; expected more than 0. Export it again."
+        )
+    stored = stored_values(ds)
+    if stored.min() < 0:
+        raise UnreadableObjectError(
+            f"The dose goes down to {stored.min() * scaling:.3f} Gy; expected none below 0, as "
+            "only a difference of doses has them. Export the dose itself."
+        )
+    return np.asarray(stored * scaling, np.float32)
+
+
+def _pixel_spacing_mm(ds: Dataset) -> tuple[float, float]:
+    rows_mm, columns_mm = numbers(ds, "PixelSpacing", 2)
+    if min(rows_mm, columns_mm) <= 0:
+        raise UnreadableObjectError(
+            f"Pixel Spacing (0028,0030) is {rows_mm:g} x {columns_mm:g} mm; expected more than 0. "
+            "Export the dose again."
+        )
+    return rows_mm, columns_mm
+
+
+def _thickness_mm(ds: Dataset) -> float:
+    """Thickness of a single plane; 1 mm where it is unknown, which no figure depends on."""
+    thickness_mm = optional_number(ds, "SliceThickness")
+    return thickness_mm if thickness_mm is not None and thickness_mm > 0 else 1.0
 
 
 def _plane_heights_mm(ds: Dataset, normal: Points, *, frames: int) -> Points:
     """Distance of each plane from Image Position (Patient) along `normal` (PS3.3 C.8.8.3.2)."""
+    if frames == 1 and not text(ds, "GridFrameOffsetVector"):
+        return np.zeros(1)  # required of multi-frame doses only
     offsets = np.asarray(numbers(ds, "GridFrameOffsetVector"))
-    if len(offsets) != frames or frames < 2:
+    if len(offsets) != frames:
         raise UnreadableObjectError(
-            f"The dose has {frames} planes and {len(offsets)} offsets (3004,000C); expected at "
-            "least 2 of each, as many offsets as planes. Export the whole dose grid."
+            f"The dose has {frames} planes and {len(offsets)} offsets (3004,000C); expected as "
+            "many offsets as planes. Export the whole dose grid."
         )
     if abs(offsets[0]) > _SAME_POSITION_MM:
         offsets = _from_absolute(ds, offsets, normal)
+    if frames == 1:
+        return offsets
     gaps = np.diff(offsets)
     step = float(np.median(gaps))
     if step == 0 or np.abs(gaps - step).max() > 0.01 * abs(step) + _SAME_POSITION_MM:

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless, RTDoseStorage
+from pydicom.uid import ExplicitVRBigEndian, RLELossless, RTPlanStorage
 
 from core.errors import UnreadableObjectError
-from core.geometry import IDENTITY_DIRECTIONS
+from core.geometry import IDENTITY_DIRECTIONS, VolumeGeometry
 from dicom_node.objects.rtdose_reader import ReadDose, read_dose
-from tests.support.shared_data import shared_data
+from dose.grid import sample_dose
+from tests.dicom_node.beam_doses import beam_dose
 from tests.support.synthetic_dicom import PATIENT_POSITIONS, ct_series, rtdose, written
 
 
@@ -78,16 +78,16 @@ def test_a_compressed_dose_is_the_same_dose(tmp_path: Path) -> None:
 def test_references_and_kind_go_along(tmp_path: Path) -> None:
     ct = ct_series()[0]
     dose = _read(rtdose(_slope_gy, ct=ct, plan_uid="1.2.3.4"), tmp_path)
-    assert dose.frame_of_reference_uid == ct.FrameOfReferenceUID
     assert dose.volume.geometry.frame_of_reference_uid == ct.FrameOfReferenceUID
-    assert dose.referenced_plan_uid == "1.2.3.4"
-    assert (dose.dose_units, dose.dose_type, dose.dose_summation_type) == ("GY", "PHYSICAL", "PLAN")
+    origin = dose.origin
+    assert origin.plan_uids == ("1.2.3.4",)
+    assert (origin.dose_type, origin.summation_type) == ("PHYSICAL", "PLAN")
 
 
 def test_a_dose_without_a_plan_is_read(tmp_path: Path) -> None:
     ds = rtdose(_slope_gy)
     del ds.ReferencedRTPlanSequence
-    assert _read(ds, tmp_path).referenced_plan_uid is None
+    assert _read(ds, tmp_path).origin.plan_uids == ()
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,20 @@ def test_a_dose_without_a_plan_is_read(tmp_path: Path) -> None:
     [
         ("DoseUnits", "RELATIVE", "expected GY"),
         ("DoseType", "ERROR", "dose difference"),
+        ("DoseType", None, "has no DoseType"),
+        ("DoseSummationType", None, "has no DoseSummationType"),
         ("DoseGridScaling", "0", "expected more than 0"),
+        ("DoseGridScaling", "-0.001", "expected more than 0"),
         ("DoseGridScaling", None, "has no DoseGridScaling"),
         ("GridFrameOffsetVector", [0, 3, 6, 9, 13], "expected one distance"),
         ("GridFrameOffsetVector", [0, 0, 0, 0, 0], "expected one distance"),
         ("GridFrameOffsetVector", [0, 3, 6, 9], "5 planes and 4 offsets"),
+        ("GridFrameOffsetVector", None, "has no GridFrameOffsetVector"),
+        ("NumberOfFrames", 6, "6 planes and 5 offsets"),
+        ("NumberOfFrames", None, "1 planes and 5 offsets"),
+        ("PixelData", bytes(1000), "was cut short"),
+        ("PixelSpacing", [0, 2.5], "Pixel Spacing"),
+        ("ImageOrientationPatient", [1, 0, 0, 1, 0, 0], "perpendicular"),
         ("GridFrameOffsetVector", [17, 20, 23, 26, 29], "begins with 17"),
         ("FrameOfReferenceUID", None, "has no FrameOfReferenceUID"),
         ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.481.3", "expected RT Dose"),
@@ -117,48 +126,77 @@ def test_a_dose_that_cannot_be_placed_or_scaled_is_refused(
         _read(ds, tmp_path)
 
 
-def test_a_single_plane_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableObjectError, match="at least 2"):
-        _read(rtdose(_slope_gy, shape=(1, 6, 6)), tmp_path)
+def test_a_single_plane_needs_no_offsets_and_speaks_of_itself_alone(tmp_path: Path) -> None:
+    ds = rtdose(_slope_gy, shape=(1, 6, 7), centre_mm=(3.0, 2.0, 8.0))
+    del ds.GridFrameOffsetVector
+    del ds.NumberOfFrames
+    dose = _read(ds, tmp_path).volume
+    _require_truth(ReadDose(dose, _read(ds, tmp_path).origin), within_gy=1e-5)
+    around = VolumeGeometry((3, 5, 5), (-2.0, -3.0, 5.0), (3.0, 2.5, 2.5), ds.FrameOfReferenceUID)
+    sampled = sample_dose(dose, around, np.ones(around.shape, np.bool_))
+    covered = sampled.inside.reshape(around.shape)
+    assert covered.any(axis=(1, 2)).tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize("name", ["RD.TBB_feet_in_supine.dcm", "RD.TBC_feet_in_supine.dcm"])
-def test_real_feet_first_doses_are_turned_to_face_like_every_other(name: str) -> None:
-    path = shared_data("odd-rtdose-varian-feet-first") / name
-    dose = read_dose(path)
-    stored = dcmread(path)
-    # As stored, rows run to the patient's right and frames towards the feet (PS3.3 C.8.8.3.2).
-    frames = stored.pixel_array * float(stored.DoseGridScaling)
-    assert np.allclose(dose.volume.values, frames[::-1, :, ::-1], atol=1e-5)
-    assert dose.volume.geometry.origin_mm == pytest.approx(
-        (99.90417554 - 200, -99.38342162, 100 - 200)
-    )
-    assert np.allclose(dose.volume.geometry.directions, IDENTITY_DIRECTIONS)
+def test_a_signed_dose_is_the_same_dose(tmp_path: Path) -> None:
+    ds = rtdose(_slope_gy, bits=16)
+    values = np.frombuffer(ds.PixelData, "<u2") // 2
+    ds.DoseGridScaling = float(ds.DoseGridScaling) * 2
+    ds.PixelRepresentation, ds.PixelData = 1, values.astype("<i2").tobytes()
+    _require_truth(_read(ds, tmp_path), within_gy=2e-3)
 
 
-def test_a_real_dose_with_descending_offsets_and_oblong_pixels(tmp_path: Path) -> None:
-    """The file lacks its identity and its frame of reference; only these are added."""
-    ds = dcmread(
-        shared_data("odd-rtdose-varian-feet-first") / "rtdose_non_square_pixels.dcm", force=True
-    )
-    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = RTDoseStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = UID("1.2.3")
-    ds.FrameOfReferenceUID = "1.2.4"
-    dose = _read(ds, tmp_path)
-    geometry = dose.volume.geometry
-    assert geometry.spacing_mm == pytest.approx((1.0197368, 1.03125, 1.0078947))
-    assert geometry.origin_mm[2] == pytest.approx(18.5 - 77.5)
-    assert np.array_equal(dose.volume.values[-1], (ds.pixel_array[0] * 0.15).astype(np.float32))
+def test_a_dose_below_zero_is_refused(tmp_path: Path) -> None:
+    ds = rtdose(_slope_gy, bits=16)
+    values = np.frombuffer(ds.PixelData, "<u2").astype("<i2") // 2
+    values[7] = -5
+    ds.PixelRepresentation, ds.PixelData = 1, values.tobytes()
+    with pytest.raises(UnreadableObjectError, match="expected none below 0"):
+        _read(ds, tmp_path)
 
 
-def test_the_plan_dose_of_eclipse_is_read_with_its_own_maximum() -> None:
-    dose = read_dose(shared_data("eclipse-breast-dicompyler") / "rtdose.dcm")
-    assert dose.volume.values.max() == pytest.approx(14.68, abs=0.01)
-    assert dose.volume.geometry.shape == (98, 129, 194)
+@pytest.mark.parametrize(
+    "orientation",
+    [
+        (0, 1, 0, 0, 0, -1),  # sagittal
+        (1, 0, 0, 0, 0, -1),  # coronal
+        (0.8, 0.6, 0, -0.6, 0.8, 0),  # turned about the long axis
+        (0.96, 0, 0.28, 0, 1, 0),  # tilted
+    ],
+)
+def test_any_orientation_is_put_where_it_lies(
+    orientation: tuple[float, ...], tmp_path: Path
+) -> None:
+    """Each voxel's dose, by the formula of PS3.3 C.7.6.2.1.1, is found at its position."""
+    ds = rtdose(_slope_gy, shape=(4, 5, 6), spacing_mm=(3.0, 2.0, 2.5))
+    ds.ImageOrientationPatient = list(orientation)
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    k, j, i = np.meshgrid(*map(np.arange, (4, 5, 6)), indexing="ij")
+    first = np.asarray(ds.ImagePositionPatient, float)
+    offset = 2.5 * i[..., None] * row + 2.0 * j[..., None] * column
+    positions = first + offset + 3.0 * k[..., None] * np.cross(row, column)
+    values = _slope_gy(*np.moveaxis(positions, -1, 0))
+    ds.DoseGridScaling = 1e-6
+    ds.PixelData = np.rint(values / 1e-6).astype("<u4").tobytes()
+    volume = _read(ds, tmp_path).volume
+    indices = np.stack(np.meshgrid(*map(np.arange, volume.geometry.shape), indexing="ij"), axis=-1)
+    found = _slope_gy(*np.moveaxis(volume.geometry.index_to_mm(indices), -1, 0))
+    assert np.allclose(volume.values, found, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["rtdose.dcm", "rtdose_expb.dcm", "rtdose_rle.dcm"])
-def test_real_relative_doses_are_refused(name: str) -> None:
-    with pytest.raises(UnreadableObjectError, match="RELATIVE"):
-        read_dose(shared_data("odd-pydicom") / "test_files" / name)
+def test_a_beam_dose_names_its_beams(tmp_path: Path) -> None:
+    ds = beam_dose(rtdose(_slope_gy, plan_uid="1.2.3.4"), beams=(1, 3))
+    origin = _read(ds, tmp_path).origin
+    assert (origin.summation_type, origin.plan_uids) == ("BEAM", ("1.2.3.4",))
+    assert origin.beams == ((1, 1), (1, 3))
+
+
+def test_one_dose_of_two_plans_must_say_so(tmp_path: Path) -> None:
+    ds = rtdose(_slope_gy, plan_uid="1.2.3.4")
+    second = Dataset()
+    second.ReferencedSOPClassUID, second.ReferencedSOPInstanceUID = RTPlanStorage, "1.2.3.5"
+    ds.ReferencedRTPlanSequence.append(second)
+    with pytest.raises(UnreadableObjectError, match="2 plans are named"):
+        _read(ds, tmp_path)
+    ds.DoseSummationType = "MULTI_PLAN"
+    assert _read(ds, tmp_path).origin.plan_uids == ("1.2.3.4", "1.2.3.5")
