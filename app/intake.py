@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import structlog
 
+from app.plan_doses import join_dose, join_plan, sum_beams
 from app.room import Room
 from core.case import CaseState
+from core.dose_store import BEAM_DOSE, PLAN_KIND
 from core.errors import GeometryMismatchError, RecontourError
 from core.rasterise import mask_of_contours
 from core.records import Case, Instance
 from core.rules import route
 from core.structures import StructureSet
 from dicom_node.objects.ct_reader import read_ct
-from dicom_node.objects.rtdose_reader import read_dose
 from dicom_node.objects.rtstruct_reader import read_structure_set
 
 log = structlog.get_logger()
 
-DOSE, STRUCTURE_SET, PLAN, REFUSED = "dose", "structure_set", "plan", "refused"
-WHOLE_PLAN = frozenset({"PLAN", "MULTI_PLAN"})
+STRUCTURE_SET, REFUSED = "structure_set", "refused"
 
 
 def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
@@ -63,11 +64,15 @@ def attach(room: Room, case_id: str, instance_id: int) -> str:
     current = room.store.cases.get(case_id)
     try:
         _require_same_patient(current, found)
-        kind, note = _prepare(room, current, found)
+        kind, note, detail = _prepare(room, current, found)
     except RecontourError as error:
-        kind, note = REFUSED, str(error)
-    joined = room.store.instances.attach(current, found.id, kind=kind, note=note, now=room.now())
+        kind, note, detail = REFUSED, str(error), None
+    joined = room.store.instances.attach(
+        current, found.id, kind=kind, note=note, detail=detail, now=room.now()
+    )
     log.info("case.attached", case=case_id, kind=kind if joined else "void")
+    if joined and kind in {BEAM_DOSE, PLAN_KIND}:
+        sum_beams(room, current)
     return kind
 
 
@@ -84,30 +89,21 @@ def _require_same_patient(current: Case, found: Instance) -> None:
         )
 
 
-def _prepare(room: Room, current: Case, found: Instance) -> tuple[str, str]:
+def _prepare(room: Room, current: Case, found: Instance) -> tuple[str, str, dict[str, Any] | None]:
     match found.header.modality:
         case "RTDOSE":
-            return _prepare_dose(room, current, found)
+            return join_dose(room, current, found)
         case "RTSTRUCT":
-            return _prepare_reference(room, current, found)
+            return (*_prepare_reference(room, current, found), None)
         case _:
-            return PLAN, ""
-
-
-def _prepare_dose(room: Room, current: Case, found: Instance) -> tuple[str, str]:
-    dose = read_dose(room.path(found.path))
-    if dose.origin.summation_type not in WHOLE_PLAN:
-        return REFUSED, (
-            f"Dose Summation Type (3004,000A) is {dose.origin.summation_type!r}; only the dose of "
-            "a whole PLAN is used. Export the plan dose."
-        )
-    room.store.files.write_dose(current.id, found.id, dose.volume)
-    return DOSE, ""
+            return join_plan(room, found)
 
 
 def _prepare_reference(room: Room, current: Case, found: Instance) -> tuple[str, str]:
     """Keep the masks of configured structures that the TPS sent; the note names them."""
-    structure_set = read_structure_set(room.path(found.path))
+    structure_set = read_structure_set(
+        room.path(found.path), frame_of_reference_uid=current.frame_of_reference_uid
+    )
     _require_drawn_on(room, current, structure_set)
     for structure in room.settings.structures:
         roi = structure_set.roi_named(structure.name)

@@ -195,7 +195,9 @@ class CaseStore:
 
     def dose_due(self) -> list[DoseDue]:
         """Contours on a case with a dose that have no figure for it yet."""
-        has_dose = (attachment.c.case_id == case.c.id) & (attachment.c.kind == "dose")
+        has_dose = (attachment.c.case_id == case.c.id) & attachment.c.kind.in_(
+            ("dose", "dose_part")
+        )
         due: list[DoseDue] = []
         with reading(self._engine) as connection:
             for source, table in ((PREDICTION, prediction), (CORRECTION, correction)):

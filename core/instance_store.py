@@ -17,6 +17,10 @@ from core.tables import attachment, case, instance
 
 PLANNING_MODALITY = "CT"
 
+# Kinds of attachment that are not, or not by themselves, what they would be taken for; their notes
+# are shown.
+UNUSED_KINDS = ("refused", "beam_dose", "dose_part")
+
 
 class InstanceStore:
     """Rows about kept instances. The file is the truth; a row can be made from it again."""
@@ -122,7 +126,11 @@ class InstanceStore:
         """Why objects that belong to a case are not used, one sentence each."""
         query = (
             sa.select(attachment.c.note)
-            .where(attachment.c.case_id == case_id, attachment.c.kind == "refused")
+            .where(
+                attachment.c.case_id == case_id,
+                attachment.c.kind.in_(UNUSED_KINDS),
+                attachment.c.note != "",
+            )
             .order_by(attachment.c.attached_at)
         )
         with reading(self._engine) as connection:
@@ -215,11 +223,13 @@ class InstanceStore:
         kind: str,
         note: str,
         now: datetime,
+        detail: dict[str, Any] | None = None,
     ) -> bool:
         """Join an instance to a case; twice is the same as once.
 
-        False, and nothing is joined, when the case was assembled anew in between: what was made
-        for it lies on an older volume.
+        `detail` says what a dose is the dose of, or what a plan says (see core.dose_store). False,
+        and nothing is joined, when the case was assembled anew in between: what was made for it
+        lies on an older volume.
         """
         with writing(self._engine) as connection:
             assembly = connection.scalar(sa.select(case.c.assembly).where(case.c.id == current.id))
@@ -233,6 +243,7 @@ class InstanceStore:
                         instance_id=instance_id,
                         kind=kind,
                         note=note,
+                        detail=detail,
                         attached_at=now,
                     )
                 )

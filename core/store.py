@@ -11,6 +11,7 @@ from core.case_store import CaseStore
 from core.config import Settings
 from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
+from core.dose_store import DoseStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.review_store import ReviewStore
@@ -25,6 +26,7 @@ class Store:
     files: CaseFiles
     instances: InstanceStore
     cases: CaseStore
+    doses: DoseStore
     reviews: ReviewStore
     deliveries: DeliveryStore
     learning: LearningStore
@@ -42,6 +44,7 @@ def open_store(settings: Settings) -> Store:
         files=CaseFiles(settings.data_folder),
         instances=InstanceStore(engine),
         cases=CaseStore(engine),
+        doses=DoseStore(engine),
         reviews=ReviewStore(engine),
         deliveries=DeliveryStore(engine),
         learning=LearningStore(engine),

@@ -14,6 +14,7 @@ from core.case import CaseState
 from core.case_store import to_case
 from core.database import reading
 from core.delivery_store import SENT
+from core.instance_store import UNUSED_KINDS
 from core.records import Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
 from core.tables import (
@@ -126,7 +127,7 @@ class _Tables:
             if row["kind"] == "dose":
                 newest = max(row["instance_id"], self.doses.get(row["case_id"], 0))
                 self.doses[row["case_id"]] = newest
-            elif row["kind"] == "refused":
+            elif row["kind"] in UNUSED_KINDS and row["note"]:
                 self.refusals[row["case_id"]].append(row["note"])
         self.holders = {
             row["case_id"]: row["holder"] for row in rows(review_lock) if row["expires_at"] > now

@@ -81,6 +81,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('commitment_asked', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_commitment_asked_state'), ['state'], unique=False)
+    with op.batch_alter_table('attachment', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('detail', sa.JSON(), nullable=True))
     with op.batch_alter_table('case', schema=None) as batch_op:
         batch_op.add_column(sa.Column('findings', sa.JSON(), server_default='[]', nullable=False))
         batch_op.add_column(sa.Column('routing', sa.JSON(), nullable=True))

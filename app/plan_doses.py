@@ -1,0 +1,133 @@
+"""Doses and plans that come for a case: kept apart by what they are the dose of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from app.room import Room
+from core.dose_store import BEAM_DOSE, DOSE_PART, PLAN_KIND, WHOLE_DOSE, JoinedDose
+from core.errors import GeometryMismatchError, UnreadableObjectError
+from core.plans import BEAM, MULTI_PLAN, PLAN, BeamKey, DoseOrigin, Plan
+from core.records import Case, Instance
+from dicom_node.objects.rtdose_reader import read_dose
+from dicom_node.objects.rtplan_reader import read_plan
+from dose.summing import sum_of_doses
+
+log = structlog.get_logger()
+
+_WHOLE = frozenset({PLAN, MULTI_PLAN})
+_PARTS = frozenset({"FRACTION", "FRACTION_SESSION", "BEAM_SESSION", "BRACHY", "BRACHY_SESSION"})
+
+Joined = tuple[str, str, dict[str, Any]]
+"""Kind, note and detail of an attachment."""
+
+
+def join_plan(room: Room, found: Instance) -> Joined:
+    """Read a plan."""
+    return PLAN_KIND, "", read_plan(room.path(found.path)).to_json()
+
+
+def join_dose(room: Room, current: Case, found: Instance) -> Joined:
+    """Keep a dose grid as what it says it is: a plan's, a part's, or beams' (PS3.3 C.8.8.3).
+
+    Raises `UnreadableObjectError` for a dose that is of no use to a mean dose.
+    """
+    dose = read_dose(room.path(found.path))
+    detail = dose.origin.to_json()
+    kind = dose.origin.summation_type
+    if kind == BEAM and dose.origin.plan_uids and dose.origin.beams:
+        return BEAM_DOSE, _WAITS, detail
+    if kind in _WHOLE:
+        room.store.files.write_dose(current.id, found.id, dose.volume)
+        return WHOLE_DOSE, "", detail
+    if kind in _PARTS:
+        room.store.files.write_dose(current.id, found.id, dose.volume)
+        note = f"Dose Summation Type (3004,000A) is {kind}; its figures are shown, and never taken "
+        return DOSE_PART, note + "for those of the whole plan.", detail
+    which = " without the beams it was computed for" if kind == BEAM else ""
+    raise UnreadableObjectError(
+        f"Dose Summation Type (3004,000A) is {kind!r}{which}; only the dose of a whole PLAN is "
+        "used. Export the plan dose."
+    )
+
+
+_WAITS = (
+    "Dose Summation Type (3004,000A) is BEAM; it counts as part of its plan's dose, once the RT "
+    "Plan and the doses of all its beams are there."
+)
+
+
+def sum_beams(room: Room, current: Case) -> None:
+    """Where a plan and the doses of all its beams have come, make them the dose of the plan.
+
+    Doing it twice is the same as once. What cannot be summed is said at the doses.
+    """
+    joined = room.store.doses.joined(current.id)
+    for plan in room.store.doses.plans(current.id):
+        mine = [d for d in joined if d.origin and d.origin.plan_uids == (plan.sop_instance_uid,)]
+        beams = [d for d in mine if d.kind == BEAM_DOSE]
+        if not beams or any(d.kind == WHOLE_DOSE for d in mine):
+            continue
+        obstacle = _obstacle(plan, [d.origin for d in beams if d.origin])
+        if obstacle is None and _beams_of(beams) == plan.treatment_beams():
+            obstacle = _sum(room, current, plan, beams)
+        if obstacle is not None:
+            room.store.doses.note(current.id, [d.instance_id for d in beams], obstacle)
+
+
+def _beams_of(doses: Sequence[JoinedDose]) -> frozenset[BeamKey]:
+    return frozenset(beam for dose in doses if dose.origin for beam in dose.origin.beams)
+
+
+def _obstacle(plan: Plan, origins: Sequence[DoseOrigin]) -> str | None:
+    """Why the doses of these beams will never make the dose of the plan; None where they may."""
+    found = [beam for origin in origins for beam in origin.beams]
+    twice = sorted({beam for beam in found if found.count(beam) > 1})
+    strange = sorted(set(found) - plan.treatment_beams())
+    if twice:
+        return (
+            f"Beam {twice[0][1]} of plan {plan.label} has more than one dose; expected one, so "
+            "the beams were not summed. Export the plan dose."
+        )
+    if strange:
+        return (
+            f"A dose is of beam {strange[0][1]}, with which plan {plan.label} does not treat; the "
+            "beams were not summed. Export plan and doses together, or the plan dose."
+        )
+    if plan.has_brachytherapy():
+        return (
+            f"Plan {plan.label} has brachytherapy besides its beams, so that their sum is not its "
+            "dose. Export the plan dose."
+        )
+    if len({origin.dose_type for origin in origins}) > 1:
+        return (
+            f"The beam doses of plan {plan.label} are of different Dose Type (3004,0004); expected "
+            "one, so the beams were not summed. Export the plan dose."
+        )
+    return None
+
+
+def _sum(room: Room, current: Case, plan: Plan, beams: Sequence[JoinedDose]) -> str | None:
+    """Keep the sum; or why there is none, which is in the grids."""
+    members = [dose.instance_id for dose in beams]
+    origins = [dose.origin for dose in beams if dose.origin]
+    # From the instances themselves, one after the other.
+    paths = (room.path(room.store.instances.get(member).path) for member in members)
+    try:
+        total = sum_of_doses(read_dose(path).volume for path in paths)
+    except GeometryMismatchError as error:
+        return str(error)
+    room.store.files.write_dose(current.id, max(members), total)
+    origin = DoseOrigin(
+        summation_type=PLAN,
+        dose_type=origins[0].dose_type,
+        plan_uids=(plan.sop_instance_uid,),
+        beams=tuple(beam for each in origins for beam in each.beams),
+        instance_uids=tuple(uid for each in origins for uid in each.instance_uids),
+    )
+    if room.store.doses.summed(current, members, origin):
+        log.info("dose.summed", case=current.id, beams=len(members))
+    return None
