@@ -42,6 +42,7 @@ class CaseFiles:
                 "geometry": ct.geometry.to_json(),
                 "slices": [asdict(s) for s in ct.slices],
                 "identity": asdict(ct.identity),
+                "findings": ct.findings,
             },
         )
 
@@ -59,6 +60,7 @@ class CaseFiles:
             volume=Volume(values, VolumeGeometry.from_json(facts["geometry"])),
             slices=tuple(SliceReference(**s) for s in facts["slices"]),
             identity=SeriesIdentity(**facts["identity"]),
+            findings=tuple(facts.get("findings", ())),
         )
 
     def write_dose(self, case_id: str, instance_id: int, dose: Volume) -> None:

@@ -32,22 +32,28 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class SliceReference:
-    """Which CT instance a slice of a volume came from."""
+    """Which CT instance a slice of a volume came from, and which of its frames.
+
+    `frame_number` counts from 1; None for an instance of one image.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
+    frame_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CtVolume:
     """A planning CT: canonical volume in HU and the instance behind each slice index.
 
-    `identity` are the attributes that objects derived from this series must repeat.
+    `identity` are the attributes that objects derived from this series must repeat; `findings`
+    say in a sentence each what the series is and what was done about its oddities.
     """
 
     volume: Volume
     slices: tuple[SliceReference, ...]
     identity: SeriesIdentity
+    findings: tuple[str, ...] = ()
 
     @property
     def geometry(self) -> VolumeGeometry:

@@ -65,11 +65,14 @@ def canonical_volume(
     origin_mm: npt.ArrayLike,
     spacing_mm: Sequence[float],
     frame_of_reference_uid: str,
+    *,
+    slice_offsets_mm: tuple[float, ...] | None = None,
 ) -> Volume:
     """The volume with its indices growing superior, posterior and left.
 
     `values` is indexed along `axes` (unit vectors); `origin_mm` is the position of index 0, 0, 0
-    and `spacing_mm` the step along each axis.
+    and `spacing_mm` the step along each axis. `slice_offsets_mm`, for slices that are not evenly
+    spaced, is their distance from the first; they must then be axial.
     """
     order, reverse = canonical_order(axes)
     steps = axes * np.asarray(spacing_mm)[:, None]
@@ -77,6 +80,8 @@ def canonical_volume(
     for axis, reversed_ in zip(order, reverse, strict=True):
         if reversed_:
             origin = origin + (values.shape[axis] - 1) * steps[axis]
+    if slice_offsets_mm is not None and reverse[0]:
+        slice_offsets_mm = tuple(slice_offsets_mm[-1] - mm for mm in slice_offsets_mm[::-1])
     moved = canonical_values(values, axes)
     slice_mm, row_mm, column_mm = (float(spacing_mm[axis]) for axis in order)
     signs = np.where(reverse, -1.0, 1.0)
@@ -92,6 +97,7 @@ def canonical_volume(
                 _vector(axes[order[1]] * signs[1]),
                 _vector(axes[order[2]] * signs[2]),
             ),
+            slice_offsets_mm=slice_offsets_mm,
         ),
     )
 

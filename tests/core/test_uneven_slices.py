@@ -33,7 +33,7 @@ def _height_ramp(geometry: VolumeGeometry) -> Volume:
 def _square_at(height_mm: float) -> Points:
     """A square contour at a height above the first slice."""
     corners = UNEVEN.index_to_mm([(0, 1, 2), (0, 1, 5), (0, 6, 5), (0, 6, 2)])
-    return corners + np.array([0.0, 0.0, height_mm])
+    return np.asarray(corners + np.array([0.0, 0.0, height_mm]), np.float64)
 
 
 def test_positions_lie_on_the_true_slices_and_linearly_between_and_beyond_them() -> None:
