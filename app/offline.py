@@ -20,22 +20,29 @@ from dose.difference import dice
 from dose.metrics import RoiDose, roi_dose
 
 Row = dict[str, Any]
+_WHOLE_SET = "(structure set)"  # names the row of what concerns no single ROI
 
 
 def dose_command(rtstruct: Path, rtdose: Path, ct_folder: Path | None) -> list[Row]:
     """Volume (cc), mean, minimum and maximum dose (Gy) and coverage (0..1) of every ROI.
 
     Contours are painted on the CT's voxels, or without a CT on about 1 mm voxels around them. The
-    figures are of the part that the dose grid covers; `note` says where that is not the whole.
+    figures are of the part that the dose grid covers; `note` says where that is not the whole. A
+    last row tells what the structure set held that was left out.
     Raises `GeometryMismatchError` where the frames of reference differ.
     """
-    structure_set = read_structure_set(rtstruct)
     dose = read_dose(rtdose).volume
+    structure_set = read_structure_set(
+        rtstruct, frame_of_reference_uid=dose.geometry.frame_of_reference_uid
+    )
     ct = None if ct_folder is None else read_ct_folder(ct_folder).geometry
     _require_on(dose.geometry, structure_set, what="dose")
     if ct is not None:
         _require_on(ct, structure_set, what="CT")
-    return [_dose_row(roi, structure_set, dose, ct) for roi in structure_set.rois]
+    rows = [_dose_row(roi, structure_set, dose, ct) for roi in structure_set.rois]
+    whole: Row = {"roi_number": None, "roi_name": _WHOLE_SET}
+    note = _sentences(*structure_set.findings)
+    return [*rows, whole | _dose_columns(None, note)] if note else rows
 
 
 def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | None) -> list[Row]:
@@ -46,7 +53,8 @@ def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | N
     """
     geometry = read_ct_folder(ct_folder).geometry
     dose = None if rtdose is None else read_dose(rtdose).volume
-    sets = (read_structure_set(first), read_structure_set(second))
+    frame = geometry.frame_of_reference_uid
+    sets = [read_structure_set(path, frame_of_reference_uid=frame) for path in (first, second)]
     for structure_set in sets:
         _require_on(geometry, structure_set, what="CT")
     if dose is not None:
@@ -54,10 +62,12 @@ def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | N
     names: dict[str, str] = {}
     for roi in (*sets[0].rois, *sets[1].rois):
         names.setdefault(roi.roi_name.strip().casefold(), roi.roi_name)
-    return [
+    rows = [
         _comparison_row(name, *(_side(s, name, geometry, dose) for s in sets))
         for name in names.values()
     ]
+    whole = [_Side(None, None, None, _sentences(*s.findings)) for s in sets]
+    return [*rows, _comparison_row(_WHOLE_SET, *whole)] if any(s.note for s in whole) else rows
 
 
 def read_ct_folder(folder: Path) -> CtVolume:
@@ -149,9 +159,7 @@ def _contour_note(roi: Roi, *, off_grid: int) -> str:
         f"Contours that lie on no slice were left out: {off_grid} of {len(roi.contours)}."
         if off_grid
         else "",
-        f"Points and open lines were left out: {roi.contours_left_out}."
-        if roi.contours_left_out
-        else "",
+        *roi.findings,
     )
 
 

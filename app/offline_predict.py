@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.offline import Row, read_ct_folder
-from app.room import SOFTWARE_VERSION, Room
+from app.room import Room, software_versions
 from core.config import Settings
 from core.errors import ModelUnavailableError
 from core.files import write_whole
@@ -77,7 +77,9 @@ def _model_in_service(settings: Settings, roi_name: str) -> LoadedModel:
 
 def _written_roi(settings: Settings, roi_name: str, proposed: Prediction) -> WrittenRoi:
     structure = settings.structure_named(roi_name)
-    return WrittenRoi(roi_name, proposed.mask, structure.interpreted_type, structure.colour)
+    return WrittenRoi(
+        roi_name, proposed.mask, structure.interpreted_type, structure.colour, structure.code
+    )
 
 
 def _structure_set(ct: CtVolume, roi: WrittenRoi, version: str, made_at: datetime) -> bytes:
@@ -91,7 +93,7 @@ def _structure_set(ct: CtVolume, roi: WrittenRoi, version: str, made_at: datetim
         label="AI unreviewed",
         made_at=made_at,
         approval=None,
-        software_version=f"{SOFTWARE_VERSION} model {version[:12]}",
+        software_versions=software_versions(version),
         series_description="Prediction, not reviewed",
     )
 

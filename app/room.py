@@ -32,6 +32,17 @@ class Room:
         return self.settings.data_folder / "models"
 
 
+def software_versions(model_version: str | None) -> tuple[str, ...]:
+    """What Software Versions (0018,1020) says: ours, the model's, and the model's whole hash.
+
+    A model version is the SHA-256 of its weights and configuration; people know it by the first
+    12 digits. None: no model was behind the contours.
+    """
+    if model_version is None:
+        return SOFTWARE_VERSION, "model none"
+    return SOFTWARE_VERSION, f"model {model_version[:12]}", model_version
+
+
 def key_of(*parts: str) -> str:
     """32 hex digits that name the same thing at every try."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from app.room import SOFTWARE_VERSION, Room
+import structlog
+
+from app.room import Room, software_versions
 from core.geometry import Mask
 from core.records import Correction, Prediction
 from core.volume import CtVolume
 from dicom_node.objects.round_trip import verify_structure_set
 from dicom_node.objects.rtstruct_writer import ReviewedBy, WrittenRoi, write_structure_set
 from dicom_node.objects.uids import derived_uid
+
+log = structlog.get_logger()
 
 
 def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
@@ -24,7 +28,7 @@ def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
         label="AI unreviewed",
         made_at=made.created_at.astimezone(),
         approval=None,
-        software_version=f"{SOFTWARE_VERSION} model {made.model_version[:12]}",
+        software_versions=software_versions(made.model_version),
         series_description="Prediction, not reviewed",
     )
     return _place(room, (made.case_id, made.id), content, ct, {made.roi_name: mask})
@@ -52,10 +56,17 @@ def write_approved(room: Room, approved: Correction) -> Path:
         label="Recontour",
         made_at=at,
         approval=ReviewedBy(approved.approved_by, at),
-        software_version=SOFTWARE_VERSION,
+        software_versions=software_versions(_model_behind(room, approved)),
         series_description="Reviewed and approved",
     )
     return _place(room, (approved.case_id, approved.id), content, ct, {approved.roi_name: mask})
+
+
+def _model_behind(room: Room, approved: Correction) -> str | None:
+    """The model whose prediction was corrected, None where it was drawn from nothing."""
+    if approved.prediction_id is None:
+        return None
+    return room.store.cases.prediction(approved.prediction_id).model_version
 
 
 def _place(
@@ -73,7 +84,13 @@ def _place(
     with tempfile.TemporaryDirectory(dir=room.settings.data_folder, suffix=".part") as folder:
         draft = Path(folder) / "draft.dcm"
         draft.write_bytes(content)
-        verify_structure_set(draft, ct, masks, ct_paths=ct_paths)
+        unasked = verify_structure_set(draft, ct, masks, ct_paths=ct_paths)
+    log.info(
+        "structure_set.verified",
+        case=owner[0],
+        source=owner[1],
+        second_reader=unasked or "rt-utils agrees",
+    )
     return room.store.files.write_structure_set(*owner, content)
 
 
@@ -84,4 +101,5 @@ def _roi(room: Room, roi_name: str, mask: Mask) -> WrittenRoi:
         mask=mask,
         interpreted_type=structure.interpreted_type,
         colour=structure.colour,
+        code=structure.code,
     )

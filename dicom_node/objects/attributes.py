@@ -12,13 +12,14 @@ from pydicom.dataset import Dataset
 from core.errors import UnreadableObjectError
 
 
-def read_object(path: Path, *, pixels: bool = True) -> Dataset:
+def read_object(path: Path, *, pixels: bool = True, headless: bool = False) -> Dataset:
     """The dataset in the file at `path`; raises `UnreadableObjectError` if it holds none.
 
-    A file that cannot be opened raises its `OSError`.
+    `headless` takes a bare dataset too, without preamble and meta information (PS3.10 7.1). A
+    file that cannot be opened raises its `OSError`.
     """
     try:
-        return dcmread(path, stop_before_pixels=not pixels)
+        return dcmread(path, stop_before_pixels=not pixels, force=headless)
     except (OSError, MemoryError):
         raise  # says nothing about the object: whoever asked may try again
     except Exception as error:
@@ -80,7 +81,7 @@ def optional_number(ds: Dataset, keyword: str) -> float | None:
 def items(ds: Dataset, keyword: str) -> list[Dataset]:
     """The items of a sequence, none where it is absent."""
     value = _value(ds, keyword)
-    return list(value) if value is not None and _is_many(value) else []
+    return [item for item in value if isinstance(item, Dataset)] if _is_many(value) else []
 
 
 def missing(ds: Dataset, keyword: str) -> UnreadableObjectError:

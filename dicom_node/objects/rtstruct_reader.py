@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
 
 from core.errors import UnreadableObjectError
-from core.geometry import Points
-from core.structures import Contour, Roi, StructureSet
-from dicom_node.objects.attributes import (
-    items,
-    missing,
-    number,
-    numbers,
-    optional_number,
-    read_object,
-    required_text,
-    text,
-)
+from core.structures import Roi, StructureSet
+from dicom_node.objects.attributes import items, missing, number, numbers, read_object, text
+from dicom_node.objects.contour_reader import read_outline
 
-_CLOSED = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
 _DEFAULT_COLOUR = (255, 255, 0)
 
 
-def read_structure_set(path: Path) -> StructureSet:
+def read_structure_set(path: Path, *, frame_of_reference_uid: str | None = None) -> StructureSet:
     """The structure set in `path`: every ROI with its closed planar contours, LPS mm.
 
-    A ROI may be empty. Points and open lines are left out and counted.
+    Of a structure set on several frames of reference the ROIs on `frame_of_reference_uid` are
+    kept. A ROI may be empty. What is missing, damaged or left out is a sentence in `findings`, of
+    the ROI or of the whole, wherever the rest can be used.
 
-    Raises `UnreadableObjectError` without ROIs, without a frame of reference or with several, and
-    for contours that do not hold what they announce.
+    Several contours on a slice combine by exclusive or, as Eclipse draws them: a loop inside
+    another is a hole, whether it says CLOSED_PLANAR or CLOSEDPLANAR_XOR (PS3.3 C.8.8.6).
+
+    Raises `UnreadableObjectError` for another object, without ROIs, without a frame of reference,
+    and with several frames of which none is the one asked for.
     """
-    ds = read_object(path)
+    ds = read_object(path, headless=True)
     if text(ds, "SOPClassUID") != RTStructureSetStorage:
         raise UnreadableObjectError(
             f"The object is of SOP Class {text(ds, 'SOPClassUID') or 'unknown'}; expected RT "
@@ -45,96 +38,28 @@ def read_structure_set(path: Path) -> StructureSet:
     described = items(ds, "StructureSetROISequence")
     if not described:
         raise missing(ds, "StructureSetROISequence")
-    outlines = {_roi_number(item): item for item in items(ds, "ROIContourSequence")}
-    types = {
-        _roi_number(item): text(item, "RTROIInterpretedType")
-        for item in items(ds, "RTROIObservationsSequence")
-    }
-    rois = []
-    for item in described:
-        roi_number = int(number(item, "ROINumber"))
-        rois.append(_roi(item, outlines.get(roi_number), types.get(roi_number, "")))
+    frame = _frame_of_reference(ds, described, wanted=frame_of_reference_uid)
+    findings: list[str] = []
+    rois = _rois(ds, _on_frame(described, frame, findings), findings)
     return StructureSet(
-        sop_instance_uid=required_text(ds, "SOPInstanceUID"),
-        frame_of_reference_uid=_frame_of_reference(ds, described),
-        referenced_series_instance_uid=_referenced_series(ds),
+        sop_instance_uid=_sop_instance_uid(ds),
+        frame_of_reference_uid=frame,
+        referenced_series_instance_uid=_referenced_series(ds, frame),
         label=text(ds, "StructureSetLabel"),
         approval_status=text(ds, "ApprovalStatus"),
-        rois=tuple(rois),
+        rois=rois,
+        findings=tuple(findings),
     )
 
 
-def _roi_number(item: Dataset) -> int:
-    return int(number(item, "ReferencedROINumber"))
+def _sop_instance_uid(ds: Dataset) -> str:
+    found = text(ds, "SOPInstanceUID") or text(ds.file_meta, "MediaStorageSOPInstanceUID")
+    if not found:
+        raise missing(ds, "SOPInstanceUID")
+    return found
 
 
-def _roi(described: Dataset, outline: Dataset | None, interpreted_type: str) -> Roi:
-    contours: list[Contour] = []
-    left_out = 0
-    for item in items(outline, "ContourSequence") if outline is not None else []:
-        points_mm = _points(item)
-        if text(item, "ContourGeometricType") in _CLOSED and len(points_mm) > 2:
-            contours.append(Contour(points_mm, _image_of(item)))
-        else:
-            left_out += 1
-    return Roi(
-        roi_number=int(number(described, "ROINumber")),
-        roi_name=text(described, "ROIName"),
-        contours=tuple(contours),
-        interpreted_type=interpreted_type,
-        colour=_colour(outline),
-        contours_left_out=left_out,
-    )
-
-
-def _points(item: Dataset) -> Points:
-    """Contour Data as (n, 3) in mm, without a repeated first point."""
-    values = _contour_data(item)
-    announced = optional_number(item, "NumberOfContourPoints")
-    expected = len(values) if announced is None else 3 * announced
-    if len(values) % 3 or len(values) != expected:
-        raise UnreadableObjectError(
-            f"A contour holds {len(values)} coordinates and announces {expected:g}; expected three "
-            "for each point. Export the structure set again."
-        )
-    points = values.reshape(-1, 3)
-    closed_twice = len(points) > 1 and np.array_equal(points[0], points[-1])
-    return points[:-1] if closed_twice else points
-
-
-def _contour_data(item: Dataset) -> Points:
-    element: Any = item.get_item("ContourData") if "ContourData" in item else None
-    if element is None or not element.value:
-        return np.empty(0)
-    if not isinstance(element, RawDataElement):
-        return np.asarray(numbers(item, "ContourData"), np.float64)
-    # Parsed here and not by pydicom, which makes an object of every coordinate.
-    try:
-        values = np.array([float(v) for v in element.value.rstrip(b"\0 ").split(b"\\")])
-    except ValueError as error:
-        raise UnreadableObjectError(
-            "A contour holds coordinates that are not numbers. Export the structure set again."
-        ) from error
-    if not np.isfinite(values).all():
-        raise UnreadableObjectError(
-            "A contour holds coordinates that are not finite. Export the structure set again."
-        )
-    return values
-
-
-def _image_of(item: Dataset) -> str | None:
-    images = items(item, "ContourImageSequence")
-    return (text(images[0], "ReferencedSOPInstanceUID") or None) if images else None
-
-
-def _colour(outline: Dataset | None) -> tuple[int, int, int]:
-    if outline is None or not text(outline, "ROIDisplayColor"):
-        return _DEFAULT_COLOUR
-    red, green, blue = (int(v) % 256 for v in numbers(outline, "ROIDisplayColor", 3))
-    return red, green, blue
-
-
-def _frame_of_reference(ds: Dataset, described: list[Dataset]) -> str:
+def _frame_of_reference(ds: Dataset, described: list[Dataset], *, wanted: str | None) -> str:
     # What the ROIs say counts; a structure set may list frames that none of them uses.
     used = {text(roi, "ReferencedFrameOfReferenceUID") for roi in described} - {""}
     listed = {
@@ -143,16 +68,108 @@ def _frame_of_reference(ds: Dataset, described: list[Dataset]) -> str:
     } - {""}
     own = {text(ds, "FrameOfReferenceUID")} - {""}
     found = used or listed or own
+    if wanted in found:
+        return str(wanted)
     if len(found) != 1:
         raise UnreadableObjectError(
-            f"The structure set names {len(found)} frames of reference; expected one. "
-            "Export the structures of one image series."
+            f"The structure set names {len(found)} frames of reference; expected one, or that of "
+            "the CT among them. Export the structures of one image series."
         )
     return next(iter(found))
 
 
-def _referenced_series(ds: Dataset) -> str | None:
-    for frame in items(ds, "ReferencedFrameOfReferenceSequence"):
+def _on_frame(described: list[Dataset], frame: str, findings: list[str]) -> list[Dataset]:
+    """The ROIs on `frame`; one that names none lies there only where no other frame is used."""
+    named = [text(roi, "ReferencedFrameOfReferenceUID") for roi in described]
+    here = {frame} if set(named) - {frame, ""} else {frame, ""}
+    pairs = list(zip(described, named, strict=True))
+    elsewhere = sorted(text(roi, "ROIName") for roi, uid in pairs if uid not in here)
+    if elsewhere:
+        findings.append(f"On another frame of reference and left out: {', '.join(elsewhere)}.")
+    return [roi for roi, uid in pairs if uid in here]
+
+
+def _rois(ds: Dataset, described: list[Dataset], findings: list[str]) -> tuple[Roi, ...]:
+    outlines = _by_roi_number(ds, "ROIContourSequence")
+    observed = _by_roi_number(ds, "RTROIObservationsSequence")
+    given = Counter(_whole_number(i, "ROINumber") for i in items(ds, "StructureSetROISequence"))
+    rois: list[Roi] = []
+    for item in described:
+        roi_number = _whole_number(item, "ROINumber")
+        if roi_number is None or given[roi_number] > 1:
+            # Its contours are found by its number alone: they could be another structure's.
+            name = text(item, "ROIName") or "A ROI without a name"
+            findings.append(f"{name} has no ROI Number of its own and was left out.")
+        else:
+            rois.append(_roi(item, roi_number, outlines[roi_number], observed[roi_number]))
+    _tell_names(rois, findings)
+    astray = len(set(outlines) - set(given))
+    if astray:
+        findings.append(f"Contours that belong to no ROI were left out: {astray}.")
+    return tuple(rois)
+
+
+def _tell_names(rois: list[Roi], findings: list[str]) -> None:
+    names = Counter(roi.roi_name.casefold() for roi in rois)
+    if names[""]:
+        findings.append(f"ROIs without a name: {names['']}.")
+    for name, count in names.items():
+        if name and count > 1:
+            findings.append(
+                f"{count} ROIs are named {name}; the first that has contours is taken for it."
+            )
+
+
+def _roi(
+    described: Dataset, roi_number: int, outlines: list[Dataset], observed: list[Dataset]
+) -> Roi:
+    findings = []
+    try:
+        contour_items = [c for outline in outlines for c in items(outline, "ContourSequence")]
+    except UnreadableObjectError:
+        contour_items = []
+        findings.append("Its contours cannot be read.")
+    outline = read_outline(contour_items)
+    return Roi(
+        roi_number=roi_number,
+        roi_name=text(described, "ROIName"),
+        contours=outline.contours,
+        interpreted_type=text(observed[0], "RTROIInterpretedType") if observed else "",
+        colour=_colour(outlines),
+        contours_left_out=outline.contours_left_out,
+        contours_damaged=outline.contours_damaged + len(findings),
+        findings=(*findings, *outline.findings),
+    )
+
+
+def _by_roi_number(ds: Dataset, keyword: str) -> defaultdict[int | None, list[Dataset]]:
+    found: defaultdict[int | None, list[Dataset]] = defaultdict(list)
+    for item in items(ds, keyword):
+        found[_whole_number(item, "ReferencedROINumber")].append(item)
+    return found
+
+
+def _whole_number(item: Dataset, keyword: str) -> int | None:
+    try:
+        found = number(item, keyword)
+    except UnreadableObjectError:
+        return None
+    return int(found) if found.is_integer() else None
+
+
+def _colour(outlines: list[Dataset]) -> tuple[int, int, int]:
+    try:
+        red, green, blue = (int(v) % 256 for v in numbers(outlines[0], "ROIDisplayColor", 3))
+    except (IndexError, UnreadableObjectError):
+        return _DEFAULT_COLOUR
+    return red, green, blue
+
+
+def _referenced_series(ds: Dataset, frame_of_reference_uid: str) -> str | None:
+    """The first series listed, of those on `frame_of_reference_uid` where there are any."""
+    frames = items(ds, "ReferencedFrameOfReferenceSequence")
+    frames.sort(key=lambda item: text(item, "FrameOfReferenceUID") != frame_of_reference_uid)
+    for frame in frames:
         for study in items(frame, "RTReferencedStudySequence"):
             for series in items(study, "RTReferencedSeriesSequence"):
                 if uid := text(series, "SeriesInstanceUID"):

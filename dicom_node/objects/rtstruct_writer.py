@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 
-import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
 
+from core.config import CodeSettings
+from core.errors import GeometryMismatchError
 from core.geometry import Mask, Points
 from core.rasterise import contours_of_mask
 from core.volume import CtVolume, SeriesIdentity, SliceReference
@@ -27,20 +28,29 @@ from dicom_node.implementation import (
     IMPLEMENTATION_VERSION_NAME,
     MANUFACTURER,
 )
+from dicom_node.objects.short_names import LONGEST as _SHORT
+from dicom_node.objects.short_names import plain, short_names
 from dicom_node.objects.structure_codes import identification_code
 
-_SHORT, _LONG = 16, 64
+_LONG, _LONGEST_TEXT = 64, 1024
 _CONTOUR_DATA = Tag("ContourData")
+# Beyond it a coordinate has no room for its micrometres in the 16 bytes of a decimal string.
+_FARTHEST_MM = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenRoi:
-    """One structure to write; `mask` lies on the geometry of the CT, `colour` is RGB 0..255."""
+    """One structure to write; `mask` lies on the geometry of the CT, `colour` is RGB 0..255.
+
+    Contours are made from the mask alone: an outline smoothed or thinned out for display has no
+    way into an object.
+    """
 
     name: str
     mask: Mask
     interpreted_type: str
     colour: tuple[int, int, int]
+    code: CodeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +70,35 @@ def write_structure_set(  # noqa: PLR0913 (one argument an attribute)
     label: str,
     made_at: datetime,
     approval: ReviewedBy | None,
-    software_version: str,
+    software_versions: Sequence[str],
     series_description: str,
 ) -> bytes:
     """The RTSTRUCT of `rois` on `ct` as a part 10 file; equal input gives equal bytes.
 
-    Without `approval` the structures say UNAPPROVED. Dates are written as `made_at` and
+    Without `approval` the structures say UNAPPROVED. ROI names are cut as `short_names` says; a
+    name that was cut stands whole in ROI Description. `software_versions` are ours and that of the
+    model behind the contours, at most 64 characters each. Dates are written as `made_at` and
     `approval.at` carry them: give local time. Implicit VR Little Endian, because a contour may
     need more than the 64 kB an explicit VR allows.
+
+    Raises `GeometryMismatchError` for a CT so far out that its coordinates fit no decimal string.
     """
     ds = _composite(ct.identity, sop_instance_uid, made_at)
     _add_series(ds, series_instance_uid, series_description, made_at)
     ds.Manufacturer = MANUFACTURER
     ds.ManufacturerModelName = MANUFACTURER
-    ds.SoftwareVersions = _plain(software_version, _LONG)
+    ds.SoftwareVersions = [plain(v, _LONG) for v in software_versions]
     ds.FrameOfReferenceUID = ct.geometry.frame_of_reference_uid
     ds.PositionReferenceIndicator = ""
-    ds.StructureSetLabel = _plain(label, _SHORT)
+    ds.StructureSetLabel = plain(label, _SHORT)
     ds.StructureSetDate, ds.StructureSetTime = _date(made_at), _time(made_at)
     ds.ReferencedFrameOfReferenceSequence = [_frame_of_reference(ct)]
     algorithm = "AUTOMATIC" if approval is None else "SEMIAUTOMATIC"
-    numbered = list(enumerate(rois, start=1))
-    ds.StructureSetROISequence = [_described(n, roi, ct, algorithm) for n, roi in numbered]
-    ds.ROIContourSequence = [_outlined(n, roi, ct) for n, roi in numbered]
-    ds.RTROIObservationsSequence = [_observed(n, roi, approval) for n, roi in numbered]
+    names = short_names([roi.name for roi in rois])
+    named = list(zip(range(1, len(rois) + 1), names, rois, strict=True))
+    ds.StructureSetROISequence = [_described(*each, ct, algorithm) for each in named]
+    ds.ROIContourSequence = [_outlined(n, roi, ct) for n, _, roi in named]
+    ds.RTROIObservationsSequence = [_observed(*each, approval) for each in named]
     _add_approval(ds, approval)
     ds.SpecificCharacterSet = _character_set(ds)
     return _encoded(ds)
@@ -114,7 +129,7 @@ def _add_series(ds: Dataset, series_instance_uid: str, description: str, made_at
     ds.SeriesInstanceUID = series_instance_uid
     ds.SeriesNumber = 1
     ds.SeriesDate, ds.SeriesTime = _date(made_at), _time(made_at)
-    ds.SeriesDescription = _plain(description, _LONG)
+    ds.SeriesDescription = plain(description, _LONG)
     ds.OperatorsName = ""
     ds.InstanceNumber = 1
 
@@ -137,14 +152,20 @@ def _image(reference: SliceReference) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = reference.sop_class_uid
     item.ReferencedSOPInstanceUID = reference.sop_instance_uid
+    if reference.frame_number is not None:
+        item.ReferencedFrameNumber = reference.frame_number
     return item
 
 
-def _described(roi_number: int, roi: WrittenRoi, ct: CtVolume, algorithm: str) -> Dataset:
+def _described(
+    roi_number: int, name: str, roi: WrittenRoi, ct: CtVolume, algorithm: str
+) -> Dataset:
     item = Dataset()
     item.ROINumber = roi_number
     item.ReferencedFrameOfReferenceUID = ct.geometry.frame_of_reference_uid
-    item.ROIName = _plain(roi.name, _SHORT)
+    item.ROIName = name
+    if name != roi.name:
+        item.ROIDescription = plain(roi.name, _LONGEST_TEXT)
     item.ROIGenerationAlgorithm = algorithm
     return item
 
@@ -162,35 +183,49 @@ def _outlined(roi_number: int, roi: WrittenRoi, ct: CtVolume) -> Dataset:
 
 def _contours(mask: Mask, ct: CtVolume) -> Iterator[Dataset]:
     number = 0
+    decimals = _Decimals()
     for k, contours_mm in contours_of_mask(mask, ct.geometry).items():
+        images = [_image(ct.slices[k])]
         for contour_mm in contours_mm:
             number += 1
             item = Dataset()
-            item.ContourImageSequence = [_image(ct.slices[k])]
+            item.ContourImageSequence = images
             item.ContourGeometricType = "CLOSED_PLANAR"
             item.NumberOfContourPoints = len(contour_mm)
             item.ContourNumber = number
-            item[_CONTOUR_DATA] = _contour_data(contour_mm)
+            item[_CONTOUR_DATA] = _contour_data(contour_mm, decimals)
             yield item
 
 
-def _contour_data(points_mm: Points) -> RawDataElement:
-    # Encoded here and not by pydicom, which makes an object of every coordinate. A micrometre is
-    # far below any voxel; adding zero turns -0.0 into 0.0.
-    rounded = np.round(points_mm, 3).ravel() + 0.0
-    value = "\\".join(f"{v:.3f}" for v in rounded.tolist()).encode()
+class _Decimals(dict[float, str]):
+    """Coordinates as decimal strings; on voxel edges the same few come again and again."""
+
+    def __missing__(self, value_mm: float) -> str:
+        if not abs(value_mm) < _FARTHEST_MM:
+            raise GeometryMismatchError(
+                f"A contour lies {value_mm:g} mm from the origin, more than a decimal string of 16 "
+                "characters can say. Check Image Position (Patient) of the CT."
+            )
+        # A micrometre is far below any voxel; adding zero turns -0.0 into 0.0.
+        decimal = f"{round(value_mm, 3) + 0.0:.3f}"
+        self[value_mm] = decimal
+        return decimal
+
+
+def _contour_data(points_mm: Points, decimals: _Decimals) -> RawDataElement:
+    # Encoded here and not by pydicom, which makes an object of every coordinate.
+    value = "\\".join(map(decimals.__getitem__, points_mm.ravel().tolist())).encode()
     value += b" " * (len(value) % 2)
     return RawDataElement(_CONTOUR_DATA, "DS", len(value), value, 0, True, True)
 
 
-def _observed(roi_number: int, roi: WrittenRoi, approval: ReviewedBy | None) -> Dataset:
+def _observed(roi_number: int, name: str, roi: WrittenRoi, approval: ReviewedBy | None) -> Dataset:
     item = Dataset()
     item.ObservationNumber = roi_number
     item.ReferencedROINumber = roi_number
-    item.ROIObservationLabel = _plain(roi.name, _SHORT)
-    code = identification_code(roi.name)
-    if code is not None:
-        item.RTROIIdentificationCodeSequence = [code]
+    item.ROIObservationLabel = name
+    if roi.code is not None:
+        item.RTROIIdentificationCodeSequence = [identification_code(roi.code)]
     item.RTROIInterpretedType = roi.interpreted_type
     item.ROIInterpreter = "" if approval is None else _person(approval.name)
     return item
@@ -205,10 +240,12 @@ def _add_approval(ds: Dataset, approval: ReviewedBy | None) -> None:
 
 def _character_set(ds: Dataset) -> str:
     """Latin 1 where it suffices: every system reads it; else UTF-8 (PS3.3 C.12.1.1.2)."""
-    text = "".join(str(element.value) for element in ds if element.VR in {"PN", "LO", "SH", "ST"})
-    text += "".join(str(item.ROIName) for item in ds.StructureSetROISequence)
+    told = [ds, *ds.StructureSetROISequence, *ds.RTROIObservationsSequence]
+    for item in list(ds.RTROIObservationsSequence):
+        told += item.get("RTROIIdentificationCodeSequence", [])
+    texts = [str(e.value) for item in told for e in item if e.VR in {"PN", "LO", "SH", "ST"}]
     try:
-        text.encode("iso-8859-1")
+        "".join(texts).encode("iso-8859-1")
     except UnicodeEncodeError:
         return "ISO_IR 192"
     return "ISO_IR 100"
@@ -226,13 +263,8 @@ def _encoded(ds: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def _plain(text: str, longest: int) -> str:
-    # A backslash would make two values of one.
-    return text.replace("\\", "/").strip()[:longest]
-
-
 def _person(name: str) -> str:
-    return _plain(name, _LONG).replace("=", "-")
+    return plain(name, _LONG).replace("=", "-")
 
 
 def _date(moment: datetime) -> str:

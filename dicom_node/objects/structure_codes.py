@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-# Foundational Model of Anatomy, as TG-263 lists it; ROI names without regard to case.
-_FMA = {"heart": ("7088", "Heart")}
+from core.config import CodeSettings
 
 
-def identification_code(roi_name: str) -> Dataset | None:
-    """Item of RT ROI Identification Code Sequence (3006,0086), None for a name without a code.
+def identification_code(code: CodeSettings) -> Dataset:
+    """Item of RT ROI Identification Code Sequence (3006,0086).
 
-    With the context group Eclipse writes itself: without its version it drops the code.
+    With the whole context group: Eclipse drops a code that comes without its version.
     """
-    known = _FMA.get(roi_name.strip().casefold())
-    if known is None:
-        return None
     item = Dataset()
-    item.CodeValue, item.CodeMeaning = known
-    item.CodingSchemeDesignator = "FMA"
-    item.CodingSchemeVersion = "3.2"
-    item.MappingResource = "99VMS"
-    item.ContextGroupVersion = "20161209"
-    item.ContextIdentifier = "VMS011"
-    item.ContextUID = "1.2.246.352.7.2.11"
-    item.MappingResourceUID = "1.2.246.352.7.1.1"
-    item.MappingResourceName = "Varian Medical Systems"
+    item.CodeValue, item.CodeMeaning = code.value, code.meaning
+    item.CodingSchemeDesignator = code.scheme
+    item.CodingSchemeVersion = code.scheme_version
+    item.MappingResource = code.mapping_resource
+    item.ContextGroupVersion = code.context_group_version
+    item.ContextIdentifier = code.context_identifier
+    item.ContextUID = code.context_uid
+    item.MappingResourceUID = code.mapping_resource_uid
+    item.MappingResourceName = code.mapping_resource_name
     return item

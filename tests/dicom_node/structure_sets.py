@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from core.config import CodeSettings
 from core.geometry import Mask, VolumeGeometry
 from core.volume import CtVolume
 from dicom_node.objects.ct_reader import read_ct
@@ -42,7 +44,13 @@ def heart_with_hole(geometry: VolumeGeometry, *, radius_mm: float, hole_mm: floa
     return ball(geometry, radius_mm) & ~ball(geometry, hole_mm)
 
 
-def structure_set_bytes(ct: CtVolume, masks: Mapping[str, Mask], **changes: Any) -> bytes:
+def structure_set_bytes(
+    ct: CtVolume,
+    masks: Mapping[str, Mask],
+    *,
+    codes: Mapping[str, CodeSettings] = MappingProxyType({}),
+    **changes: Any,
+) -> bytes:
     """The RTSTRUCT of `masks`, unapproved unless `changes` say otherwise."""
     arguments: dict[str, Any] = {
         "sop_instance_uid": "2.25.11",
@@ -50,8 +58,11 @@ def structure_set_bytes(ct: CtVolume, masks: Mapping[str, Mask], **changes: Any)
         "label": "Recontour",
         "made_at": MADE_AT,
         "approval": None,
-        "software_version": "0.1.0",
+        "software_versions": ("0.1.0", "model none"),
         "series_description": "Reviewed and approved",
     }
-    rois = [WrittenRoi(name, mask, "ORGAN", (255, 209, 102)) for name, mask in masks.items()]
+    rois = [
+        WrittenRoi(name, mask, "ORGAN", (255, 209, 102), codes.get(name))
+        for name, mask in masks.items()
+    ]
     return write_structure_set(ct, rois, **(arguments | changes))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from core.errors import ConversionMismatchError
 from core.geometry import Mask
@@ -14,7 +17,7 @@ from tests.dicom_node.structure_sets import (
     heart_with_hole,
     structure_set_bytes,
 )
-from tests.support.synthetic_dicom import PATIENT_POSITIONS, Shape
+from tests.support.synthetic_dicom import PATIENT_POSITIONS, Shape, encoded
 
 _FINE: Shape = (11, 64, 64)
 
@@ -31,15 +34,25 @@ def test_both_readers_agree_in_every_patient_position(
     }
     assert masks["One voxel"].sum() == 1
     (tmp_path / "rs.dcm").write_bytes(structure_set_bytes(ct, masks))
-    verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths)
+    assert verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths) is None
 
 
-def test_oblong_pixels_are_checked_by_our_reader_alone(tmp_path: Path) -> None:
-    """rt-utils exchanges row and column spacing; its opinion would be worth nothing."""
-    ct, paths = ct_on_disk(tmp_path / "ct", shape=(5, 40, 30), spacing_mm=(3.0, 2.0, 1.0))
+_UNASKED: dict[str, tuple[dict[str, Any], str]] = {
+    "oblong pixels": ({"shape": (5, 40, 40), "spacing_mm": (3.0, 2.0, 1.0)}, "column spacing"),
+    "an oblong image": ({"shape": (5, 40, 30), "spacing_mm": (3.0, 1.0, 1.0)}, "not square"),
+}
+
+
+@pytest.mark.parametrize(("series", "why"), _UNASKED.values(), ids=_UNASKED.keys())
+def test_what_rt_utils_would_misread_is_checked_by_our_reader_alone(
+    series: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    ct, paths = ct_on_disk(tmp_path / "ct", **series)
     masks = {"Heart": ball(ct.geometry, 12.0)}
     (tmp_path / "rs.dcm").write_bytes(structure_set_bytes(ct, masks))
-    verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths)
+    unasked = verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths)
+    assert unasked is not None
+    assert why in unasked
 
 
 def _require_held(tmp_path: Path, written: dict[str, Mask], approved: dict[str, Mask]) -> str:
@@ -120,4 +133,44 @@ def test_a_contour_on_the_wrong_image_holds_the_delivery(tmp_path: Path) -> None
     assert swapped != content
     (tmp_path / "rs.dcm").write_bytes(swapped)
     with pytest.raises(ConversionMismatchError, match="another image"):
+        verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths)
+
+
+def test_a_file_that_cannot_be_opened_now_is_no_verdict(tmp_path: Path) -> None:
+    """The delivery is tried again; held is for what is wrong for good."""
+    ct, paths = ct_on_disk(tmp_path / "ct", shape=_FINE)
+    masks = {"Heart": ball(ct.geometry, 50.0)}
+    (tmp_path / "rs.dcm").write_bytes(structure_set_bytes(ct, masks))
+    away = paths[3].rename(tmp_path / "away.dcm")
+    with pytest.raises(FileNotFoundError):
+        verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths)
+    away.rename(paths[3])
+    assert verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths) is None
+
+
+def test_other_images_beside_the_series_are_left_alone(tmp_path: Path) -> None:
+    ct, paths = ct_on_disk(tmp_path / "ct", shape=_FINE)
+    _, others = ct_on_disk(tmp_path / "other", shape=_FINE, name="two")
+    masks = {"Heart": ball(ct.geometry, 50.0)}
+    (tmp_path / "rs.dcm").write_bytes(structure_set_bytes(ct, masks))
+    both = [*others, *paths]
+    assert verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=both) is None
+
+
+def test_names_that_were_cut_are_found_again(tmp_path: Path) -> None:
+    ct, paths = ct_on_disk(tmp_path / "ct", shape=_FINE)
+    names = ["A name of more than sixteen", "A name of more t"]
+    masks = {name: ball(ct.geometry, 30.0 + 10.0 * n) for n, name in enumerate(names)}
+    (tmp_path / "rs.dcm").write_bytes(structure_set_bytes(ct, masks))
+    assert verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths) is None
+
+
+def test_a_contour_that_contradicts_itself_holds_the_delivery(tmp_path: Path) -> None:
+    """Right for our reader, who goes by the coordinates; another may go by their number."""
+    ct, paths = ct_on_disk(tmp_path / "ct", shape=_FINE)
+    masks = {"Heart": ball(ct.geometry, 50.0)}
+    ds = dcmread(BytesIO(structure_set_bytes(ct, masks)))
+    ds.ROIContourSequence[0].ContourSequence[0].NumberOfContourPoints = 4
+    (tmp_path / "rs.dcm").write_bytes(encoded(ds))
+    with pytest.raises(ConversionMismatchError, match="announce another number"):
         verify_structure_set(tmp_path / "rs.dcm", ct, masks, ct_paths=paths)

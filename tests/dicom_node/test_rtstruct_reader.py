@@ -5,16 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from core.errors import UnreadableObjectError
-from core.rasterise import mask_of_contours
 from core.structures import StructureSet
-from dicom_node.objects.ct_reader import ct_paths_in, read_ct
 from dicom_node.objects.rtstruct_reader import read_structure_set
-from tests.support.shared_data import shared_data
 from tests.support.synthetic_dicom import ct_series, rtstruct, written
 
 _SQUARE = [[0, 0, 1.5], [8.25, 0, 1.5], [8.25, 4, 1.5], [0, 4, 1.5]]
@@ -37,6 +32,17 @@ def test_rois_come_with_number_type_colour_and_contours(tmp_path: Path) -> None:
     assert structure_set.frame_of_reference_uid == ct[0].FrameOfReferenceUID
     assert structure_set.referenced_series_instance_uid == ct[0].SeriesInstanceUID
     assert (structure_set.label, structure_set.approval_status) == ("TPS", "UNAPPROVED")
+
+
+def test_of_two_rois_of_one_name_the_one_with_contours_is_found(tmp_path: Path) -> None:
+    ds = rtstruct(ct_series(), {"Heart": [], "HEART": [(_SQUARE, None)], "heart ": []})
+    structure_set = _read(ds, tmp_path)
+    heart = structure_set.roi_named("Heart")
+    assert heart is not None
+    assert heart.roi_number == 2
+    assert structure_set.findings == (
+        "3 ROIs are named heart; the first that has contours is taken for it.",
+    )
 
 
 def test_names_are_found_without_regard_to_case(tmp_path: Path) -> None:
@@ -85,16 +91,6 @@ def _no_frame(ds: Dataset) -> None:
         del roi.ReferencedFrameOfReferenceUID
 
 
-def _cut_short(ds: Dataset) -> None:
-    contour = ds.ROIContourSequence[0].ContourSequence[0]
-    contour.ContourData = contour.ContourData[:-3]
-
-
-def _odd_count(ds: Dataset) -> None:
-    contour = ds.ROIContourSequence[0].ContourSequence[0]
-    contour.ContourData = contour.ContourData[:-1]
-
-
 def _a_dose(ds: Dataset) -> None:
     ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
 
@@ -105,70 +101,13 @@ def _a_dose(ds: Dataset) -> None:
         (_no_rois, "has no StructureSetROISequence"),
         (_two_frames, "names 2 frames of reference"),
         (_no_frame, "names 0 frames of reference"),
-        (_cut_short, "holds 9 coordinates and announces 12"),
-        (_odd_count, "holds 11 coordinates"),
         (_a_dose, "expected RT Structure Set"),
     ],
 )
-def test_what_cannot_be_placed_or_trusted_is_refused(
+def test_what_cannot_be_placed_is_refused(
     spoil: Callable[[Dataset], None], sentence: str, tmp_path: Path
 ) -> None:
     ds = rtstruct(ct_series(), {"Heart": [(_SQUARE, None)], "Lung": [(_SQUARE, None)]})
     spoil(ds)
     with pytest.raises(UnreadableObjectError, match=sentence):
         _read(ds, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "coordinates", [b"1\\2\\3\\4\\5\\x\\7\\8\\9", b"1\\2\\3\\4\\5\\nan\\7\\8\\9 "]
-)
-def test_coordinates_that_are_no_numbers_are_refused(coordinates: bytes, tmp_path: Path) -> None:
-    ds = rtstruct(ct_series(), {"Heart": [([[1, 2, 3], [4, 5, 6], [7, 8, 9]], None)]})
-    (path,) = written([ds], tmp_path)
-    good = b"\\".join(f"{v:.6f}".encode() for v in range(1, 10))
-    bad = coordinates.ljust(len(good))
-    content = path.read_bytes()
-    assert good in content
-    path.write_bytes(content.replace(good, bad))
-    with pytest.raises(UnreadableObjectError, match="coordinates that are not"):
-        read_structure_set(path)
-
-
-def test_a_real_structure_set_of_eclipse_is_read_whole() -> None:
-    path = shared_data("eclipse-breast-dicompyler") / "rtss.dcm"
-    structure_set = read_structure_set(path)
-    counts = {roi.roi_name: len(roi.contours) for roi in structure_set.rois}
-    assert counts["Heart"] == 33
-    assert counts["Areola"] == 0
-    assert structure_set.approval_status == "APPROVED"
-    heart = structure_set.roi_named("heart")
-    assert heart is not None
-    by_pydicom = dcmread(path).ROIContourSequence[4].ContourSequence[0].ContourData
-    assert heart.contours[0].points_mm.ravel().tolist() == [float(v) for v in by_pydicom]
-
-
-def test_real_structure_sets_with_wrong_references_keep_their_contours() -> None:
-    folder = shared_data("odd-rtstruct-rtutils") / "mock_data"
-    invalid = read_structure_set(folder / "invalid_reference_rt.dcm")
-    absent = read_structure_set(folder / "non_existent_reference_rt.dcm")
-    assert [len(roi.contours) for roi in invalid.rois] == [3, 3, 3, 3]
-    assert absent.referenced_series_instance_uid is None
-
-
-def test_a_real_file_without_meta_information_is_refused() -> None:
-    with pytest.raises(UnreadableObjectError, match="not a DICOM file"):
-        read_structure_set(shared_data("odd-pydicom") / "test_files" / "rtstruct.dcm")
-
-
-def test_the_silver_heart_paints_as_the_mask_it_was_made_from() -> None:
-    """NIfTI read by SimpleITK, contours by us: two ways to the same voxels."""
-    folder = shared_data("chest-crlm-1006")
-    ct = read_ct(ct_paths_in(folder / "CT"))
-    heart = read_structure_set(folder / "rt" / "RS.silver.dcm").roi_named("Heart")
-    assert heart is not None
-    painted = mask_of_contours([c.points_mm for c in heart.contours], ct.geometry)
-    image = sitk.ReadImage(str(folder / "heart_silver.nii.gz"))
-    # SimpleITK gives LPS positions; the volume may run the other way along an axis.
-    silver = sitk.GetArrayFromImage(sitk.DICOMOrient(image, "LPS")) > 0  # type: ignore[no-untyped-call]
-    assert painted.contours_off_grid == 0
-    assert np.array_equal(painted.mask, silver)

@@ -134,6 +134,23 @@ def test_what_was_left_out_is_said(block_case: Path) -> None:
     )
 
 
+def test_rois_on_another_frame_of_reference_are_told_in_a_row_of_their_own(
+    block_case: Path,
+) -> None:
+    ct = synthetic.ct_series(shape=(6, 40, 40), spacing_mm=(3.0, 1.0, 1.0))
+    ds = synthetic.rtstruct(ct, {"Block": block(ct, 0.0, 8.0), "Other": block(ct, 0.0, 8.0)})
+    ds.StructureSetROISequence[1].ReferencedFrameOfReferenceUID = "1.2.3"
+    (block_case / "two.dcm").write_bytes(synthetic.encoded(ds))
+    told = "On another frame of reference and left out: Other."
+    rows = dose_command(block_case / "two.dcm", block_case / "RD.dcm", block_case / "CT")
+    assert [row["roi_name"] for row in rows] == ["Block", "(structure set)"]
+    assert rows[-1]["note"] == told
+    rows = compare_command(
+        block_case / "CT", block_case / "first.dcm", block_case / "two.dcm", None
+    )
+    assert row_of(rows, "(structure set)")["note"] == f"Second: {told}"
+
+
 def test_the_grid_from_contours_gives_the_figures_of_the_ct(block_case: Path) -> None:
     rows = dose_command(block_case / "first.dcm", block_case / "RD.dcm", None)
     found = row_of(rows, "Block")
