@@ -11,7 +11,12 @@ from app.plan_doses import join_dose, join_plan, sum_beams
 from app.room import Room
 from core.case import CaseState
 from core.dose_store import BEAM_DOSE, PLAN_KIND
-from core.errors import GeometryMismatchError, RecontourError
+from core.errors import (
+    GeometryMismatchError,
+    IrregularSeriesError,
+    RecontourError,
+    TransitionError,
+)
 from core.rasterise import mask_of_contours
 from core.records import Case, Instance
 from core.rules import route
@@ -22,15 +27,24 @@ from dicom_node.objects.rtstruct_reader import read_structure_set
 log = structlog.get_logger()
 
 STRUCTURE_SET, REFUSED = "structure_set", "refused"
+PAST_ASSEMBLY = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTED})
+LEFT_ALONE = "left alone: the case is past assembly"
 
 
 def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
     """Make the case's volume from its series, or write down in one sentence why not."""
     instances = room.store.instances.of_series(series_instance_uid)
-    current = room.store.cases.get(case_id)
-    if current.state in {CaseState.IN_REVIEW, CaseState.APPROVED, CaseState.DELIVERED}:
-        return "left alone: the case is past assembly"
+    if room.store.cases.get(case_id).state in PAST_ASSEMBLY:
+        return LEFT_ALONE
     try:
+        return _assemble(room, case_id, instances)
+    except TransitionError:
+        return LEFT_ALONE
+
+
+def _assemble(room: Room, case_id: str, instances: list[Instance]) -> str:
+    try:
+        _require_all_announced(instances)
         ct = read_ct([room.path(i.path) for i in instances])
         assembly = assembly_of(instances)
         room.store.files.write_ct(case_id, assembly, ct)
@@ -39,9 +53,12 @@ def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
             assembly=assembly,
             instance_count=len(instances),
             geometry=ct.geometry,
+            findings=ct.findings,
             routing=route(room.settings.rules, instances[0].header, instances[0].calling_ae_title),
             now=room.now(),
         )
+    except TransitionError:
+        raise
     except RecontourError as error:
         log.warning("case.not_assembled", case=case_id, reason=str(error))
         room.store.cases.failed(
@@ -50,6 +67,16 @@ def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
         return str(error)
     log.info("case.assembled", case=case_id, instances=len(instances))
     return "assembled"
+
+
+def _require_all_announced(instances: list[Instance]) -> None:
+    announced = max((i.header.expected_count or 0 for i in instances), default=0)
+    if len(instances) < announced:
+        raise IrregularSeriesError(
+            f"{len(instances)} instances of the series came and then no more; the sender "
+            f"announced {announced} in Number of Series Related Instances (0020,1209). Send the "
+            "rest, and the case assembles by itself."
+        )
 
 
 def assembly_of(instances: list[Instance]) -> str:

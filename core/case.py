@@ -26,7 +26,8 @@ PERMITTED: dict[CaseState, frozenset[CaseState]] = {
     # Late slices may arrive in ASSEMBLED and PREDICTED: the case is then assembled anew.
     _S.ASSEMBLED: frozenset({_S.ASSEMBLED, _S.PREDICTED, _S.IN_REVIEW, _S.FAILED}),
     _S.PREDICTED: frozenset({_S.ASSEMBLED, _S.PREDICTED, _S.IN_REVIEW, _S.FAILED}),
-    _S.IN_REVIEW: frozenset({_S.APPROVED, _S.REJECTED}),
+    # As long as nobody has painted, late slices may open a review anew.
+    _S.IN_REVIEW: frozenset({_S.ASSEMBLED, _S.FAILED, _S.APPROVED, _S.REJECTED}),
     _S.APPROVED: frozenset({_S.DELIVERED}),
     _S.DELIVERED: frozenset(),
     _S.REJECTED: frozenset(),

@@ -12,10 +12,18 @@ import sqlalchemy as sa
 from core import audit
 from core.case import CaseState, Split, require_transition
 from core.database import reading, writing
-from core.errors import NoSuchCaseError
+from core.errors import NoSuchCaseError, TransitionError
 from core.geometry import VolumeGeometry
 from core.records import Case, DoseFigure, Prediction, Routing
-from core.tables import attachment, case, correction, dose_figure, journal, prediction
+from core.tables import (
+    attachment,
+    case,
+    correction,
+    dose_figure,
+    journal,
+    prediction,
+    review_lock,
+)
 
 NODE = "node"
 
@@ -67,8 +75,12 @@ class CaseStore:
         findings: Sequence[str] = (),
         routing: Routing | None = None,
     ) -> None:
-        """The series became a volume; what was predicted on an older assembly is void."""
+        """The series became a volume; what was predicted on an older assembly is void.
+
+        Raises `TransitionError` when the case was painted on or approved meanwhile.
+        """
         with writing(self._engine) as connection:
+            _close_unpainted_review(connection, case_id)
             move(connection, case_id, CaseState.ASSEMBLED, who=NODE, now=now, assembly=assembly)
             connection.execute(
                 sa.update(case)
@@ -92,8 +104,12 @@ class CaseStore:
             )
 
     def failed(self, case_id: str, *, reason: str, instance_count: int, now: datetime) -> None:
-        """The series cannot become a volume; `reason` is the sentence to show."""
+        """The series cannot become a volume; `reason` is the sentence to show.
+
+        Raises `TransitionError` when the case was painted on or approved meanwhile.
+        """
         with writing(self._engine) as connection:
+            _close_unpainted_review(connection, case_id)
             move(connection, case_id, CaseState.FAILED, who=NODE, now=now, reason=reason)
             connection.execute(
                 sa.update(case)
@@ -235,6 +251,16 @@ class CaseStore:
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return [DoseFigure(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+
+def _close_unpainted_review(connection: sa.Connection, case_id: str) -> None:
+    """Take the case from a reviewer who has only looked at it: the slices under it change."""
+    if fetch_case(connection, case_id).state is not CaseState.IN_REVIEW:
+        return
+    if connection.execute(sa.select(_is_painted(case_id))).scalar_one():
+        raise TransitionError("The case was painted on; its volume cannot change any more.")
+    # Without the lock no stroke of the page that is open can come for the older volume.
+    connection.execute(sa.delete(review_lock).where(review_lock.c.case_id == case_id))
 
 
 def _is_painted(case_id: sa.ColumnElement[str] | str) -> sa.Exists:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from core.case import CaseState
 from core.database import reading, writing
 from core.records import Case, Instance, InstanceHeader
-from core.tables import attachment, case, instance
+from core.tables import attachment, case, instance, journal
 
 PLANNING_MODALITY = "CT"
 
@@ -137,10 +137,11 @@ class InstanceStore:
             return list(connection.scalars(query))
 
     def series_due(self, *, quiet_since: datetime) -> list[tuple[str, str, int]]:
-        """(case id, series UID, instance count) of CT series that fell quiet and changed.
+        """(case id, series UID, instance count) of CT series that are complete or fell quiet.
 
-        A series is due when nothing has come since `quiet_since` and the number of instances
-        differs from what its case was assembled from. Cases under review are left alone.
+        A series is due when the number of instances differs from what its case was assembled
+        from, and either as many are there as the sender announced or nothing has come since
+        `quiet_since`. Cases that somebody has painted on, and approved ones, are left alone.
         """
         open_states = [
             CaseState.RECEIVING,
@@ -148,13 +149,18 @@ class InstanceStore:
             CaseState.PREDICTED,
             CaseState.FAILED,
         ]
+        painted = sa.exists().where(journal.c.case_id == case.c.id)
+        looked_at = (case.c.state == CaseState.IN_REVIEW) & ~painted
         # From the few open cases, not from everything that ever came.
-        open_series = sa.select(case.c.series_instance_uid).where(case.c.state.in_(open_states))
+        open_series = sa.select(case.c.series_instance_uid).where(
+            case.c.state.in_(open_states) | looked_at
+        )
         counted = (
             sa.select(
                 instance.c.series_instance_uid,
                 sa.func.count().label("n"),
                 sa.func.max(instance.c.received_at).label("last"),
+                sa.func.max(instance.c.header["expected_count"].as_integer()).label("announced"),
             )
             .where(
                 instance.c.series_instance_uid.in_(open_series),
@@ -169,7 +175,7 @@ class InstanceStore:
             .join(counted, counted.c.series_instance_uid == case.c.series_instance_uid)
             .where(
                 case.c.assembled_count != counted.c.n,
-                counted.c.last <= quiet_since,
+                (counted.c.last <= quiet_since) | (counted.c.n == counted.c.announced),
             )
         )
         with reading(self._engine) as connection:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 
 from app.clinic_dicom import write_patient
+from app.room import Room
 from core.case import CaseState
+from core.journal import encode_runs
+from core.records import JournalEntry
 from review_ui.context import Desk
 from review_ui.memory import CaseMemory
 from review_ui.worklist import worklist_of
@@ -134,7 +138,7 @@ def test_what_is_not_used_is_said_on_the_worklist(tmp_path: Path) -> None:
     other = dcmread(patient.ct_paths[0])
     other.ImageComments = "another object under the same UID"
     other.save_as(tmp_path / "other.dcm")
-    room.store.reviews.open(case.id, "Heart", who="anna", tab="t", now=room.now(), lock_s=60)
+    _paint(room, case.id)
     receive(room, [tmp_path / "other.dcm", patient.ct_paths[-1]])
     bring_up_to_date(room)
     desk = Desk(room.settings, room.store, CaseMemory(room.store, "Heart"), room.now)
@@ -143,3 +147,10 @@ def test_what_is_not_used_is_said_on_the_worklist(tmp_path: Path) -> None:
     assert "only the dose of a whole PLAN is used" in refused
     assert aside.startswith("1 other object(s) came under a UID that was taken")
     assert late.startswith("1 slice(s) came after the review began")
+
+
+def _paint(room: Room, case_id: str) -> None:
+    """Open the case and make one stroke."""
+    room.store.reviews.open(case_id, "Heart", who="anna", tab="t", now=room.now(), lock_s=60)
+    entry = JournalEntry(1, "stroke", {"tool": "add", "runs": encode_runs(np.array([5]))})
+    room.store.reviews.append(case_id, "Heart", entry, who="anna", tab="t", now=room.now())
