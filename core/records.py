@@ -34,6 +34,11 @@ class InstanceHeader:
     series_description: str = ""
     protocol_name: str = ""
     body_part_examined: str = ""
+    study_time: str = ""
+    study_id: str = ""
+    accession_number: str = ""
+    series_number: str = ""
+    instance_number: str = ""
     expected_count: int | None = None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydicom.uid import (
     UID,
+    Comprehensive3DSRStorage,
     CTImageStorage,
+    EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -12,15 +14,33 @@ from pydicom.uid import (
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    LegacyConvertedEnhancedCTImageStorage,
     RLELossless,
     RTDoseStorage,
     RTPlanStorage,
     RTStructureSetStorage,
+    SegmentationStorage,
 )
 
+# Service classes have no names of their own in pydicom.uid.
 VERIFICATION = UID("1.2.840.10008.1.1")
+STORAGE_COMMITMENT = UID("1.2.840.10008.1.20.1")
+STORAGE_COMMITMENT_INSTANCE = UID("1.2.840.10008.1.20.1.1")
+STUDY_ROOT_FIND = UID("1.2.840.10008.5.1.4.1.2.2.1")
+STUDY_ROOT_MOVE = UID("1.2.840.10008.5.1.4.1.2.2.2")
+STUDY_ROOT_GET = UID("1.2.840.10008.5.1.4.1.2.2.3")
 
-STORED: tuple[UID, ...] = (CTImageStorage, RTDoseStorage, RTStructureSetStorage, RTPlanStorage)
+# What is kept. Of SEG and SR nothing is read: what the node sends can also be kept and asked for.
+STORED: tuple[UID, ...] = (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    RTDoseStorage,
+    RTStructureSetStorage,
+    RTPlanStorage,
+    SegmentationStorage,
+    Comprehensive3DSRStorage,
+)
 
 # Deflated is left out on purpose: 400 kB of it can become 400 MB.
 TRANSFER_SYNTAXES: tuple[UID, ...] = (
@@ -33,3 +53,6 @@ TRANSFER_SYNTAXES: tuple[UID, ...] = (
     JPEG2000Lossless,
     RLELossless,
 )
+
+# Requests and identifiers carry no pixels: every peer speaks one of these.
+PLAIN_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)

@@ -28,6 +28,11 @@ _NEEDED = (
     "SeriesDescription",
     "ProtocolName",
     "BodyPartExamined",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "SeriesNumber",
+    "InstanceNumber",
     "NumberOfSeriesRelatedInstances",
 )
 
@@ -67,6 +72,11 @@ def _header(ds: Dataset) -> InstanceHeader:
         series_description=_text(ds, "SeriesDescription", longest=200),
         protocol_name=_text(ds, "ProtocolName", longest=200),
         body_part_examined=_text(ds, "BodyPartExamined", longest=64),
+        study_time=_text(ds, "StudyTime", longest=16),
+        study_id=_text(ds, "StudyID", longest=16),
+        accession_number=_text(ds, "AccessionNumber", longest=16),
+        series_number=_text(ds, "SeriesNumber", longest=12),
+        instance_number=_text(ds, "InstanceNumber", longest=12),
         expected_count=_count(ds, "NumberOfSeriesRelatedInstances"),
     )
 
