@@ -1,0 +1,1 @@
+"""The commands, a file for each group; each loads what it uses only when it runs."""

@@ -1,0 +1,64 @@
+"""Commands that work on files alone, without a running node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.options import CONFIG, ConfigOption, JsonOption
+
+commands = typer.Typer()
+
+
+@commands.command()
+def predict(
+    ct: Annotated[Path, typer.Option(help="Folder with the CT series.")],
+    out: Annotated[Path, typer.Option(help="The RTSTRUCT to write.")],
+    *,
+    roi: Annotated[str, typer.Option(help="Structure to predict.")] = "Heart",
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a model version; else the one in service.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Predict a structure on a CT series and write it as RTSTRUCT."""
+    from app.offline_predict import predict_command  # noqa: PLC0415
+    from app.tables import show  # noqa: PLC0415
+    from core.config import load_settings  # noqa: PLC0415
+
+    rows = predict_command(ct, out, settings=load_settings(config), roi_name=roi, model=model)
+    show(rows, "Prediction", as_json=as_json)
+
+
+@commands.command()
+def dose(
+    rtstruct: Annotated[Path, typer.Option(help="The RTSTRUCT.")],
+    rtdose: Annotated[Path, typer.Option(help="The RTDOSE.")],
+    *,
+    ct: Annotated[Path | None, typer.Option(help="Folder with the CT series.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Dose of every ROI: volume (cc), mean, minimum, maximum (Gy), coverage."""
+    from app.offline import dose_command  # noqa: PLC0415
+    from app.tables import show  # noqa: PLC0415
+
+    show(dose_command(rtstruct, rtdose, ct), "Dose", as_json=as_json)
+
+
+@commands.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="RTSTRUCT")],
+    second: Annotated[Path, typer.Argument(help="RTSTRUCT")],
+    *,
+    ct: Annotated[Path, typer.Option(help="Folder with the CT series.")],
+    rtdose: Annotated[Path | None, typer.Option(help="The RTDOSE.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two structure sets: Dice, volumes, mean dose difference."""
+    from app.offline import compare_command  # noqa: PLC0415
+    from app.tables import show  # noqa: PLC0415
+
+    show(compare_command(ct, first, second, rtdose), "Comparison", as_json=as_json)
