@@ -63,7 +63,7 @@ class InstanceStore:
             )
             found = connection.execute(sa.select(instance).where(same)).mappings().first()
             if found is not None:
-                return _instance(found)
+                return to_instance(found)
             in_use = sa.select(instance.c.id).where(
                 instance.c.sop_instance_uid == header.sop_instance_uid,
                 instance.c.kept_aside.is_(False),
@@ -91,7 +91,7 @@ class InstanceStore:
             row = connection.execute(sa.select(instance).where(same)).mappings().one()
             if header.modality == PLANNING_MODALITY and not aside:
                 _open_case(connection, header, received_at)
-            return _instance(row)
+            return to_instance(row)
 
     def paths(self) -> set[str]:
         """Paths of all kept files, relative to the data folder."""
@@ -219,7 +219,7 @@ class InstanceStore:
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-        return [(row["joined_case"], _instance(row)) for row in rows]
+        return [(row["joined_case"], to_instance(row)) for row in rows]
 
     def attach(
         self,
@@ -266,7 +266,7 @@ class InstanceStore:
 
     def _all(self, query: sa.Select[Any]) -> list[Instance]:
         with reading(self._engine) as connection:
-            return [_instance(row) for row in connection.execute(query).mappings()]
+            return [to_instance(row) for row in connection.execute(query).mappings()]
 
 
 def _open_case(connection: sa.Connection, header: InstanceHeader, now: datetime) -> None:
@@ -292,7 +292,8 @@ def _open_case(connection: sa.Connection, header: InstanceHeader, now: datetime)
     )
 
 
-def _instance(row: sa.RowMapping) -> Instance:
+def to_instance(row: sa.RowMapping) -> Instance:
+    """The record of a row."""
     # A row of a newer version may carry more than we know.
     known = {f.name for f in fields(InstanceHeader)}
     header = {name: value for name, value in row["header"].items() if name in known}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from core.asked_store import AskedStore
 from core.case_files import CaseFiles
 from core.case_store import CaseStore
 from core.config import Settings
@@ -14,6 +15,8 @@ from core.delivery_store import DeliveryStore
 from core.dose_store import DoseStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
+from core.owed_store import OwedStore
+from core.query_store import QueryStore
 from core.review_store import ReviewStore
 from core.worklist_store import WorklistStore
 
@@ -29,6 +32,9 @@ class Store:
     doses: DoseStore
     reviews: ReviewStore
     deliveries: DeliveryStore
+    asked: AskedStore
+    owed: OwedStore
+    query: QueryStore
     learning: LearningStore
     worklist: WorklistStore
 
@@ -47,6 +53,9 @@ def open_store(settings: Settings) -> Store:
         doses=DoseStore(engine),
         reviews=ReviewStore(engine),
         deliveries=DeliveryStore(engine),
+        asked=AskedStore(engine),
+        owed=OwedStore(engine),
+        query=QueryStore(engine),
         learning=LearningStore(engine),
         worklist=WorklistStore(engine),
     )

@@ -1,0 +1,152 @@
+"""What we asked destinations to commit after they had accepted it (PS3.4 Annex J, as SCU)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core import audit
+from core.case_store import NODE
+from core.commitments import Commitment, Reference, as_json, commitment_of, new_transaction_uid
+from core.database import reading, writing
+from core.delivery_store import QUEUED, SENT
+from core.tables import commitment_asked as asked
+from core.tables import delivery
+
+# DUE until the destination took the request, ASKED until it reports; REFUSED when we gave up.
+DUE, ASKED, COMMITTED, REFUSED = "DUE", "ASKED", "COMMITTED", "REFUSED"
+
+
+class AskedStore:
+    """Rows of what we ask, one for each delivery to a destination that is asked."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def expect(
+        self, delivery_id: str, references: Sequence[Reference], *, destination: str, now: datetime
+    ) -> None:
+        """What a delivery sends is to be committed; due as soon as the delivery is SENT."""
+        values = {"state": DUE, "objects": as_json(references), "next_try_at": now}
+        with writing(self._engine) as connection:
+            same = asked.c.delivery_id == delivery_id
+            if connection.execute(sa.update(asked).where(same).values(**values)).rowcount:
+                return
+            connection.execute(
+                sa.insert(asked).values(
+                    id=uuid.uuid4().hex,
+                    delivery_id=delivery_id,
+                    transaction_uid=new_transaction_uid(),
+                    destination=destination,
+                    attempts=0,
+                    last_error="",
+                    created_at=now,
+                    **values,
+                )
+            )
+
+    def get(self, asked_id: str) -> Commitment:
+        """What we ask of a destination."""
+        with reading(self._engine) as connection:
+            query = sa.select(asked).where(asked.c.id == asked_id)
+            return _commitment(connection.execute(query).mappings().one())
+
+    def due(self, *, now: datetime) -> list[Commitment]:
+        """What is to be asked now: not asked yet, or asked and not answered for too long."""
+        query = (
+            sa.select(asked)
+            .join(delivery, delivery.c.id == asked.c.delivery_id)
+            .where(
+                asked.c.state.in_([DUE, ASKED]),
+                asked.c.next_try_at <= now,
+                delivery.c.state == SENT,
+            )
+            .order_by(asked.c.created_at)
+        )
+        with reading(self._engine) as connection:
+            return [_commitment(row) for row in connection.execute(query).mappings()]
+
+    def in_transaction(self, transaction_uid: str) -> Commitment | None:
+        """What was asked under this Transaction UID; None where it is not one of ours."""
+        with reading(self._engine) as connection:
+            query = sa.select(asked).where(asked.c.transaction_uid == transaction_uid)
+            row = connection.execute(query).mappings().first()
+            return None if row is None else _commitment(row)
+
+    def asking(self, asked_id: str, *, next_try_at: datetime) -> Commitment:
+        """Begin to ask under a new Transaction UID, written down before anybody can answer."""
+        with writing(self._engine) as connection:
+            return _commitment(
+                _update(
+                    connection,
+                    asked_id,
+                    state=ASKED,
+                    transaction_uid=new_transaction_uid(),
+                    attempts=asked.c.attempts + 1,
+                    next_try_at=next_try_at,
+                )
+            )
+
+    def asking_failed(self, asked_id: str, *, error: str, next_try_at: datetime) -> None:
+        """The destination did not take the request; when it is asked again."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(asked)
+                # Its report may have come before its response was lost.
+                .where(asked.c.id == asked_id, asked.c.state == ASKED)
+                .values(state=DUE, last_error=error, next_try_at=next_try_at)
+            )
+
+    def committed(self, asked_id: str, *, now: datetime) -> None:
+        """The destination took over the responsibility for everything that was asked."""
+        with writing(self._engine) as connection:
+            values = {"state": COMMITTED, "last_error": "", "answered_at": now}
+            row = _update(connection, asked_id, **values)
+            _audit(connection, row, "delivery.committed", now)
+
+    def refused(
+        self, asked_id: str, *, reason: str, again_at: datetime | None, now: datetime
+    ) -> None:
+        """The destination did not commit. With `again_at` all is sent and asked once more."""
+        with writing(self._engine) as connection:
+            values: dict[str, Any] = {"last_error": reason, "answered_at": now, "state": REFUSED}
+            if again_at is not None:
+                values |= {"state": DUE, "next_try_at": again_at}
+            row = _update(connection, asked_id, **values)
+            if again_at is not None:
+                connection.execute(
+                    sa.update(delivery)
+                    .where(delivery.c.id == row["delivery_id"], delivery.c.state == SENT)
+                    .values(state=QUEUED, next_try_at=again_at)
+                )
+            _audit(connection, row, "delivery.not_committed", now, reason=reason)
+
+
+def _update(connection: sa.Connection, asked_id: str, **values: Any) -> sa.RowMapping:
+    same = asked.c.id == asked_id
+    connection.execute(sa.update(asked).where(same).values(**values))
+    return connection.execute(sa.select(asked).where(same)).mappings().one()
+
+
+def _audit(
+    connection: sa.Connection, row: sa.RowMapping, event: str, now: datetime, **detail: Any
+) -> None:
+    of_delivery = sa.select(delivery.c.case_id).where(delivery.c.id == row["delivery_id"])
+    audit.record(
+        connection,
+        who=NODE,
+        event=event,
+        now=now,
+        case_id=connection.scalar(of_delivery),
+        destination=row["destination"],
+        transaction_uid=row["transaction_uid"],
+        **detail,
+    )
+
+
+def _commitment(row: sa.RowMapping) -> Commitment:
+    return commitment_of(row, peer=row["destination"])
