@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
 from app.jobs import pause_after
 from app.room import Room
 from app.writing import write_approved
+from app.writing_derived import write_report, write_segs
+from core.config import PeerSettings
 from core.delivery_store import SENT
-from core.errors import ConversionMismatchError, RecontourError
-from core.records import Delivery
+from core.errors import ConversionMismatchError, DeliveryError, RecontourError
+from core.records import Correction, Delivery
 from dicom_node.network.scu import send_instances
 
 log = structlog.get_logger()
@@ -22,17 +25,19 @@ LONGEST_PAUSE_S = 300.0
 def deliver(room: Room, delivery_id: str) -> str:
     """Try once to deliver; the row says what came of it, and when the next try is.
 
-    Sent means that the destination answered 0x0000. A structure set that does not read back as
-    it was approved is held and never leaves the node.
+    Sent means that the destination answered 0x0000 for each object it asks for. What does not
+    read back as it was approved is held, and nothing of it leaves the node.
     """
     delivery = room.store.deliveries.get(delivery_id)
     if delivery.state == SENT:
         return SENT
     try:
         destination = room.settings.peer_named(delivery.destination)
-        path = write_approved(room, room.store.reviews.correction(delivery.correction_id))
-        (sop_instance_uid,) = send_instances(
-            [path], destination, calling_ae_title=room.settings.dicom.ae_title
+        approved = room.store.reviews.correction(delivery.correction_id)
+        sop_instance_uid, *_ = send_instances(
+            _objects(room, approved, destination),
+            destination,
+            calling_ae_title=room.settings.dicom.ae_title,
         )
     except ConversionMismatchError as error:
         log.error("delivery.held", delivery=delivery_id)  # noqa: TRY400 (the row has the sentence)
@@ -41,9 +46,26 @@ def deliver(room: Room, delivery_id: str) -> str:
     except RecontourError as error:
         _try_again_later(room, delivery, error)
         return "failed"
+    except OSError as error:
+        # Says nothing about the structure set: what cannot be opened now may be there again soon.
+        why = f"A file of the case cannot be read or written now ({type(error).__name__})."
+        _try_again_later(room, delivery, DeliveryError(f"{why} Check the disk and the free space."))
+        return "failed"
     room.store.deliveries.sent(delivery_id, sop_instance_uid=sop_instance_uid, now=room.now())
     log.info("delivery.sent", delivery=delivery_id, destination=destination.name)
     return SENT
+
+
+def _objects(room: Room, approved: Correction, destination: PeerSettings) -> list[Path]:
+    """What the destination asks for, the structure set first; written where it is not yet."""
+    paths: list[Path] = []
+    if "RTSTRUCT" in destination.objects:
+        paths.append(write_approved(room, approved))
+    if "SEG" in destination.objects:
+        paths += write_segs(room, approved)
+    if "SR" in destination.objects:
+        paths.append(write_report(room, approved))
+    return paths
 
 
 def _try_again_later(room: Room, delivery: Delivery, error: RecontourError) -> None:

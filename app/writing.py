@@ -56,13 +56,13 @@ def write_approved(room: Room, approved: Correction) -> Path:
         label="Recontour",
         made_at=at,
         approval=ReviewedBy(approved.approved_by, at),
-        software_versions=software_versions(_model_behind(room, approved)),
+        software_versions=software_versions(model_behind(room, approved)),
         series_description="Reviewed and approved",
     )
     return _place(room, (approved.case_id, approved.id), content, ct, {approved.roi_name: mask})
 
 
-def _model_behind(room: Room, approved: Correction) -> str | None:
+def model_behind(room: Room, approved: Correction) -> str | None:
     """The model whose prediction was corrected, None where it was drawn from nothing."""
     if approved.prediction_id is None:
         return None
@@ -77,10 +77,7 @@ def _place(
     masks: dict[str, Mask],
 ) -> Path:
     """Let two readers read a draft; only what passes gets the name that is offered and sent."""
-    # The instances of this very assembly: a slice that came later is not part of the contour.
-    slices = {s.sop_instance_uid for s in ct.slices}
-    kept = room.store.instances.of_series(ct.identity.series_instance_uid)
-    ct_paths = [room.path(i.path) for i in kept if i.header.sop_instance_uid in slices]
+    ct_paths = ct_paths_of(room, ct)
     with tempfile.TemporaryDirectory(dir=room.settings.data_folder, suffix=".part") as folder:
         draft = Path(folder) / "draft.dcm"
         draft.write_bytes(content)
@@ -92,6 +89,13 @@ def _place(
         second_reader=unasked or "rt-utils agrees",
     )
     return room.store.files.write_structure_set(*owner, content)
+
+
+def ct_paths_of(room: Room, ct: CtVolume) -> list[Path]:
+    """The instances of this very assembly: a slice that came later is not part of the contour."""
+    slices = {s.sop_instance_uid for s in ct.slices}
+    kept = room.store.instances.of_series(ct.identity.series_instance_uid)
+    return [room.path(i.path) for i in kept if i.header.sop_instance_uid in slices]
 
 
 def _roi(room: Room, roi_name: str, mask: Mask) -> WrittenRoi:

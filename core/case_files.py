@@ -97,3 +97,12 @@ class CaseFiles:
         path = self.structure_set_path(case_id, source_id)
         write_whole(path, content)
         return path
+
+    def derived_path(self, case_id: str, kind: str, source_id: str) -> Path:
+        """Where the SEG or SR (`kind`) of a prediction or correction lies."""
+        return self.folder(case_id) / f"{kind}.{source_id}.dcm"
+
+    def write_derived(self, path: Path, content: bytes) -> Path:
+        """Keep an object at its `derived_path`; returns it."""
+        write_whole(path, content)
+        return path
