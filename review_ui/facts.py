@@ -129,6 +129,8 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
         "dims": [columns, rows, slices],
         "spacing_mm": list(reversed(geometry.spacing_mm)),
         "slice_mm": [float(p[2]) for p in geometry.index_to_mm([(z, 0, 0) for z in range(slices)])],
+        "slice_offsets_mm": geometry.slice_positions_mm().tolist(),
+        "findings": list(current.findings),
         "start": list(remembered.start),
         "prediction": None
         if shown is None

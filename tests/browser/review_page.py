@@ -73,11 +73,10 @@ class ReviewPage:
         """Voxels whose centre lies within `radius_mm` of the way of the mouse, by brute force."""
         normal, across, down, flipped = PLANES[plane]
         size = self.geometry.shape
-        spacing_mm = self.geometry.spacing_mm
-        columns_mm = (np.arange(size[across]) + 0.5) * spacing_mm[across]
-        rows_mm = (np.arange(size[down]) + 0.5) * spacing_mm[down]
+        columns_mm, _ = self._centres_mm(across)
+        rows_mm, height_mm = self._centres_mm(down)
         if flipped:
-            rows_mm = size[down] * spacing_mm[down] - rows_mm
+            rows_mm = height_mm - rows_mm
         a, b = self._to_mm(plane, start), self._to_mm(plane, end)
         points = np.stack(np.meshgrid(columns_mm, rows_mm, indexing="ij"), axis=-1) - a
         way = b - a
@@ -88,6 +87,16 @@ class ReviewPage:
         plane_view = np.moveaxis(mask, (normal, across, down), (0, 1, 2))
         plane_view[self.slice_of(plane)] = near
         return mask
+
+    def _centres_mm(self, axis: int) -> tuple[np.ndarray, float]:
+        """Voxel centres from the volume's edge, and how far the volume reaches, along an axis."""
+        if axis == 0:
+            thickness_mm = self.geometry.slice_thicknesses_mm()
+            heights_mm = self.geometry.slice_positions_mm() + thickness_mm[0] / 2
+            return heights_mm, float(thickness_mm.sum())
+        spacing_mm = self.geometry.spacing_mm[axis]
+        count = self.geometry.shape[axis]
+        return (np.arange(count) + 0.5) * spacing_mm, count * spacing_mm
 
     def _to_mm(self, plane: str, point: Point) -> np.ndarray:
         """Where a pixel of the window is, mm from the top left corner of the slice."""

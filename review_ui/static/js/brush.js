@@ -38,22 +38,24 @@ export function nextRadius(radiusMm, direction) {
  */
 export function forEachVoxelInCapsule(grid, plane, slice, capsule, visit) {
   const { from, to, radiusMm } = capsule;
-  const acrossMm = grid.spacingMm[plane.across];
-  const downMm = grid.spacingMm[plane.down];
-  const lineAcross = (to[0] - from[0]) * acrossMm;
-  const lineDown = (to[1] - from[1]) * downMm;
+  const acrossMm = grid.centresMm[plane.across];
+  const downMm = grid.centresMm[plane.down];
+  const startAcross = grid.mmAt(plane.across, from[0]);
+  const startDown = grid.mmAt(plane.down, from[1]);
+  const lineAcross = grid.mmAt(plane.across, to[0]) - startAcross;
+  const lineDown = grid.mmAt(plane.down, to[1]) - startDown;
   const lineSquared = lineAcross * lineAcross + lineDown * lineDown;
   const reach = radiusMm * radiusMm + RIM_TOLERANCE_MM2;
 
-  const [firstAcross, lastAcross] = range(from[0], to[0], radiusMm / acrossMm, grid.dims[plane.across]);
-  const [firstDown, lastDown] = range(from[1], to[1], radiusMm / downMm, grid.dims[plane.down]);
+  const [firstAcross, lastAcross] = range(grid, plane.across, startAcross, lineAcross, radiusMm);
+  const [firstDown, lastDown] = range(grid, plane.down, startDown, lineDown, radiusMm);
   const origin = slice * grid.strides[plane.normal];
 
   for (let down = firstDown; down <= lastDown; down++) {
-    const pointDown = (down - from[1]) * downMm;
+    const pointDown = downMm[down] - startDown;
     let index = origin + down * grid.strides[plane.down] + firstAcross * grid.strides[plane.across];
     for (let across = firstAcross; across <= lastAcross; across++) {
-      const pointAcross = (across - from[0]) * acrossMm;
+      const pointAcross = acrossMm[across] - startAcross;
       const along =
         lineSquared > 0 ? (pointAcross * lineAcross + pointDown * lineDown) / lineSquared : 0;
       const nearest = along < 0 ? 0 : along > 1 ? 1 : along;
@@ -67,15 +69,16 @@ export function forEachVoxelInCapsule(grid, plane, slice, capsule, visit) {
 
 /**
  * First and last index that a capsule can touch along one axis.
- * @param {number} a
- * @param {number} b
- * @param {number} reach  radius in voxels
- * @param {number} size  voxels along the axis
+ * @param {Grid} grid
+ * @param {import("./geometry.js").Axis} axis
+ * @param {number} startMm
+ * @param {number} lineMm  from the start to the end
+ * @param {number} radiusMm
  * @returns {[number, number]}
  */
-function range(a, b, reach, size) {
+function range(grid, axis, startMm, lineMm, radiusMm) {
   // One voxel of slack: the exact test is in the loop, this only bounds it.
-  const first = Math.floor(Math.min(a, b) - reach) - 1;
-  const last = Math.ceil(Math.max(a, b) + reach) + 1;
-  return [Math.max(0, first), Math.min(size - 1, last)];
+  const first = Math.floor(grid.indexAt(axis, startMm + Math.min(lineMm, 0) - radiusMm)) - 1;
+  const last = Math.ceil(grid.indexAt(axis, startMm + Math.max(lineMm, 0) + radiusMm)) + 1;
+  return [Math.max(0, first), Math.min(grid.dims[axis] - 1, last)];
 }

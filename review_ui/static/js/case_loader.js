@@ -19,6 +19,8 @@
  * @property {Vector3} dims
  * @property {Vector3} spacing_mm
  * @property {number[]} slice_mm
+ * @property {number[]} slice_offsets_mm
+ * @property {string[]} findings  what the CT series is, and what was done about its oddities
  * @property {Vector3} start
  * @property {PredictionFacts | null} prediction
  * @property {boolean} dose

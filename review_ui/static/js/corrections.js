@@ -55,6 +55,11 @@ export class CorrectionLayer {
     this.#countPrediction();
   }
 
+  /** Volume of the corrected structure in cc; slices may differ in thickness. */
+  get volumeCc() {
+    return this.voxelsPerSlice.reduce((sum, count, z) => sum + count * this.grid.voxelCc[z], 0);
+  }
+
   get isPainting() {
     return this.stroke !== null;
   }

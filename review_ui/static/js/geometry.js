@@ -24,20 +24,81 @@ export const PLANES = Object.freeze({
   coronal: { name: "coronal", normal: 1, across: 0, down: 2, flipped: true },
 });
 
-/** The voxel grid of one CT: sizes, strides, positions along the slice axis. */
+/** Positions are told with micrometres; slices that differ by less are even. */
+const EVEN_WITHIN_MM = 0.001;
+
+/**
+ * The voxel grid of one CT: sizes, strides, positions along the axes.
+ *
+ * Slices may be unevenly spaced: each then reaches half way to its neighbours. Positions in mm count
+ * from the outer edge of the first voxel.
+ */
 export class Grid {
   /**
    * @param {Vector3} dims  number of voxels along x, y, z
-   * @param {Vector3} spacingMm  distance of voxel centres in mm along x, y, z
+   * @param {Vector3} spacingMm  (mean) distance of voxel centres in mm along x, y, z
+   * @param {number[]} sliceOffsetsMm  distance of each slice from the first
    */
-  constructor(dims, spacingMm) {
+  constructor(dims, spacingMm, sliceOffsetsMm = steps(dims[2], spacingMm[2])) {
     this.dims = dims;
     this.spacingMm = spacingMm;
     /** @type {Vector3} steps in the flat index */
     this.strides = [1, dims[0], dims[0] * dims[1]];
     this.count = dims[0] * dims[1] * dims[2];
     this.sliceCount = dims[0] * dims[1];
-    this.voxelCc = (spacingMm[0] * spacingMm[1] * spacingMm[2]) / 1000;
+    /** @type {[Float64Array, Float64Array, Float64Array]} where voxels begin and end, one more than voxels */
+    this.edgesMm = [
+      evenEdges(dims[0], spacingMm[0]),
+      evenEdges(dims[1], spacingMm[1]),
+      edgesOf(sliceOffsetsMm, spacingMm[2]),
+    ];
+    /** @type {[Float64Array, Float64Array, Float64Array]} voxel centres */
+    this.centresMm = [
+      centresOf(steps(dims[0], spacingMm[0]), spacingMm[0]),
+      centresOf(steps(dims[1], spacingMm[1]), spacingMm[1]),
+      centresOf(sliceOffsetsMm, spacingMm[2]),
+    ];
+    const isEven = (/** @type {number} */ mm, /** @type {number} */ slice) =>
+      Math.abs(mm - slice * spacingMm[2]) < EVEN_WITHIN_MM;
+    this.isEven = sliceOffsetsMm.every(isEven);
+    /** Volume of one voxel of each slice. */
+    this.voxelCc = Float64Array.from(
+      { length: dims[2] },
+      (_, z) => (spacingMm[0] * spacingMm[1] * (this.edgesMm[2][z + 1] - this.edgesMm[2][z])) / 1000,
+    );
+  }
+
+  /**
+   * How far the volume reaches along an axis, in mm.
+   * @param {Axis} axis
+   */
+  extentMm(axis) {
+    return this.edgesMm[axis][this.dims[axis]];
+  }
+
+  /**
+   * Position of a continuous voxel coordinate; whole numbers are the middles of voxels.
+   * @param {Axis} axis
+   * @param {number} index
+   */
+  mmAt(axis, index) {
+    if (axis < 2 || this.isEven) return (index + 0.5) * this.spacingMm[axis];
+    const edges = this.edgesMm[axis];
+    const voxel = this.clamp(axis, index);
+    return edges[voxel] + (index + 0.5 - voxel) * (edges[voxel + 1] - edges[voxel]);
+  }
+
+  /**
+   * The continuous voxel coordinate at a position: what `mmAt` undoes.
+   * @param {Axis} axis
+   * @param {number} mm
+   */
+  indexAt(axis, mm) {
+    if (axis < 2 || this.isEven) return mm / this.spacingMm[axis] - 0.5;
+    const edges = this.edgesMm[axis];
+    let voxel = 0;
+    while (voxel < this.dims[axis] - 1 && edges[voxel + 1] <= mm) voxel++;
+    return voxel - 0.5 + (mm - edges[voxel]) / (edges[voxel + 1] - edges[voxel]);
   }
 
   /**
@@ -82,4 +143,34 @@ export class Grid {
   indexOf(voxel) {
     return voxel[0] + voxel[1] * this.strides[1] + voxel[2] * this.strides[2];
   }
+}
+
+/** @param {number} count @param {number} stepMm */
+function steps(count, stepMm) {
+  return Array.from({ length: count }, (_, index) => index * stepMm);
+}
+
+/** @param {number} count @param {number} stepMm */
+function evenEdges(count, stepMm) {
+  return Float64Array.from({ length: count + 1 }, (_, index) => index * stepMm);
+}
+
+/**
+ * Half way between slices; the first and the last reach as far outwards as inwards.
+ * @param {number[]} offsetsMm
+ * @param {number} onlyMm  thickness of a slice that has no neighbour
+ */
+function edgesOf(offsetsMm, onlyMm) {
+  const centres = centresOf(offsetsMm, onlyMm);
+  const edges = new Float64Array(centres.length + 1);
+  for (let z = 1; z < centres.length; z++) edges[z] = (centres[z - 1] + centres[z]) / 2;
+  const last = centres.length - 1;
+  edges[last + 1] = last > 0 ? 2 * centres[last] - edges[last] : onlyMm;
+  return edges;
+}
+
+/** @param {number[]} offsetsMm @param {number} onlyMm */
+function centresOf(offsetsMm, onlyMm) {
+  const first = (offsetsMm.length > 1 ? offsetsMm[1] : onlyMm) / 2;
+  return Float64Array.from(offsetsMm, (mm) => mm + first);
 }

@@ -60,7 +60,7 @@ export function showPosition(position, { dims, slice_mm }) {
 export function showChecks(layer, seen) {
   const contoured = contouredSlices(layer);
   const viewed = contoured.filter((slice) => seen.has(slice)).length;
-  setText("volume", `${(layer.voxels * layer.grid.voxelCc).toFixed(1)} ml`);
+  setText("volume", `${layer.volumeCc.toFixed(1)} ml`);
   setText("slices-viewed", `${viewed} / ${contoured.length}`);
   byId("slices-viewed").classList.toggle("attention", viewed < contoured.length);
   document.body.dataset.voxels = String(layer.voxels);
@@ -73,6 +73,12 @@ export function showChecks(layer, seen) {
  */
 export function showFlags(id, flags) {
   byId(id).replaceChildren(...flags.map((text) => make("p", { className: "attention", text })));
+}
+
+/** What the series is, one paragraph each. @param {string[]} findings */
+export function showFindings(findings) {
+  byId("series").hidden = findings.length === 0;
+  byId("findings").replaceChildren(...findings.map((text) => make("p", { className: "dim", text })));
 }
 
 /** Axial slices that hold the corrected structure, ascending. @param {CorrectionLayer} layer */

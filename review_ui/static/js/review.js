@@ -87,6 +87,7 @@ function showFacts(facts) {
   document.body.dataset.state = facts.state;
   panel.showStructureSet(facts);
   panel.showFlags("flags", facts.flags);
+  panel.showFindings(facts.findings);
   byId("tools").classList.toggle("disabled", !facts.editable);
   if (facts.prediction) {
     setText("model", `model ${facts.prediction.model_version.slice(0, 8)}`);
@@ -159,7 +160,7 @@ async function start() {
   const lock = new CaseLock(url);
   const facts = await openCase(lock);
   showFacts(facts);
-  const grid = new Grid(facts.dims, facts.spacing_mm);
+  const grid = new Grid(facts.dims, facts.spacing_mm, facts.slice_offsets_mm);
   const { layer, seq } = await loadCorrections(url, facts, grid);
   const ct = new Int16Array(grid.count).fill(-1024);
   const state = new ReviewState(facts.start);

@@ -135,7 +135,7 @@ export class ReviewSession {
     const viewed = contoured.filter((slice) => this.seen.has(slice)).length;
     /** @type {import("./approval.js").SummaryRow[]} */
     const rows = [
-      ["Volume", `${(this.layer.voxels * this.layer.grid.voxelCc).toFixed(1)} ml`],
+      ["Volume", `${this.layer.volumeCc.toFixed(1)} ml`],
       [
         "Slices viewed",
         `${viewed} of ${contoured.length} contoured`,

@@ -98,31 +98,44 @@ export class SliceView {
   draw(position) {
     const { context, viewport, ctPicture, layerPicture } = this;
     const ratio = window.devicePixelRatio || 1;
-    const width = viewport.columns * viewport.columnMm * viewport.scale;
-    const height = viewport.rows * viewport.rowMm * viewport.scale;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = BACKGROUND;
     context.fillRect(0, 0, viewport.width, viewport.height);
     context.imageSmoothingEnabled = true;
-    context.drawImage(ctPicture.canvas, viewport.left, viewport.top, width, height);
+    this.#drawPicture(ctPicture);
     // Painted voxels keep their edges: what is seen is what is stored.
     context.imageSmoothingEnabled = false;
-    context.drawImage(layerPicture.canvas, viewport.left, viewport.top, width, height);
+    this.#drawPicture(layerPicture);
     this.#drawOutline();
     this.#drawCrosshair(position);
     this.#drawBrush();
     this.#publish(position);
   }
 
+  /** @param {Picture} picture */
+  #drawPicture({ canvas }) {
+    const { context, viewport, grid, plane } = this;
+    const width = viewport.widthMm * viewport.scale;
+    if (grid.isEven || plane.down !== 2) {
+      const height = viewport.heightMm * viewport.scale;
+      context.drawImage(canvas, viewport.left, viewport.top, width, height);
+      return;
+    }
+    // Rows of unequal height, each where its slice is; whole pixels, so that no seam shows.
+    for (let row = 0; row < canvas.height; row++) {
+      const top = Math.round(viewport.rowTop(row));
+      const height = Math.round(viewport.rowTop(row + 1)) - top;
+      context.drawImage(canvas, 0, row, canvas.width, 1, viewport.left, top, width, height);
+    }
+  }
+
   #drawOutline() {
     if (this.outline.length === 0) return;
     const { context, viewport, outline } = this;
-    const stepX = viewport.columnMm * viewport.scale;
-    const stepY = viewport.rowMm * viewport.scale;
     context.beginPath();
     for (let i = 0; i < outline.length; i += 4) {
-      context.moveTo(viewport.left + outline[i] * stepX, viewport.top + outline[i + 1] * stepY);
-      context.lineTo(viewport.left + outline[i + 2] * stepX, viewport.top + outline[i + 3] * stepY);
+      context.moveTo(viewport.columnLeft(outline[i]), viewport.rowTop(outline[i + 1]));
+      context.lineTo(viewport.columnLeft(outline[i + 2]), viewport.rowTop(outline[i + 3]));
     }
     context.strokeStyle = this.outlineColour;
     context.lineWidth = 1.5;

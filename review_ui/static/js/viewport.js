@@ -17,19 +17,18 @@ export class Viewport {
    * @param {Plane} plane
    */
   constructor(grid, plane) {
-    const [columns, rows] = grid.sizeOf(plane);
-    this.columns = columns;
-    this.rows = rows;
-    this.columnMm = grid.spacingMm[plane.across];
-    this.rowMm = grid.spacingMm[plane.down];
-    this.flipped = plane.flipped;
+    this.grid = grid;
+    this.plane = plane;
+    /** The whole slice, in millimetres. */
+    this.widthMm = grid.extentMm(plane.across);
+    this.heightMm = grid.extentMm(plane.down);
     /** CSS pixels of the canvas. */
     this.width = 1;
     this.height = 1;
     /** CSS pixels per millimetre. */
     this.scale = 1;
     /** The point of the slice, mm from its top left corner on the screen, in the middle of the canvas. */
-    this.centreMm = [(this.columns * this.columnMm) / 2, (this.rows * this.rowMm) / 2];
+    this.centreMm = [this.widthMm / 2, this.heightMm / 2];
   }
 
   /** Left edge of the slice on the canvas, in CSS pixels. */
@@ -44,10 +43,7 @@ export class Viewport {
 
   /** The scale that shows the whole slice. */
   get wholeScale() {
-    return Math.min(
-      this.width / (this.columns * this.columnMm),
-      this.height / (this.rows * this.rowMm),
-    );
+    return Math.min(this.width / this.widthMm, this.height / this.heightMm);
   }
 
   /**
@@ -65,7 +61,7 @@ export class Viewport {
   /** Show the whole slice. */
   fit() {
     this.scale = this.wholeScale;
-    this.centreMm = [(this.columns * this.columnMm) / 2, (this.rows * this.rowMm) / 2];
+    this.centreMm = [this.widthMm / 2, this.heightMm / 2];
   }
 
   /**
@@ -110,9 +106,32 @@ export class Viewport {
    * @returns {PlanePoint}
    */
   toVoxel(x, y) {
-    const column = (x - this.left) / (this.scale * this.columnMm) - 0.5;
-    const row = (y - this.top) / (this.scale * this.rowMm) - 0.5;
-    return [column, this.flipped ? this.rows - 1 - row : row];
+    const { grid, plane } = this;
+    const acrossMm = (x - this.left) / this.scale;
+    const downMm = (y - this.top) / this.scale;
+    return [
+      grid.indexAt(plane.across, acrossMm),
+      grid.indexAt(plane.down, plane.flipped ? this.heightMm - downMm : downMm),
+    ];
+  }
+
+  /**
+   * Where a row of the picture begins on the canvas; the one after the last is its lower edge.
+   * @param {number} row  0 at the top of the screen
+   */
+  rowTop(row) {
+    const { grid, plane } = this;
+    const edges = grid.edgesMm[plane.down];
+    const mm = plane.flipped ? this.heightMm - edges[edges.length - 1 - row] : edges[row];
+    return this.top + mm * this.scale;
+  }
+
+  /**
+   * Where a column of the picture begins on the canvas.
+   * @param {number} column
+   */
+  columnLeft(column) {
+    return this.left + this.grid.edgesMm[this.plane.across][column] * this.scale;
   }
 
   /**
@@ -127,7 +146,8 @@ export class Viewport {
 
   /** @param {PlanePoint} point @returns {[number, number]} mm from the slice's top left corner */
   #toMm([across, down]) {
-    const row = this.flipped ? this.rows - 1 - down : down;
-    return [(across + 0.5) * this.columnMm, (row + 0.5) * this.rowMm];
+    const { grid, plane } = this;
+    const downMm = grid.mmAt(plane.down, down);
+    return [grid.mmAt(plane.across, across), plane.flipped ? this.heightMm - downMm : downMm];
   }
 }
