@@ -20,7 +20,11 @@ from tests.support.settings import free_port, settings_for
 
 
 def open_room(
-    folder: Path, *, destination_host: str = "127.0.0.1", destination_port: int | None = None
+    folder: Path,
+    *,
+    destination_host: str = "127.0.0.1",
+    destination_port: int | None = None,
+    objects: tuple[str, ...] = ("RTSTRUCT",),
 ) -> Room:
     """A room with an empty store in `folder` and one destination, TPS; nobody listens there."""
     destination = {
@@ -28,6 +32,7 @@ def open_room(
         "ae_title": "TPS",
         "host": destination_host,
         "port": destination_port or free_port(),
+        "objects": objects,
         "retry_first_s": 60,
         "retry_longest_s": 60,
     }
