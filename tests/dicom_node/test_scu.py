@@ -3,13 +3,27 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pydicom.uid import JPEG2000Lossless
-from pynetdicom import evt
+from pydicom import dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+from pynetdicom import AE, build_context, evt
 
 from core.errors import DeliveryError
+from dicom_node.network.association import _Reached
+from dicom_node.network.contexts import VERIFICATION
 from dicom_node.network.scu import echo, send_instances
 from tests.dicom_node.nodes import Node, answering, peer_at
+from tests.support.encodings import in_syntax
 from tests.support.settings import free_port
 from tests.support.synthetic_dicom import ct_series, rtstruct, written
 
@@ -47,8 +61,53 @@ def test_no_answer_is_a_failure(outgoing: list[Path]) -> None:
 
 def test_a_peer_that_is_not_there_is_named(outgoing: list[Path]) -> None:
     port = free_port()
-    with pytest.raises(DeliveryError, match=f"TPS .*127.0.0.1:{port}"):
+    with pytest.raises(DeliveryError, match=f"TPS .*127.0.0.1:{port}.*nobody answers") as caught:
         send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+    assert "rejected" not in str(caught.value)
+
+
+def test_a_socket_that_reaches_itself_is_nobody() -> None:
+    """The kernel may give the closed port that is called to the very socket that calls it."""
+    port = free_port()
+    peer = peer_at(port)
+    ae = AE("RECONTOUR")
+    reached = _Reached()
+    association = ae.associate(
+        "127.0.0.1",
+        port,
+        contexts=[build_context(VERIFICATION)],
+        bind_address=("127.0.0.1", port),
+        evt_handlers=[(evt.EVT_CONN_OPEN, reached)],
+    )
+    association.abort()
+    assert not reached.somebody
+    assert peer.port == port
+
+
+def test_a_peer_that_takes_no_service_of_ours_is_told() -> None:
+    with (
+        answering(lambda _event: 0x0000) as (port, _),
+        pytest.raises(DeliveryError, match="none of the services"),
+    ):
+        echo(peer_at(port), calling_ae_title="RECONTOUR")
+
+
+@pytest.mark.parametrize(
+    "syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless, ExplicitVRBigEndian]
+)
+def test_what_a_peer_does_not_take_compressed_is_sent_plain(syntax: UID, tmp_path: Path) -> None:
+    ds = ct_series(shape=(2, 32, 24))[0]
+    pixels = ds.pixel_array.copy()
+    uid = ds.SOPInstanceUID
+    (path,) = written([in_syntax(ds, syntax)], tmp_path)
+    assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+    with answering(lambda _event: 0x0000, sop_class=CTImageStorage) as (port, received):
+        assert send_instances([path], peer_at(port), calling_ae_title="RECONTOUR") == [uid]
+    (came,) = received
+    came.file_meta = FileMetaDataset()
+    came.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    assert np.array_equal(came.pixel_array, pixels)
+    assert came.SOPInstanceUID == uid
 
 
 def test_a_peer_that_does_not_take_the_object_is_a_failure(outgoing: list[Path]) -> None:

@@ -20,7 +20,7 @@ from core.case import PERMITTED
 from core.errors import RecontourError
 from core.store import open_store
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.network import scp, scu
+from dicom_node.network import association, scp
 from dicom_node.network.contexts import STORED, TRANSFER_SYNTAXES, VERIFICATION
 from dicom_node.network.socket_guard import LARGEST_PDU_BYTES
 from dicom_node.network.status import StoreStatus
@@ -230,9 +230,9 @@ def test_times_limits_and_identity_are_those_of_the_code() -> None:
     by_name = {row[0]: row[1:] for row in dicom_section("Associations")}
     assert by_name["time-out for association requests (ACSE)"] == [
         f"{scp.ACSE_TIMEOUT_S:.0f} s",
-        f"{scu.TIMEOUT_S:.0f} s",
+        f"{association.TIMEOUT_S:.0f} s",
     ]
-    assert by_name["time-out for messages and for the network"][1] == f"{scu.TIMEOUT_S:.0f} s"
+    assert by_name["time-out for messages and for the network"][1] == f"{association.TIMEOUT_S:.0f} s"
     assert by_name["longest PDU we read"][0].startswith("1 MiB")
     assert LARGEST_PDU_BYTES == 2**20
     assert [row[1] for row in dicom_section("Identity")] == [
