@@ -14,7 +14,9 @@ from core.case import CaseState
 from core.case_store import to_case
 from core.database import reading
 from core.delivery_store import SENT
+from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.instance_store import UNUSED_KINDS
+from core.plans import DoseOrigin, Plan
 from core.records import Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
 from core.tables import (
@@ -40,8 +42,9 @@ class CaseSummary:
     """A case with what hangs on it, for one structure.
 
     `prediction` is the one a reviewer sees; `predicted` and `corrected` are figures on the dose
-    that came last, `dose_instance_id`. `instances` counts the CT series as it is now, `kept_aside`
-    the objects of the study whose UID was taken; `refusals` say why objects are not used.
+    that came last, `dose_instance_id`; `dose_words` names its plan. `instances` counts the CT
+    series as it is now, `kept_aside` the objects of the study whose UID was taken; `refusals` say
+    why objects are not used.
     """
 
     case: Case
@@ -49,6 +52,7 @@ class CaseSummary:
     prediction: Prediction | None
     correction: Correction | None
     dose_instance_id: int | None
+    dose_words: str
     predicted: DoseFigure | None
     corrected: DoseFigure | None
     deliveries: tuple[Delivery, ...]
@@ -122,11 +126,18 @@ class _Tables:
             Delivery(**row) for row in rows(delivery, delivery.c.created_at.desc(), delivery.c.id)
         )
         self.doses: dict[str, int] = {}
+        self.origins: dict[tuple[str, int], DoseOrigin] = {}
+        self.plans: dict[str, list[Plan]] = defaultdict(list)
         self.refusals: dict[str, list[str]] = defaultdict(list)
         for row in rows(attachment, attachment.c.attached_at, attachment.c.instance_id):
-            if row["kind"] == "dose":
+            if row["kind"] == WHOLE_DOSE:
                 newest = max(row["instance_id"], self.doses.get(row["case_id"], 0))
                 self.doses[row["case_id"]] = newest
+                if row["detail"] is not None:
+                    origin = DoseOrigin.from_json(row["detail"])
+                    self.origins[row["case_id"], row["instance_id"]] = origin
+            elif row["kind"] == PLAN_KIND and row["detail"] is not None:
+                self.plans[row["case_id"]].append(Plan.from_json(row["detail"]))
             elif row["kind"] in UNUSED_KINDS and row["note"]:
                 self.refusals[row["case_id"]].append(row["note"])
         self.holders = {
@@ -150,12 +161,20 @@ class _Tables:
             prediction=shown,
             correction=approved,
             dose_instance_id=dose_id,
+            dose_words=self._dose_words(current.id, dose_id),
             predicted=figures.get(shown.id) if shown else None,
             corrected=figures.get(approved.id) if approved else None,
             deliveries=tuple(self.deliveries[current.id]),
             refusals=tuple(self.refusals[current.id]),
             instances=self.instances.get(current.series_instance_uid, 0),
             kept_aside=self.aside.get(current.study_instance_uid, 0),
+        )
+
+    def _dose_words(self, case_id: str, dose_id: int | None) -> str:
+        if dose_id is None:
+            return ""
+        return JoinedDose(dose_id, WHOLE_DOSE, self.origins.get((case_id, dose_id))).words(
+            self.plans[case_id]
         )
 
     def _shown(self, current: Case) -> Prediction | None:

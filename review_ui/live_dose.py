@@ -8,6 +8,7 @@ from core.errors import GeometryMismatchError
 from core.records import Case
 from dose.metrics import RoiDose
 from review_ui.context import Desk
+from review_ui.doses import others_in_words, primary_in_words
 from review_ui.facts import newest_dose
 from review_ui.memory import measure
 
@@ -23,6 +24,8 @@ def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
         "correction": None,
         "difference_gy": None,
         "note": "",
+        "dose": primary_in_words(desk, current.id),
+        "other_doses": others_in_words(desk, current),
     }
     dose_id = newest_dose(desk, current.id)
     if dose_id is None:

@@ -11,6 +11,7 @@ import pytest
 
 from core.geometry import Mask
 from core.journal import encode_runs, mask_crc32
+from core.plans import DoseOrigin
 from core.records import DoseFigure
 from core.store import Store
 from core.volume import Volume
@@ -20,6 +21,7 @@ from tests.support.review_case import (
     box_mask,
     put_case,
     put_dose,
+    put_plan,
     small_geometry,
 )
 
@@ -162,3 +164,26 @@ def test_the_newest_dose_is_the_one_that_counts(anna: Reviewer, store: Store) ->
     assert prediction == pytest.approx(
         {"volume_cc": PREDICTED.sum() * 0.0045, "mean_gy": 7.0, "coverage": 1.0}
     )
+
+
+def test_a_figure_names_its_plan_and_the_other_doses_stand_beside_it(
+    anna: Reviewer, store: Store
+) -> None:
+    case_id = put_case(store, CT, prediction=PREDICTED)
+    put_plan(store, case_id, "1.2.3", label="B1", prescribed_gy=50.0)
+    first = put_dose(store, case_id, ramp(), origin=DoseOrigin("PLAN", "PHYSICAL", ("1.2.3",)))
+    part = DoseOrigin("FRACTION", "PHYSICAL", ("1.2.3",))
+    put_dose(store, case_id, ramp(), origin=part, kind="dose_part")
+    second = DoseOrigin("PLAN", "EFFECTIVE", ("1.2.4",))
+    put_dose(store, case_id, Volume(ramp().values * 2, GEOMETRY), origin=second)
+    (made,) = [p for p in [store.cases.latest_prediction(store.cases.get(case_id), "Heart")] if p]
+    store.cases.add_dose_figure(figure(case_id, "prediction", made.id, first, 3.5))
+    anna.open(case_id)
+    answer = figures(anna, case_id)
+    assert answer["dose"] == "Plan not received, effective (RBE-weighted) dose"
+    assert answer["other_doses"] == [
+        "Plan B1, 50 Gy in 25 fractions: 3.50 Gy of the 75.0 % covered, predicted",
+        "Plan B1, 50 Gy in 25 fractions, FRACTION dose: no figure yet",
+    ]
+    (row,) = csv.DictReader(io.StringIO(anna.get("/report/dose.csv").text))
+    assert row["dose"] == answer["dose"]

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from core.geometry import Mask, VolumeGeometry
+from core.plans import DoseOrigin, FractionGroup, Plan
 from core.records import InstanceHeader, Prediction, Routing
 from core.store import Store
 from core.volume import CtVolume, SeriesIdentity, SliceReference, Volume
@@ -85,13 +86,36 @@ def put_prediction(store: Store, case_id: str, mask: Mask) -> Prediction:
     return made
 
 
-def put_dose(store: Store, case_id: str, dose: Volume) -> int:
+def put_dose(
+    store: Store,
+    case_id: str,
+    dose: Volume,
+    *,
+    origin: DoseOrigin | None = None,
+    kind: str = "dose",
+) -> int:
     """A dose that joined the case; returns its instance id."""
     series = f"2.25.{uuid.uuid4().int}"
     instance_id = _add(store, _header(series, "RTDOSE", dose.geometry, "", ""))
     store.files.write_dose(case_id, instance_id, dose)
-    store.instances.attach(store.cases.get(case_id), instance_id, kind="dose", note="", now=NOW)
+    detail = None if origin is None else origin.to_json()
+    current = store.cases.get(case_id)
+    store.instances.attach(current, instance_id, kind=kind, note="", detail=detail, now=NOW)
     return instance_id
+
+
+def put_plan(
+    store: Store, case_id: str, plan_uid: str, *, label: str, prescribed_gy: float
+) -> None:
+    """An approved plan of 25 fractions that joined the case."""
+    current = store.cases.get(case_id)
+    assert current.geometry is not None
+    series = f"2.25.{uuid.uuid4().int}"
+    instance_id = _add(store, _header(series, "RTPLAN", current.geometry, "", ""))
+    groups = (FractionGroup(1, 25, ()),)
+    plan = Plan(plan_uid, label, "", "APPROVED", (prescribed_gy,), groups, None)
+    detail = plan.to_json()
+    store.instances.attach(current, instance_id, kind="plan", note="", detail=detail, now=NOW)
 
 
 def another_object(

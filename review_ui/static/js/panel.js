@@ -15,6 +15,8 @@
  * @property {Figure | null} correction
  * @property {number | null} difference_gy
  * @property {string} note
+ * @property {string} dose  the plan and its prescription
+ * @property {string[]} other_doses
  */
 import { keyCap } from "./keyboard.js";
 import { button, byId, clockTime, make, setText, signed } from "./page.js";
@@ -97,13 +99,15 @@ export function showStructureSet({ approved, prediction }) {
 }
 
 /** @param {Figures} figures */
-export function showFigures({ prediction, correction, difference_gy, note }) {
+export function showFigures({ prediction, correction, difference_gy, note, dose, other_doses }) {
   setText("mean-dose", gray(correction?.mean_gy) ?? "–");
   const predicted = gray(prediction?.mean_gy);
   const parts = [];
   if (predicted) parts.push(`predicted ${predicted}`);
   if (difference_gy !== null) parts.push(`${signed(difference_gy, 2)} Gy`);
   setText("dose-comparison", parts.join(" · "));
+  setText("dose-plan", dose);
+  byId("other-doses").replaceChildren(...other_doses.map((text) => make("p", { textContent: text })));
   setText("dose-note", note);
   byId("dose-note").classList.toggle("attention", note !== "" && correction !== null);
   byId("mean-dose").classList.remove("stale");
