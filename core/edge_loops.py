@@ -56,11 +56,15 @@ def edge_polygons(pixels: Mask) -> list[Points]:
     _hang_holes(loops, loop_of, corners, padded)
     at = list(zip(corners.row.tolist(), corners.column.tolist(), strict=True))
     shift = np.array([top - 0.5, left - 0.5])
-    return [
-        _without_straight_points(np.array(_walk(loop, at), np.float64)) + shift
-        for loop in loops
-        if not loop.is_hole
-    ]
+    return [_outline(loop, corners, at) + shift for loop in loops if not loop.is_hole]
+
+
+def _outline(outer: _Loop, corners: _Corners, at: list[tuple[int, int]]) -> Points:
+    if outer.holes:
+        return _without_straight_points(np.array(_walk(outer, at), np.float64))
+    # Every corner of a loop is a turn: none repeats and none lies straight between two others.
+    ring = np.array(outer.corners)
+    return np.column_stack([corners.row[ring], corners.column[ring]]).astype(np.float64)
 
 
 def _corners_of(padded: Mask) -> _Corners:
@@ -77,7 +81,7 @@ def _corners_of(padded: Mask) -> _Corners:
         # The pixel that differs from both neighbours has a corner here; of two diagonal pairs
         # only the true pixels have one.
         here = (quarter != beside) & (beside == above) & ((opposite == beside) | quarter)
-        row, column = np.nonzero(here)
+        row, column = np.divmod(np.flatnonzero(here), here.shape[1])
         found.append(np.stack([row, column, np.full_like(row, down), np.full_like(row, right)]))
     row, column, down, right = np.concatenate(found, axis=1)
     order = np.lexsort((column, row))

@@ -21,6 +21,7 @@ _SAME_PLANE_MM = 0.1
 # A contour may leave its plane by this part of the slice spacing (rounded coordinates).
 _FLATNESS_SLICES = 0.2
 _EDGES_AT_ONCE = 4096
+_PIXELS_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,28 @@ def contours_of_mask(mask: Mask, geometry: VolumeGeometry) -> dict[int, list[Poi
     neighbours.
     """
     _require_shape(mask, geometry)
-    found: dict[int, list[Points]] = {}
-    for k in np.flatnonzero(mask.any(axis=(1, 2))).tolist():
-        polygons = edge_polygons(mask[k])
-        found[k] = [
-            geometry.index_to_mm(np.column_stack([np.full(len(corners), float(k)), corners]))
-            for corners in polygons
-        ]
+    filled = np.flatnonzero(mask.any(axis=(1, 2)))
+    found: dict[int, list[Points]] = {k: [] for k in filled.tolist()}
+    at_once = max(1, _PIXELS_AT_ONCE // max(1, mask.shape[1] * mask.shape[2]))
+    for start in range(0, len(filled), at_once):
+        for k, corners in _polygons(mask, filled[start : start + at_once]):
+            indices = np.column_stack([np.full(len(corners), float(k)), corners])
+            found[k].append(geometry.index_to_mm(indices))
     return found
+
+
+def _polygons(mask: Mask, slices: npt.NDArray[np.int64]) -> Iterator[tuple[int, Points]]:
+    """Slice index and polygon (n, 2) in (row, column) indices, for every part in `slices`."""
+    # As one tall picture, with an empty row below each slice: tracing costs by the picture too.
+    used: Mask = np.asarray(mask[int(slices[0]) : int(slices[-1]) + 1].any(axis=0), np.bool_)
+    rows, columns = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
+    box = mask[slices, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    tall = np.pad(box, ((0, 0), (0, 1), (0, 0)))
+    height = tall.shape[1]
+    for corners in edge_polygons(tall.reshape(-1, tall.shape[2])):
+        number = round(corners[0, 0] + 0.5) // height
+        shift = np.array([rows[0] - number * height, columns[0]])
+        yield int(slices[number]), corners + shift
 
 
 def mask_of_contours(
@@ -66,7 +81,7 @@ def mask_of_contours(
     by_slice = _by_slice(contours_mm, geometry, slice_tolerance)
     mask = np.zeros(geometry.shape, np.bool_)
     for k, polygons in by_slice.items():
-        mask[k] = _odd_crossings(polygons, geometry.shape[1:])
+        _paint(mask[k], polygons)
     used = sum(len(polygons) for polygons in by_slice.values())
     return RasterisedRoi(mask, used, len(contours_mm) - used)
 
@@ -96,15 +111,21 @@ def _nearest_plane(planes: list[tuple[float, Points]]) -> list[Points]:
     return [polygon for offset_mm, polygon in planes if abs(offset_mm - nearest) <= _SAME_PLANE_MM]
 
 
-def _odd_crossings(polygons: Sequence[Points], shape: tuple[int, int]) -> Mask:
-    """Voxel centres with an odd number of polygon edges to their left, in one slice."""
-    rows, columns = shape
-    crossings = np.zeros(rows * (columns + 1), np.int64)
-    for row, column in _edge_crossings(polygons, rows):
-        first = np.clip(np.ceil(column), 0, columns).astype(np.int64)
-        crossings += np.bincount(row * (columns + 1) + first, minlength=len(crossings))
-    counted = np.cumsum(crossings.reshape(rows, columns + 1)[:, :columns], axis=1)
-    return np.asarray(counted % 2 == 1, np.bool_)
+def _paint(pixels: Mask, polygons: Sequence[Points]) -> None:
+    """Set the pixels with an odd number of polygon edges to their left, in one slice of zeros."""
+    corners = np.concatenate(polygons)
+    # Only the box around the polygons is looked at: right of it the number is even again.
+    low = np.clip(np.ceil(corners.min(axis=0)), 0, pixels.shape).astype(np.int64)
+    high = np.clip(np.ceil(corners.max(axis=0)), 0, pixels.shape).astype(np.int64)
+    (top, left), (bottom, right) = low.tolist(), high.tolist()
+    width = right - left + 1
+    crossings = np.zeros((bottom - top) * width, np.int64)
+    for row, column in _edge_crossings(polygons, pixels.shape[0]):
+        first = np.clip(np.ceil(column), left, right).astype(np.int64)
+        crossings += np.bincount((row - top) * width + first - left, minlength=len(crossings))
+    # Eight bits overflow at 256 and stay odd or even.
+    odd = crossings.astype(np.uint8).reshape(bottom - top, width)[:, :-1]
+    pixels[top:bottom, left:right] = np.cumsum(odd, axis=1, dtype=np.uint8) % 2 == 1
 
 
 def _edge_crossings(

@@ -7,35 +7,29 @@ attributes, label and ROI names of at most 16 characters, complete structure cod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 
 from pydicom import dcmwrite
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.tag import Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
 
 from core.config import CodeSettings
-from core.errors import GeometryMismatchError
-from core.geometry import Mask, Points
-from core.rasterise import contours_of_mask
-from core.volume import CtVolume, SeriesIdentity, SliceReference
+from core.geometry import Mask
+from core.volume import CtVolume, SeriesIdentity
 from dicom_node.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     MANUFACTURER,
 )
+from dicom_node.objects.contour_writer import set_contours, set_images
 from dicom_node.objects.short_names import LONGEST as _SHORT
 from dicom_node.objects.short_names import plain, short_names
 from dicom_node.objects.structure_codes import identification_code
 
 _LONG, _LONGEST_TEXT = 64, 1024
-_CONTOUR_DATA = Tag("ContourData")
-# Beyond it a coordinate has no room for its micrometres in the 16 bytes of a decimal string.
-_FARTHEST_MM = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +131,7 @@ def _add_series(ds: Dataset, series_instance_uid: str, description: str, made_at
 def _frame_of_reference(ct: CtVolume) -> Dataset:
     series = Dataset()
     series.SeriesInstanceUID = ct.identity.series_instance_uid
-    series.ContourImageSequence = [_image(reference) for reference in ct.slices]
+    set_images(series, ct)
     study = Dataset()
     study.ReferencedSOPClassUID = ct.identity.study_sop_class_uid
     study.ReferencedSOPInstanceUID = ct.identity.study_instance_uid
@@ -146,15 +140,6 @@ def _frame_of_reference(ct: CtVolume) -> Dataset:
     frame.FrameOfReferenceUID = ct.geometry.frame_of_reference_uid
     frame.RTReferencedStudySequence = [study]
     return frame
-
-
-def _image(reference: SliceReference) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = reference.sop_class_uid
-    item.ReferencedSOPInstanceUID = reference.sop_instance_uid
-    if reference.frame_number is not None:
-        item.ReferencedFrameNumber = reference.frame_number
-    return item
 
 
 def _described(
@@ -174,49 +159,8 @@ def _outlined(roi_number: int, roi: WrittenRoi, ct: CtVolume) -> Dataset:
     item = Dataset()
     item.ROIDisplayColor = list(roi.colour)
     item.ReferencedROINumber = roi_number
-    contours = list(_contours(roi.mask, ct))
-    # An empty sequence reads as "contours unknown" in some systems; leaving it out is legal.
-    if contours:
-        item.ContourSequence = contours
+    set_contours(item, roi.mask, ct)
     return item
-
-
-def _contours(mask: Mask, ct: CtVolume) -> Iterator[Dataset]:
-    number = 0
-    decimals = _Decimals()
-    for k, contours_mm in contours_of_mask(mask, ct.geometry).items():
-        images = [_image(ct.slices[k])]
-        for contour_mm in contours_mm:
-            number += 1
-            item = Dataset()
-            item.ContourImageSequence = images
-            item.ContourGeometricType = "CLOSED_PLANAR"
-            item.NumberOfContourPoints = len(contour_mm)
-            item.ContourNumber = number
-            item[_CONTOUR_DATA] = _contour_data(contour_mm, decimals)
-            yield item
-
-
-class _Decimals(dict[float, str]):
-    """Coordinates as decimal strings; on voxel edges the same few come again and again."""
-
-    def __missing__(self, value_mm: float) -> str:
-        if not abs(value_mm) < _FARTHEST_MM:
-            raise GeometryMismatchError(
-                f"A contour lies {value_mm:g} mm from the origin, more than a decimal string of 16 "
-                "characters can say. Check Image Position (Patient) of the CT."
-            )
-        # A micrometre is far below any voxel; adding zero turns -0.0 into 0.0.
-        decimal = f"{round(value_mm, 3) + 0.0:.3f}"
-        self[value_mm] = decimal
-        return decimal
-
-
-def _contour_data(points_mm: Points, decimals: _Decimals) -> RawDataElement:
-    # Encoded here and not by pydicom, which makes an object of every coordinate.
-    value = "\\".join(map(decimals.__getitem__, points_mm.ravel().tolist())).encode()
-    value += b" " * (len(value) % 2)
-    return RawDataElement(_CONTOUR_DATA, "DS", len(value), value, 0, True, True)
 
 
 def _observed(roi_number: int, name: str, roi: WrittenRoi, approval: ReviewedBy | None) -> Dataset:

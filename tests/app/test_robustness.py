@@ -83,7 +83,7 @@ def test_a_structure_set_that_does_not_read_back_is_never_offered(
     def shifted(mask: Mask, geometry: object) -> object:
         return contours_of_mask(np.roll(mask, 2, axis=2), geometry)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dicom_node.objects.rtstruct_writer.contours_of_mask", shifted)
+    monkeypatch.setattr("dicom_node.objects.contour_writer.contours_of_mask", shifted)
     deliver_all(room)
     (row,) = room.store.deliveries.all()
     assert row.state == "HELD"
