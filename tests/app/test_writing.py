@@ -5,42 +5,39 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
-import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from app import delivering, writing
-from app.clinic_dicom import SyntheticPatient, write_patient
 from app.room import SOFTWARE_VERSION, Room
+from core.geometry import Mask
 from core.records import Prediction
+from tests.dicom_node.structure_sets import ball, ct_on_disk
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
 
 MODEL = "c0ffee" + "0" * 58
 
 
-@pytest.fixture(scope="module")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> SyntheticPatient:
-    return write_patient(tmp_path_factory.mktemp("patient"), 3, spacing_mm=(6.0, 6.0, 6.0))
-
-
-def _room_with_case(folder: Path, patient: SyntheticPatient) -> tuple[Room, str]:
+def _room_with_case(folder: Path) -> tuple[Room, str, Mask]:
+    """A room with one assembled case, and a mask on it."""
+    ct, paths = ct_on_disk(folder / "ct", shape=(8, 32, 32))
     room = open_room(folder)
-    receive(room, list(patient.ct_paths))
+    receive(room, paths)
     bring_up_to_date(room)
     (case,) = room.store.cases.all()
-    return room, case.id
+    return room, case.id, ball(ct.geometry, 11.0)
 
 
-def _predict(room: Room, case_id: str, patient: SyntheticPatient) -> Prediction:
+def _predict(room: Room, case_id: str, mask: Mask) -> Prediction:
     """A prediction as the worker records it."""
-    name, heart = "b" * 32, patient.phantom.heart
+    name = "b" * 32
     made = Prediction(
         id=name,
         case_id=case_id,
         assembly=str(room.store.cases.get(case_id).assembly),
         roi_name="Heart",
         model_version=MODEL,
-        mask_digest=room.store.files.write_mask(case_id, f"prediction-{name}", heart),
+        mask_digest=room.store.files.write_mask(case_id, f"prediction-{name}", mask),
         expected_dice=0.9,
         seconds=1.0,
         created_at=room.now(),
@@ -53,25 +50,21 @@ def _dataset(content: bytes) -> Dataset:
     return dcmread(BytesIO(content))
 
 
-def test_a_repeated_send_is_the_same_object_byte_for_byte(
-    tmp_path: Path, patient: SyntheticPatient
-) -> None:
-    room, case_id = _room_with_case(tmp_path, patient)
-    approved = approve_mask(room, case_id, patient.phantom.heart)
+def test_a_repeated_send_is_the_same_object_byte_for_byte(tmp_path: Path) -> None:
+    room, case_id, mask = _room_with_case(tmp_path)
+    approved = approve_mask(room, case_id, mask)
     path = writing.write_approved(room, approved)
     first = path.read_bytes()
     path.unlink()  # as if the disk had been lost between two tries
     assert writing.write_approved(room, approved).read_bytes() == first
 
 
-def test_a_correction_names_the_model_whose_prediction_was_corrected(
-    tmp_path: Path, patient: SyntheticPatient
-) -> None:
-    room, case_id = _room_with_case(tmp_path, patient)
-    made = _predict(room, case_id, patient)
+def test_a_correction_names_the_model_whose_prediction_was_corrected(tmp_path: Path) -> None:
+    room, case_id, mask = _room_with_case(tmp_path)
+    made = _predict(room, case_id, mask)
     ct = room.store.files.read_ct(case_id, made.assembly)
-    offered = _dataset(writing.offer(room, made, ct, patient.phantom.heart).read_bytes())
-    approved = approve_mask(room, case_id, patient.phantom.heart)
+    offered = _dataset(writing.offer(room, made, ct, mask).read_bytes())
+    approved = approve_mask(room, case_id, mask)
     sent = _dataset(writing.write_approved(room, approved).read_bytes())
     for ds in (offered, sent):
         assert list(ds.SoftwareVersions) == [SOFTWARE_VERSION, "model c0ffee000000", MODEL]
@@ -79,23 +72,19 @@ def test_a_correction_names_the_model_whose_prediction_was_corrected(
     assert offered.SOPInstanceUID != sent.SOPInstanceUID
 
 
-def test_a_contour_drawn_from_nothing_names_no_model(
-    tmp_path: Path, patient: SyntheticPatient
-) -> None:
-    room, case_id = _room_with_case(tmp_path, patient)
-    approved = approve_mask(room, case_id, patient.phantom.heart)
+def test_a_contour_drawn_from_nothing_names_no_model(tmp_path: Path) -> None:
+    room, case_id, mask = _room_with_case(tmp_path)
+    approved = approve_mask(room, case_id, mask)
     ds = _dataset(writing.write_approved(room, approved).read_bytes())
     assert list(ds.SoftwareVersions) == [SOFTWARE_VERSION, "model none"]
     (code,) = ds.RTROIObservationsSequence[0].RTROIIdentificationCodeSequence
     assert (code.CodeValue, code.CodeMeaning) == ("7088", "Heart")
 
 
-def test_a_disk_that_is_away_for_a_moment_does_not_hold_the_delivery(
-    tmp_path: Path, patient: SyntheticPatient
-) -> None:
+def test_a_disk_that_is_away_for_a_moment_does_not_hold_the_delivery(tmp_path: Path) -> None:
     """Held waits for a person; this is tried again by itself."""
-    room, case_id = _room_with_case(tmp_path, patient)
-    approved = approve_mask(room, case_id, patient.phantom.heart)
+    room, case_id, mask = _room_with_case(tmp_path)
+    approved = approve_mask(room, case_id, mask)
     (kept,) = room.settings.data_folder.rglob(f"correction-{approved.id}.mask")
     away = kept.rename(tmp_path / "away")
     kept.mkdir()  # cannot be opened as a file
