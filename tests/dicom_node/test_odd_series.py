@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 
 from core.errors import IrregularSeriesError
 from core.rasterise import contours_of_mask, mask_of_contours
 from core.volume import CtVolume
 from dicom_node.objects.ct_reader import read_ct
-from tests.support.synthetic_dicom import PATIENT_POSITIONS, Grid, ct_series, ramp_hu, written
+from tests.support.synthetic_dicom import PATIENT_POSITIONS, ct_series, ramp_hu, written
+from tests.support.uneven_series import ZONES, named, uneven_series
 
 PADDING = (
     "SHARE % of the voxels are padding outside the field of view; they say nothing about the "
     "patient."
 )
-# Two zones: 5 mm, then 2.5 mm apart.
-ZONES = (0.0, 5.0, 10.0, 15.0, 20.0, 22.5, 25.0, 27.5, 30.0)
-
-
-def uneven_series(
-    heights_mm: Sequence[float], *, patient_position: str = "HFS", shape: tuple[int, int] = (12, 9)
-) -> list[Dataset]:
-    """A series of slices that lie at `heights_mm` along the scan's normal."""
-    taken = []
-    for k, height_mm in enumerate(heights_mm):
-        grid = Grid((1, *shape), (1.0, 2.0, 1.5), patient_position)
-        centre = height_mm * grid.steps_mm[0]
-        (ds,) = ct_series(
-            shape=(1, *shape),
-            spacing_mm=(1.0, 2.0, 1.5),
-            patient_position=patient_position,
-            centre_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
-        )
-        taken.append(_named(ds, f"{ds.SOPInstanceUID}.{k}"))
-    return taken
-
-
-def _named(ds: Dataset, sop_instance_uid: str) -> Dataset:
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
-    return ds
 
 
 def _read(datasets: list[Dataset], folder: Path) -> CtVolume:
@@ -124,7 +98,7 @@ def test_a_hole_in_the_stack_is_refused_and_never_bridged(
 def _scout(image_type: list[str]) -> Dataset:
     """A lateral localizer of the same series."""
     (scout,) = ct_series(shape=(1, 20, 30))
-    _named(scout, "2.25.77")
+    named(scout, "2.25.77")
     scout.ImageType = image_type
     scout.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
     scout.PixelSpacing = [1, 1]
