@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Any
 
@@ -14,12 +15,13 @@ from core.dose_store import BEAM_DOSE, PLAN_KIND
 from core.errors import (
     GeometryMismatchError,
     IrregularSeriesError,
+    NoRuleError,
     RecontourError,
     TransitionError,
 )
 from core.rasterise import mask_of_contours
 from core.records import Case, Instance
-from core.rules import route
+from core.rules import route_series
 from core.structures import StructureSet
 from dicom_node.objects.ct_reader import read_ct
 from dicom_node.objects.rtstruct_reader import read_structure_set
@@ -54,7 +56,7 @@ def _assemble(room: Room, case_id: str, instances: list[Instance]) -> str:
             instance_count=len(instances),
             geometry=ct.geometry,
             findings=ct.findings,
-            routing=route(room.settings.rules, instances[0].header, instances[0].calling_ae_title),
+            routing=route_series(room.settings.rules, instances),
             now=room.now(),
         )
     except TransitionError:
@@ -67,6 +69,21 @@ def _assemble(room: Room, case_id: str, instances: list[Instance]) -> str:
         return str(error)
     log.info("case.assembled", case=case_id, instances=len(instances))
     return "assembled"
+
+
+def route_now(room: Room, current: Case) -> bool:
+    """Give a case that was assembled before there were rules its routing; False if no rule fits."""
+    instances = room.store.instances.of_series(current.series_instance_uid)
+    try:
+        room.store.cases.routed(current.id, route_series(room.settings.rules, instances))
+    except NoRuleError as error:
+        # Painted or approved it stays as it is: approval asks for a rule, deliveries are queued.
+        with contextlib.suppress(TransitionError):
+            room.store.cases.failed(
+                current.id, reason=str(error), instance_count=len(instances), now=room.now()
+            )
+        return False
+    return True
 
 
 def _require_all_announced(instances: list[Instance]) -> None:

@@ -18,7 +18,13 @@ from typing import IO, Any
 
 import sqlalchemy as sa
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetEnqueueOptions,
+    SetWorkflowID,
+)
 
 from core.config import Settings
 from core.database import open_engine
@@ -82,10 +88,19 @@ class Jobs:
         """Stop taking work; what runs is recovered by the next worker."""
         DBOS.destroy(workflow_completion_timeout_sec=5)
 
-    def ensure(self, workflow: Callable[..., Any], key: str, *args: Any, queue: str) -> None:
+    def ensure(
+        self,
+        workflow: Callable[..., Any],
+        key: str,
+        *args: Any,
+        queue: str,
+        priority: int | None = None,
+    ) -> None:
         """Have `workflow` run for `key`: nothing while it is live, a new try after a failure.
 
         A key that is still due although its last try ended is tried again after a growing pause.
+        Of what waits in a queue the lowest `priority` (1, 2 ...) runs first; without one, before
+        all others.
         """
         tries = DBOS.list_workflows(
             workflow_id_prefix=f"{key}~", load_input=False, load_output=False
@@ -98,7 +113,7 @@ class Jobs:
             if time.time() < last_s + pause_after(len(tries)):
                 return
             log.warning("job.again", key=key, tries=len(tries))
-        with SetWorkflowID(f"{key}~{len(tries) + 1}"):
+        with SetWorkflowID(f"{key}~{len(tries) + 1}"), SetEnqueueOptions(priority=priority):
             DBOS.enqueue_workflow(queue, workflow, *args)
 
     def take_over(self) -> None:

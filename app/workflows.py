@@ -22,6 +22,7 @@ from app import delivering, dosing, intake, predicting
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
+from core.rules import urgency
 from model.predict import Predictor
 
 log = structlog.get_logger()
@@ -33,6 +34,7 @@ class Story:
     def __init__(self, room: Room, predictor: Predictor, jobs: Jobs) -> None:
         self._room = room
         self._jobs = jobs
+        self._fits_no_rule: set[str] = set()
         self._assemble = _one_step(
             "assemble", lambda case_id, series: intake.assemble(room, case_id, series)
         )
@@ -57,6 +59,7 @@ class Story:
         for part in (
             self._deliver_what_was_approved,
             self._assemble_quiet_series,
+            self._route_what_has_no_rule,
             self._join_what_belongs,
             self._predict_with_the_model_in_service,
             self._measure_where_contour_and_dose_met,
@@ -73,6 +76,12 @@ class Story:
             key = f"assemble-{case_id}-{count}"
             self._jobs.ensure(self._assemble, key, case_id, series, queue="intake")
 
+    def _route_what_has_no_rule(self) -> None:
+        for case in self._room.store.cases.to_route():
+            # The rules stay as they are until the node is started again.
+            if case.id not in self._fits_no_rule and not intake.route_now(self._room, case):
+                self._fits_no_rule.add(case.id)
+
     def _join_what_belongs(self) -> None:
         for case_id, instance in self._room.store.instances.to_attach():
             # On a new volume everything joins anew: the assembly is part of the key.
@@ -88,8 +97,9 @@ class Story:
             version = model.version
             for case in self._room.store.cases.to_predict(structure.name, version):
                 key = f"predict-{case.id}-{(case.assembly or '')[:16]}-{version[:16]}"
+                what = (case.id, structure.name, version)
                 self._jobs.ensure(
-                    self._predict, key, case.id, structure.name, version, queue="predict"
+                    self._predict, key, *what, queue="predict", priority=urgency(case)
                 )
 
     def _measure_where_contour_and_dose_met(self) -> None:

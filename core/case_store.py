@@ -15,6 +15,7 @@ from core.database import reading, writing
 from core.errors import NoSuchCaseError, TransitionError
 from core.geometry import VolumeGeometry
 from core.records import Case, DoseFigure, Prediction, Routing
+from core.rules import urgency
 from core.tables import (
     attachment,
     case,
@@ -29,6 +30,9 @@ NODE = "node"
 
 # States in which a prediction may still come, as long as nobody has painted.
 PREDICTABLE = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
+
+# States in which it still matters what the rules say.
+UNROUTED_STATES = frozenset({*PREDICTABLE, CaseState.APPROVED, CaseState.DELIVERED})
 
 # Where the contour of a dose figure comes from.
 PREDICTION, CORRECTION, REFERENCE = "prediction", "correction", "reference"
@@ -61,8 +65,7 @@ class CaseStore:
         query = sa.select(case).order_by(case.c.created_at.desc(), case.c.id)
         if states is not None:
             query = query.where(case.c.state.in_(list(states)))
-        with reading(self._engine) as connection:
-            return [to_case(row) for row in connection.execute(query).mappings()]
+        return self._cases(query)
 
     def assembled(  # noqa: PLR0913 (one argument a column)
         self,
@@ -181,7 +184,10 @@ class CaseStore:
             return Prediction(**connection.execute(query).mappings().one())
 
     def to_predict(self, roi_name: str, model_version: str) -> list[Case]:
-        """Cases nobody has painted on that `model_version` has not predicted yet."""
+        """Cases that wait for this structure from `model_version`, the urgent ones first.
+
+        Nobody has painted on them, and the rules want the structure on them.
+        """
         done = sa.exists().where(
             prediction.c.case_id == case.c.id,
             prediction.c.assembly == case.c.assembly,
@@ -193,8 +199,26 @@ class CaseStore:
             .where(case.c.state.in_(PREDICTABLE), ~_is_painted(case.c.id), ~done)
             .order_by(case.c.created_at)
         )
-        with reading(self._engine) as connection:
-            return [to_case(row) for row in connection.execute(query).mappings()]
+        waiting = [c for c in self._cases(query) if c.routing and roi_name in c.routing.structures]
+        return sorted(waiting, key=urgency)
+
+    def to_route(self) -> list[Case]:
+        """Cases with a volume that no rule has decided on: assembled before there were rules."""
+        # JSON null in one database, SQL NULL in the other and in rows from before.
+        unrouted = sa.cast(case.c.routing, sa.Text).is_(None) | (
+            sa.cast(case.c.routing, sa.Text) == "null"
+        )
+        query = sa.select(case).where(
+            case.c.assembly.is_not(None), case.c.state.in_(UNROUTED_STATES), unrouted
+        )
+        return self._cases(query.order_by(case.c.created_at))
+
+    def routed(self, case_id: str, routing: Routing) -> None:
+        """What the rules decided for a case that had no routing."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(case).where(case.c.id == case_id).values(routing=asdict(routing))
+            )
 
     def add_dose_figure(self, figure: DoseFigure) -> None:
         """Record a figure; one that is already there stays as it was."""
@@ -251,6 +275,10 @@ class CaseStore:
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return [DoseFigure(**{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+    def _cases(self, query: sa.Select[Any]) -> list[Case]:
+        with reading(self._engine) as connection:
+            return [to_case(row) for row in connection.execute(query).mappings()]
 
 
 def _close_unpainted_review(connection: sa.Connection, case_id: str) -> None:

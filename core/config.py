@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -233,6 +234,22 @@ class Settings(BaseSettings):
                         f"rules: {rule.name!r} names {key} {', '.join(unknown)}; "
                         f"known are {', '.join(sorted(known))}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _every_rule_can_be_followed(self) -> Self:
+        for rule in self.rules:
+            for key in ("destinations", "structures"):
+                names = list(getattr(rule, key))
+                twice = sorted({name for name in names if names.count(name) > 1})
+                if twice:
+                    raise ValueError(f"rules: {rule.name!r} names {', '.join(twice)} twice")
+        for before, rule in pairwise(self.rules):
+            if before.when == RuleCondition():
+                raise ValueError(
+                    f"rules: {rule.name!r} can never fire: {before.name!r} before it fits every "
+                    "series; move it to the end"
+                )
         return self
 
     def resolved_database_url(self) -> str:

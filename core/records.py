@@ -9,6 +9,9 @@ from typing import Any
 from core.case import CaseState, Split
 from core.geometry import VolumeGeometry
 
+RECOVERED = "RECOVERED"
+"""Calling AE title of an instance whose row was made again from its file."""
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceHeader:

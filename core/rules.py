@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 
 from core.config import RuleCondition, RuleSettings
 from core.errors import NoRuleError
-from core.records import InstanceHeader, Routing
+from core.records import RECOVERED, Case, Instance, InstanceHeader, Routing
+
+_URGENCY = {"urgent": 1, "normal": 2, "low": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,27 @@ def route(rules: Sequence[RuleSettings], header: InstanceHeader, calling_ae_titl
         priority=decided.rule.priority,
         because=decided.why,
     )
+
+
+def route_series(rules: Sequence[RuleSettings], instances: Sequence[Instance]) -> Routing:
+    """What the rules say for a series, by the instance of it that came first.
+
+    Of the instances of one series another sender may bring the late ones; the first decides, so
+    that the answer does not change with them. A file found again on disk no longer knows who
+    sent it; it is asked only where no other is there.
+    """
+    first = min(instances, key=lambda i: (i.calling_ae_title == RECOVERED, i.received_at, i.id))
+    return route(rules, first.header, first.calling_ae_title)
+
+
+def urgency(current: Case) -> int:
+    """Place of a case in a queue: 1 urgent, 2 normal, 3 low."""
+    return _URGENCY["normal" if current.routing is None else current.routing.priority]
+
+
+def structure_under_review(current: Case, default: str) -> str:
+    """Name of the structure that is corrected on a case: the first its rule names."""
+    return default if current.routing is None else current.routing.structures[0]
 
 
 def _weighed(rule: RuleSettings, found: dict[str, str]) -> Weighed:

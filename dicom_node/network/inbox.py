@@ -12,13 +12,12 @@ import structlog
 from core.errors import BadUidError, RecontourError, UnreadableObjectError
 from core.files import require_free_space, require_uid, sweep_temporary, write_new
 from core.instance_store import InstanceStore
-from core.records import InstanceHeader
+from core.records import RECOVERED, InstanceHeader
 from dicom_node.network.header import read_header
 
 log = structlog.get_logger()
 
 FOLDER = "instances"
-RECOVERED = "RECOVERED"
 
 
 class IdentityMismatchError(RecontourError):
@@ -87,7 +86,7 @@ class Inbox:
             # A damaged file must not keep the node from starting.
             log.warning("instance.unreadable", file=file.name, kind=type(error).__name__)
             return False
-        self._record(header, file, content, "RECOVERED")
+        self._record(header, file, content, RECOVERED)
         return True
 
     def _keep(self, header: InstanceHeader, part10: bytes, calling_ae_title: str) -> None:
