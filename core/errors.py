@@ -34,7 +34,7 @@ class UnreadableObjectError(RecontourError):
 
 
 class ConversionMismatchError(RecontourError):
-    """A written RTSTRUCT does not read back as the mask it was written from."""
+    """A written RTSTRUCT or SEG does not read back as the mask it was written from."""
 
 
 class StorageFullError(RecontourError):
