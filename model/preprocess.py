@@ -14,6 +14,7 @@ from core.resample import evenly_sliced, resample, working_grid
 from core.volume import Volume
 
 OUTSIDE_HU = -1024.0
+LEAST_MEASURED = 0.5
 Values = npt.NDArray[np.float32]
 
 
@@ -30,9 +31,20 @@ def normalise(values_hu: npt.NDArray[Any], window_hu: tuple[float, float]) -> Va
 def network_input(
     volume: Volume, *, spacing_mm: tuple[float, float, float], window_hu: tuple[float, float]
 ) -> Volume:
-    """`volume` (HU) on its working grid, normalised to -1..1, float32."""
-    coarse = to_working_grid(volume, spacing_mm, outside=OUTSIDE_HU)
-    return Volume(normalise(coarse.values, window_hu), coarse.geometry)
+    """`volume` (HU) on its working grid, normalised to -1..1, float32.
+
+    A working voxel is the mean of what was measured in it: -1024 HU is padding or the end of the
+    scale, and would pull tissue at the rim of the field of view down to air. Where less than half
+    was measured, nothing was.
+    """
+    measured = volume.values > OUTSIDE_HU
+    zeroed = Volume(np.where(measured, volume.values, volume.values.dtype.type(0)), volume.geometry)
+    total = to_working_grid(zeroed, spacing_mm, outside=0.0)
+    part = Volume(measured.astype(np.uint8), volume.geometry)
+    share = to_working_grid(part, spacing_mm, outside=0.0).values
+    mean_hu = np.full(share.shape, OUTSIDE_HU, np.float32)
+    np.divide(total.values, share, out=mean_hu, where=share >= LEAST_MEASURED)
+    return Volume(normalise(mean_hu, window_hu), total.geometry)
 
 
 def to_working_grid(

@@ -24,7 +24,7 @@ PAINTED_WEIGHT = 1.0
 NEAR_WEIGHT = 0.25
 FAR_WEIGHT = 0.05
 NEAR_MM = 20.0
-_RECIPE = "mix-1"
+_RECIPE = "mix-2"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 

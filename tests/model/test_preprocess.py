@@ -121,3 +121,27 @@ def test_the_network_sees_even_slices_and_its_mask_comes_back_on_the_true_ones()
     assert dice(back, ball) > 0.97
     volumes_cc = [volume.geometry.volume_cc(m) for m in (back, ball)]
     assert volumes_cc[0] == pytest.approx(volumes_cc[1], rel=0.03)
+
+
+def test_padding_at_the_rim_of_the_field_of_view_does_not_thin_the_tissue_beside_it():
+    values = np.full((8, 16, 16), 40, np.int16)
+    # Tissue is cut off within a working voxel: one or three of its four columns are padding.
+    values[:4, :, 11:] = -1024
+    values[4:, :, 9:] = -1024
+    geometry = VolumeGeometry(values.shape, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "2.25.1")
+    seen = network_input(
+        Volume(values, geometry), spacing_mm=(4.0, 4.0, 4.0), window_hu=(-160.0, 240.0)
+    )
+    tissue, outside = np.float32(0.0), np.float32(-1.0)
+    np.testing.assert_allclose(seen.values[0, 2], [tissue, tissue, tissue, outside], atol=1e-6)
+    np.testing.assert_allclose(seen.values[1, 2], [tissue, tissue, outside, outside], atol=1e-6)
+
+
+def test_air_that_was_measured_still_counts():
+    values = np.full((4, 4, 8), 40, np.int16)
+    values[..., 2:] = -200
+    geometry = VolumeGeometry(values.shape, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "2.25.1")
+    seen = network_input(
+        Volume(values, geometry), spacing_mm=(4.0, 4.0, 4.0), window_hu=(-160.0, 240.0)
+    )
+    np.testing.assert_allclose(seen.values.ravel(), [-0.6, -1.0], atol=1e-6)
