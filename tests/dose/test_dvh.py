@@ -7,7 +7,7 @@ from dose.dvh import Dvh
 
 
 def test_a_uniform_dose_gives_a_step() -> None:
-    dvh = Dvh.from_voxels(np.full(1000, 20.0), voxel_volume_cc=0.001)
+    dvh = Dvh.from_voxels(np.full(1000, 20.0), voxel_volumes_cc=0.001)
     assert dvh.volume_at_dose_cc(20.0) == pytest.approx(1.0)
     assert dvh.volume_at_dose_cc(20.001) == 0.0
     assert dvh.dose_at_volume_gy(95.0) == 20.0
@@ -15,27 +15,34 @@ def test_a_uniform_dose_gives_a_step() -> None:
 
 def test_a_linear_ramp_gives_half_the_volume_at_half_the_dose() -> None:
     ramp = np.random.default_rng(1).permutation(np.linspace(0.0, 60.0, 60_001))
-    dvh = Dvh.from_voxels(ramp, voxel_volume_cc=1 / 60_001)
+    dvh = Dvh.from_voxels(ramp, voxel_volumes_cc=1 / 60_001)
     assert dvh.volume_at_dose_cc(30.0) == pytest.approx(0.5, abs=1e-4)
     assert dvh.dose_at_volume_gy(25.0) == pytest.approx(45.0, abs=2e-3)
 
 
 def test_the_whole_volume_gets_the_minimum_and_the_hottest_voxel_the_maximum() -> None:
-    dvh = Dvh.from_voxels(np.array([3.0, 1.0, 2.0]), voxel_volume_cc=2.0)
+    dvh = Dvh.from_voxels(np.array([3.0, 1.0, 2.0]), voxel_volumes_cc=2.0)
     assert dvh.volume_cc == 6.0
     assert dvh.dose_at_volume_gy(100.0) == 1.0
     assert dvh.dose_at_volume_gy(0.0) == 3.0
 
 
 def test_the_curve_starts_at_the_whole_volume_and_ends_at_nothing() -> None:
-    dvh = Dvh.from_voxels(np.array([0.0, 0.4, 1.0, 2.5]), voxel_volume_cc=1.0)
+    dvh = Dvh.from_voxels(np.array([0.0, 0.4, 1.0, 2.5]), voxel_volumes_cc=1.0)
     dose_gy, volume_cc = dvh.curve(bin_width_gy=0.5)
     assert dose_gy.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
     assert volume_cc.tolist() == [4.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.0]
 
 
 def test_a_structure_without_covered_voxels_has_no_dose_at_volume() -> None:
-    dvh = Dvh.from_voxels(np.empty(0), voxel_volume_cc=0.001)
+    dvh = Dvh.from_voxels(np.empty(0), voxel_volumes_cc=0.001)
     assert dvh.dose_at_volume_gy(50.0) is None
     assert dvh.volume_at_dose_cc(0.0) == 0.0
     assert dvh.curve(bin_width_gy=1.0)[1].tolist() == [0.0, 0.0]
+
+
+def test_a_voxel_counts_with_its_own_volume() -> None:
+    dvh = Dvh.from_voxels(np.array([30.0, 10.0, 20.0]), voxel_volumes_cc=np.array([0.2, 0.5, 0.3]))
+    assert dvh.volume_cc == pytest.approx(1.0)
+    assert dvh.volume_at_dose_cc(15.0) == pytest.approx(0.5)
+    assert [dvh.dose_at_volume_gy(p) for p in (20, 21, 50, 51, 100)] == [30, 20, 20, 10, 10]
