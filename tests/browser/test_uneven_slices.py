@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from core.geometry import Mask
 from core.volume import Volume
 from tests.browser.conftest import OpenPage, Site
 from tests.browser.reference_case import CT, GEOMETRY, HEART
@@ -32,7 +33,7 @@ def test_the_brush_is_exact_on_the_true_slices_in_every_plane(
     case_id = put_case(site.store, Volume(CT.values, UNEVEN), prediction=HEART)
     page = open_page()
     review = ReviewPage.open(page, site, case_id, UNEVEN)
-    expected = []
+    expected: list[Mask] = []
     for number, plane in enumerate(PLANES, start=1):
         x, y = review.middle(plane)
         # Through the middle slice, where the spacing changes.
