@@ -45,7 +45,7 @@ def stored_values(ds: Dataset) -> npt.NDArray[Any]:
     way that cannot be decoded here.
     """
     shape = image_size(ds)
-    if "PixelData" not in ds:
+    if not ds.get("PixelData"):
         raise UnreadableObjectError("The image has no Pixel Data (7FE0,0010). Send it again.")
     if number(ds, "SamplesPerPixel") != 1:
         raise UnreadableObjectError("The image is in colour; expected one sample for each pixel.")

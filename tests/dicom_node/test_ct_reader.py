@@ -291,6 +291,7 @@ def test_a_refusal_does_not_name_the_patient(tmp_path: Path) -> None:
         ("ImagePositionPatient", None, "has no ImagePositionPatient"),
         ("RescaleSlope", None, "has no RescaleSlope"),
         ("PixelData", b"\0\0", "cut short"),
+        ("PixelData", b"", "no Pixel Data"),
         ("SamplesPerPixel", 3, "in colour"),
         ("ImageOrientationPatient", [1, 0, 0, 0.5, 0.5, 0], "perpendicular"),
     ],
