@@ -37,18 +37,23 @@ class LearningStore:
         self._engine = engine
 
     def learning_set(self, roi_name: str) -> LearningSet:
-        """A snapshot of what may be learned from."""
+        """A snapshot of what may be learned from: the newest correction of each case.
+
+        A structure set that came back from the TPS supersedes what was approved here; the case
+        stays in the set it is in.
+        """
         query = (
             sa.select(correction, case.c.split)
             .join(case, case.c.id == correction.c.case_id)
             .where(correction.c.roi_name == roi_name)
             .order_by(correction.c.approved_at, correction.c.id)
         )
-        by_split: dict[Split, list[Correction]] = {Split.TRAIN: [], Split.VALIDATION: []}
         with reading(self._engine) as connection:
-            for row in connection.execute(query).mappings():
-                values = {k: v for k, v in row.items() if k != "split"}
-                by_split[Split(row["split"])].append(to_correction(values))  # type: ignore[arg-type]
+            newest = {row["case_id"]: row for row in connection.execute(query).mappings()}
+        by_split: dict[Split, list[Correction]] = {Split.TRAIN: [], Split.VALIDATION: []}
+        for row in newest.values():
+            values = {k: v for k, v in row.items() if k != "split"}
+            by_split[Split(row["split"])].append(to_correction(values))  # type: ignore[arg-type]
         return LearningSet(tuple(by_split[Split.TRAIN]), tuple(by_split[Split.VALIDATION]))
 
     def released(self, roi_name: str) -> ModelVersion | None:

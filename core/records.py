@@ -118,11 +118,15 @@ class Prediction:
     created_at: datetime
 
 
+REVIEWED, RETURNED = "review", "returned"
+
+
 @dataclass(frozen=True, slots=True)
 class Correction:
     """A structure a physician approved: who, when, from which prediction.
 
-    `origin` is "review" for our page, "returned" for a structure set edited in the TPS.
+    `origin` is REVIEWED for our page, RETURNED for a structure set edited in the TPS: then
+    `approved_by` is the AE title that sent it, and `approved_at` when it came.
     """
 
     id: str
@@ -135,7 +139,7 @@ class Correction:
     mask_digest: str
     slices_seen: tuple[int, ...]
     journal_seq: int
-    origin: str = "review"
+    origin: str = REVIEWED
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from core.case import CaseState, Split, next_split
 from core.case_store import fetch_case, move
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError
-from core.records import Case, Correction, JournalEntry
+from core.records import REVIEWED, Case, Correction, JournalEntry
 from core.tables import case, correction, delivery, interaction, journal, prediction, review
 from core.tables import review_lock as lock
 
@@ -256,10 +256,14 @@ class ReviewStore:
         return made
 
     def correction_of(self, case_id: str, roi_name: str) -> Correction | None:
-        """What was approved on a case, or None."""
+        """What was approved on the review page and delivered, or None."""
         query = (
             sa.select(correction)
-            .where(correction.c.case_id == case_id, correction.c.roi_name == roi_name)
+            .where(
+                correction.c.case_id == case_id,
+                correction.c.roi_name == roi_name,
+                correction.c.origin == REVIEWED,
+            )
             .order_by(correction.c.approved_at.desc())
             .limit(1)
         )

@@ -10,7 +10,8 @@ from core.config import RuleCondition, RuleSettings
 from core.errors import NoRuleError
 from core.records import RECOVERED, Case, Instance, InstanceHeader, Routing
 
-_URGENCY = {"urgent": 1, "normal": 2, "low": 3}
+URGENT = 1
+_URGENCY = {"urgent": URGENT, "normal": 2, "low": 3}
 
 
 @dataclass(frozen=True, slots=True)

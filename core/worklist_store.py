@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,8 +17,9 @@ from core.delivery_store import SENT
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.instance_store import UNUSED_KINDS
 from core.plans import DoseOrigin, Plan
-from core.records import Case, Correction, Delivery, DoseFigure, Prediction
+from core.records import REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
+from core.rules import URGENT, structure_under_review, urgency
 from core.tables import (
     attachment,
     case,
@@ -39,7 +40,7 @@ FINISHED = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTE
 
 @dataclass(frozen=True, slots=True)
 class CaseSummary:
-    """A case with what hangs on it, for one structure.
+    """A case with what hangs on it, for `roi_name`, the structure that is corrected on it.
 
     `prediction` is the one a reviewer sees; `predicted` and `corrected` are figures on the dose
     that came last, `dose_instance_id`; `dose_words` names its plan. `instances` counts the CT
@@ -48,6 +49,7 @@ class CaseSummary:
     """
 
     case: Case
+    roi_name: str
     holder: str | None
     prediction: Prediction | None
     correction: Correction | None
@@ -70,8 +72,10 @@ class WorklistStore:
     def read(
         self, roi_name: str, *, now: datetime, newest_finished: int | None = None
     ) -> tuple[list[CaseSummary], int]:
-        """Cases, newest first, and how many older ones are left out.
+        """Cases, urgent ones that wait first, then newest first, and how many are left out.
 
+        Each with what hangs on the structure its rule names first; where no rule has decided yet,
+        on `roi_name`.
         Every case that still waits for something is there; of the finished ones only the
         `newest_finished` that were finished last, or all.
         """
@@ -79,6 +83,7 @@ class WorklistStore:
             cases = _cases(connection, newest_finished)
             total = connection.scalar(sa.select(sa.func.count()).select_from(case)) or 0
             tables = _Tables(connection, cases, roi_name, now)
+        cases.sort(key=lambda c: c.state in FINISHED or urgency(c) > URGENT)
         return [tables.summary(current) for current in cases], total - len(cases)
 
 
@@ -103,24 +108,28 @@ class _Tables:
     def __init__(
         self, connection: sa.Connection, cases: Sequence[Case], roi_name: str, now: datetime
     ) -> None:
-        ids = [c.id for c in cases]
+        rois = {c.id: structure_under_review(c, roi_name) for c in cases}
 
-        def rows(table: sa.Table, *order: Any, roi: str | None = None) -> Iterable[sa.RowMapping]:
-            query = sa.select(table).where(table.c.case_id.in_(ids)).order_by(*order)
-            if roi is not None:
-                query = query.where(table.c.roi_name == roi)
+        def rows(table: sa.Table, *order: Any) -> Iterable[sa.RowMapping]:
+            query = sa.select(table).where(table.c.case_id.in_(list(rois))).order_by(*order)
             return connection.execute(query).mappings()
 
+        def of_roi(table: sa.Table, *order: Any) -> Iterator[sa.RowMapping]:
+            return (r for r in rows(table, *order) if r["roi_name"] == rois[r["case_id"]])
+
+        self.rois = rois
         newest_first = (prediction.c.created_at.desc(), prediction.c.id)
-        self.predictions = _by_case(
-            Prediction(**row) for row in rows(prediction, *newest_first, roi=roi_name)
-        )
-        self.bases = {r["case_id"]: r["prediction_id"] for r in rows(review, roi=roi_name)}
-        newest_last = rows(correction, correction.c.approved_at, roi=roi_name)
-        self.corrections = {row["case_id"]: to_correction(row) for row in newest_last}
+        self.predictions = _by_case(Prediction(**row) for row in of_roi(prediction, *newest_first))
+        self.bases = {r["case_id"]: r["prediction_id"] for r in of_roi(review)}
+        # What came back from the TPS is told apart: a case's figures are those of its review.
+        self.corrections = {
+            row["case_id"]: to_correction(row)
+            for row in of_roi(correction, correction.c.approved_at)
+            if row["origin"] == REVIEWED
+        }
         self.figures = _by_case(
             DoseFigure(**{name: value for name, value in row.items() if name != "id"})
-            for row in rows(dose_figure, dose_figure.c.id, roi=roi_name)
+            for row in of_roi(dose_figure, dose_figure.c.id)
         )
         self.deliveries = _by_case(
             Delivery(**row) for row in rows(delivery, delivery.c.created_at.desc(), delivery.c.id)
@@ -157,6 +166,7 @@ class _Tables:
         }
         return CaseSummary(
             case=current,
+            roi_name=self.rois[current.id],
             holder=self.holders.get(current.id),
             prediction=shown,
             correction=approved,

@@ -10,9 +10,10 @@ from flask_security import current_user
 from flask_wtf.csrf import generate_csrf
 
 from core.approval import Approval, approve
-from core.errors import CaseLockedError, JournalConflictError
+from core.errors import CaseLockedError, JournalConflictError, NoRuleError
 from core.journal import decode_runs
 from core.records import Case, JournalEntry
+from core.rules import urgency
 from review_ui.accounts import REVIEWER
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
@@ -45,10 +46,11 @@ def facts(case_id: str) -> dict[str, Any]:
 def open_case(case_id: str, json_data: TabBody) -> dict[str, Any]:
     """Take the case, also from another tab of the same reviewer; 409 names who else has it."""
     room = desk()
-    _require_reviewable(room.case(case_id))
+    current = room.case(case_id)
+    _require_reviewable(current)
     opened = room.store.reviews.open(
         case_id,
-        room.roi_name,
+        room.roi_of(current),
         who=_user(),
         tab=json_data.tab,
         now=room.now(),
@@ -86,7 +88,7 @@ def release(case_id: str, json_data: TabBody) -> dict[str, Any]:
 def journal(case_id: str) -> list[dict[str, Any]]:
     """Every entry in order, for the page to replay."""
     room = desk()
-    kept = room.store.reviews.entries(room.case(case_id).id, room.roi_name)
+    kept = room.store.reviews.entries(case_id, room.roi_of(room.case(case_id)))
     return [{"seq": e.seq, "kind": e.kind, **e.payload} for e in kept]
 
 
@@ -98,13 +100,14 @@ def add_entry(case_id: str, json_data: JournalBody) -> dict[str, Any] | Response
     current = room.case(case_id)
     _require_reviewable(current)
     entry = JournalEntry(json_data.seq, json_data.kind, json_data.payload())
+    roi_name = room.roi_of(current)
     try:
         _require_replayable(room, current, entry)
         room.store.reviews.append(
-            case_id, room.roi_name, entry, who=_user(), tab=json_data.tab, now=room.now()
+            case_id, roi_name, entry, who=_user(), tab=json_data.tab, now=room.now()
         )
     except JournalConflictError as error:
-        expected = room.store.reviews.last_seq(case_id, room.roi_name) + 1
+        expected = room.store.reviews.last_seq(case_id, roi_name) + 1
         return error_response(409, "conflict", str(error), expected_seq=expected)
     return {"seq": entry.seq}
 
@@ -145,7 +148,13 @@ def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
         slices_seen=tuple(json_data.slices_seen),
     )
     destinations = room.destinations(current)
-    approve(room.store, current, room.roi_name, said, destinations=destinations, now=room.now())
+    if not destinations:
+        raise NoRuleError(
+            "No rule says where the structure set of this case goes; nothing was approved. Add a "
+            "rule that fits it to config.yaml, restart the node, and approve again."
+        )
+    roi_name = room.roi_of(current)
+    approve(room.store, current, roi_name, said, destinations=destinations, now=room.now())
     return {"state": str(room.case(case_id).state), "next": _next_case(room)}
 
 
@@ -170,14 +179,15 @@ def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:
 
 
 def _next_case(room: Desk) -> str | None:
-    """A case that waits for a reviewer and that nobody holds: the one that came first."""
+    """A case that waits for a reviewer and that nobody holds: of the most urgent the oldest."""
     holders = room.store.reviews.holders(now=room.now())
     waiting = [
-        c.id
+        c
         for c in room.store.cases.all(states=REVIEWABLE)
         if c.geometry is not None and holders.get(c.id, _user()) == _user()
     ]
-    return waiting[-1] if waiting else None
+    first = min(waiting, key=lambda c: (urgency(c), c.created_at), default=None)
+    return None if first is None else first.id
 
 
 def _user() -> str:

@@ -11,6 +11,7 @@ from flask import current_app
 
 from core.config import Settings, StructureSettings
 from core.records import Case
+from core.rules import structure_under_review
 from core.store import Store
 from review_ui.memory import CaseMemory
 
@@ -27,14 +28,17 @@ class Desk:
     now: Callable[[], datetime]
 
     @property
-    def structure(self) -> StructureSettings:
-        """The structure under review. The first one, until cases carry several."""
-        return self.settings.structures[0]
-
-    @property
     def roi_name(self) -> str:
-        """Name of the structure under review."""
-        return self.structure.name
+        """Name of the first structure of all: what models and figures are shown of."""
+        return self.settings.structures[0].name
+
+    def roi_of(self, current: Case) -> str:
+        """Name of the structure that is corrected on a case: the first its rule names."""
+        return structure_under_review(current, self.roi_name)
+
+    def structure_of(self, current: Case) -> StructureSettings:
+        """That structure as config.yaml describes it."""
+        return self.settings.structure_named(self.roi_of(current))
 
     def destinations(self, current: Case) -> tuple[str, ...]:
         """Names of the peers that the case's approved structures go to."""

@@ -15,6 +15,7 @@ from core.errors import (
     CaseLockedError,
     EmptyStructureError,
     JournalConflictError,
+    NoRuleError,
     NoSuchCaseError,
     RecontourError,
     TransitionError,
@@ -28,6 +29,7 @@ STATUS_AND_KIND: dict[type[RecontourError], tuple[int, str]] = {
     JournalConflictError: (409, "conflict"),
     TransitionError: (409, "state"),
     EmptyStructureError: (422, "empty"),
+    NoRuleError: (409, "no_rule"),
 }
 """What a caller did that cannot be; any other error of ours is a fault of the node, 500."""
 

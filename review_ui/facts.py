@@ -7,7 +7,8 @@ from typing import Any
 
 from core.case import CaseState
 from core.records import Case, DoseFigure
-from core.worklist_store import CaseSummary
+from core.rules import URGENT, urgency
+from core.worklist_store import FINISHED, CaseSummary
 from review_ui.context import Desk
 from review_ui.memory import shown_prediction
 from review_ui.words import delivery_in_words, readable_date, readable_name, state_in_words
@@ -61,6 +62,8 @@ def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
         ),
         "reviewable": current.state in REVIEWABLE and current.geometry is not None,
         "dose": summary.dose_instance_id is not None,
+        "roi": summary.roi_name,
+        "urgent": urgency(current) == URGENT and current.state not in FINISHED,
         "arrived_at": current.created_at.isoformat(),
         "model_version": shown.model_version if shown else None,
         "mean_difference_gy": mean_difference_gy(summary.predicted, summary.corrected),
@@ -99,9 +102,9 @@ def flags_now(desk: Desk, current: Case) -> list[str]:
     )
 
 
-def validation_dice(desk: Desk, version: str) -> float | None:
+def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:
     """Mean Dice of a released model on the validation patients; None when it is not known."""
-    versions = desk.store.learning.versions(desk.roi_name)
+    versions = desk.store.learning.versions(roi_name)
     return next((v.validation_dice for v in versions if v.version == version), None)
 
 
@@ -110,10 +113,11 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
     remembered = desk.memory.recall(current)
     geometry = remembered.geometry
     slices, rows, columns = geometry.shape
-    shown = shown_prediction(desk.store, current, desk.roi_name)
+    roi_name = desk.roi_of(current)
+    shown = shown_prediction(desk.store, current, roi_name)
     held = desk.store.reviews.holder(current.id, now=desk.now())
     mine = held is not None and held[0] == user
-    has_model = desk.store.learning.released(desk.roi_name) is not None
+    has_model = desk.store.learning.released(roi_name) is not None
     return {
         "id": current.id,
         "state": str(current.state),
@@ -123,8 +127,8 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
         "patient": patient_of(current),
         "study_date": readable_date(current.study_date),
         "description": current.description,
-        "roi": desk.roi_name,
-        "colour": list(desk.structure.colour),
+        "roi": roi_name,
+        "colour": list(desk.structure_of(current).colour),
         "user": user,
         "dims": [columns, rows, slices],
         "spacing_mm": list(reversed(geometry.spacing_mm)),
@@ -139,10 +143,10 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
             "model_version": shown.model_version,
             "created_at": shown.created_at.isoformat(),
             # Measured on held-out patients; what the network expects of itself is not calibrated.
-            "validation_dice": validation_dice(desk, shown.model_version),
+            "validation_dice": validation_dice(desk, roi_name, shown.model_version),
         },
         "dose": newest_dose(desk, current.id) is not None,
-        "journal": {"seq": desk.store.reviews.last_seq(current.id, desk.roi_name)},
+        "journal": {"seq": desk.store.reviews.last_seq(current.id, roi_name)},
         "lock": {"mine": mine, "holder": held[0] if held else None},
         "editable": is_reviewer and current.state in REVIEWABLE and (held is None or mine),
         "destinations": list(desk.destinations(current)),
@@ -151,7 +155,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
 
 
 def _approval(desk: Desk, current: Case) -> dict[str, Any] | None:
-    approved = desk.store.reviews.correction_of(current.id, desk.roi_name)
+    approved = desk.store.reviews.correction_of(current.id, desk.roi_of(current))
     if approved is None:
         return None
     return {

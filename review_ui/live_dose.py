@@ -18,8 +18,9 @@ WHOLE = 0.9995
 
 def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
     """Figures of prediction and correction on the dose that came last, with their limits."""
+    roi_name = desk.roi_of(current)
     answer: dict[str, Any] = {
-        "roi": desk.roi_name,
+        "roi": roi_name,
         "prediction": None,
         "correction": None,
         "difference_gy": None,
@@ -39,7 +40,7 @@ def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
         "prediction": _figure(predicted) if predicted else None,
         "correction": _figure(corrected) if corrected.volume_cc else None,
         "difference_gy": _difference(predicted, corrected),
-        "note": _note(desk.roi_name, corrected),
+        "note": _note(roi_name, corrected),
     }
 
 

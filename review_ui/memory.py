@@ -17,6 +17,7 @@ from core.errors import UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry
 from core.journal import CorrectionLayer
 from core.records import Case, Prediction
+from core.rules import structure_under_review
 from core.store import Store
 from dose.metrics import RoiDose, roi_dose
 
@@ -41,11 +42,11 @@ class RememberedCase:
 
 
 class CaseMemory:
-    """The cases used last."""
+    """The cases used last, each with the structure its rule names first; else `roi_name`."""
 
     def __init__(self, store: Store, roi_name: str) -> None:
         self._store = store
-        self._roi_name = roi_name
+        self._default_roi = roi_name
         self._cases: OrderedDict[tuple[str, str | None, str | None], RememberedCase] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -55,7 +56,8 @@ class CaseMemory:
             raise UnreadableObjectError(
                 "The case has no volume yet. Wait until its series is complete."
             )
-        shown = shown_prediction(self._store, current, self._roi_name)
+        roi_name = structure_under_review(current, self._default_roi)
+        shown = shown_prediction(self._store, current, roi_name)
         key = (current.id, current.assembly, shown.id if shown else None)
         with self._lock:
             if key not in self._cases:
@@ -68,9 +70,8 @@ class CaseMemory:
     def layer_of(self, current: Case, remembered: RememberedCase) -> CorrectionLayer:
         """The correction layer with every kept entry applied. Call it with the lock held."""
         layer = remembered.layer
-        layer.apply_all(
-            self._store.reviews.entries(current.id, self._roi_name, after=layer.last_seq)
-        )
+        roi_name = structure_under_review(current, self._default_roi)
+        layer.apply_all(self._store.reviews.entries(current.id, roi_name, after=layer.last_seq))
         return layer
 
     def _load(

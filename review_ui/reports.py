@@ -62,7 +62,7 @@ def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
     return {
         "case_id": current.id,
         "patient_id": current.patient_id,
-        "roi": room.roi_name,
+        "roi": summary.roi_name,
         "model_version": shown.model_version if shown else None,
         "volume_predicted_cc": predicted.volume_cc if predicted else None,
         "volume_corrected_cc": corrected.volume_cc if corrected else None,

@@ -30,7 +30,7 @@ def page(case_id: str) -> ResponseReturnValue:
         case=current,
         patient=patient_of(current),
         study_date=readable_date(current.study_date),
-        roi=room.roi_name,
+        roi=room.roi_of(current),
     )
 
 
@@ -39,8 +39,9 @@ def rtstruct(case_id: str) -> Response:
     """The approved structure set as a DICOM file; before approval the offered, unreviewed one."""
     room = desk()
     current = room.case(case_id)
-    approved = room.store.reviews.correction_of(case_id, room.roi_name)
-    shown = shown_prediction(room.store, current, room.roi_name)
+    roi_name = room.roi_of(current)
+    approved = room.store.reviews.correction_of(case_id, roi_name)
+    shown = shown_prediction(room.store, current, roi_name)
     source = approved or shown
     if source is None:
         abort(404, "This case has no structure set yet.")

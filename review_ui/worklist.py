@@ -33,10 +33,11 @@ def worklist_of(room: Desk, *, newest_finished: int | None) -> dict[str, Any]:
     summaries, older = room.store.worklist.read(
         room.roi_name, now=room.now(), newest_finished=newest_finished
     )
-    has_model = room.store.learning.released(room.roi_name) is not None
+    rois = {summary.roi_name for summary in summaries}
+    released = {roi for roi in rois if room.store.learning.released(roi) is not None}
     dicom = room.settings.dicom
     return {
-        "cases": [worklist_row(summary, has_model=has_model) for summary in summaries],
+        "cases": [worklist_row(s, has_model=s.roi_name in released) for s in summaries],
         "older": older,
         "listening": {"ae_title": dicom.ae_title, "host": dicom.host, "port": dicom.port},
         "roi": room.roi_name,

@@ -44,6 +44,7 @@ def put_case(
     dose: Volume | None = None,
     patient_id: str = "P-001",
     patient_name: str = "Synthetic^Alma",
+    routing: Routing | None = ROUTING,
 ) -> str:
     """A case with this volume, and where given this prediction and dose; returns its id."""
     series = f"2.25.{uuid.uuid4().int}"
@@ -58,7 +59,7 @@ def put_case(
         assembly=ASSEMBLY,
         instance_count=1,
         geometry=ct.geometry,
-        routing=ROUTING,
+        routing=routing,
         now=NOW,
     )
     if prediction is not None:

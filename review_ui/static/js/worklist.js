@@ -12,6 +12,8 @@
  * @property {string[]} flags  what came for the case and is not used, and why
  * @property {boolean} reviewable
  * @property {boolean} dose
+ * @property {string} roi  the structure that is corrected
+ * @property {boolean} urgent
  * @property {string} arrived_at
  * @property {string | null} model_version
  * @property {number | null} mean_difference_gy
@@ -81,6 +83,7 @@ function rowOf(row) {
 function stateCell(row) {
   const chip = make("span", { className: `chip ${CHIP[row.state] ?? ""}`, text: row.words });
   const more = [];
+  if (row.urgent) more.push(make("span", { className: "chip urgent", text: "urgent" }));
   if (row.lock_holder) more.push(make("div", { className: "sub", text: `by ${row.lock_holder}` }));
   for (const flag of row.flags) more.push(make("div", { className: "reason", text: flag }));
   if (row.reason) more.push(make("div", { className: "reason", text: row.reason }));

@@ -1,0 +1,105 @@
+"""The review page follows what the rules decided for each case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+
+from core.config import Settings, StructureSettings
+from core.journal import encode_runs, mask_crc32
+from core.records import Routing
+from core.store import Store
+from core.volume import Volume
+from review_ui import create_app
+from tests.support.review_case import ROUTING, Reviewer, box_mask, put_case, small_geometry
+
+GEOMETRY = small_geometry((4, 5, 6))
+CT = Volume(np.zeros(GEOMETRY.shape, np.int16), GEOMETRY)
+BOX = box_mask(GEOMETRY, (slice(1, 3), slice(1, 3), slice(1, 3)))
+LIVER = StructureSettings(name="Liver", interpreted_type="ORGAN", colour=(10, 200, 30))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, settings: Settings) -> Settings:
+    """A clinic that contours two organs."""
+    return settings.model_copy(update={"structures": (*settings.structures, LIVER)})
+
+
+@pytest.fixture
+def app(settings: Settings, store: Store) -> Flask:
+    return create_app(settings, store)
+
+
+def cases_of(who: Reviewer) -> list[dict[str, Any]]:
+    answer = who.get("/api/worklist").json
+    assert answer is not None
+    return list(answer["cases"])
+
+
+def approve_box(who: Reviewer, case_id: str) -> Any:
+    who.open(case_id)
+    assert who.stroke(case_id, 1, encode_runs(np.flatnonzero(BOX))).status_code == 200
+    shown = {"voxels": int(BOX.sum()), "crc32": mask_crc32(BOX), "slices_seen": [1, 2]}
+    return who.post(f"/api/cases/{case_id}/approve", tab=who.tab, seq=1, **shown)
+
+
+def test_a_case_is_reviewed_for_the_structure_its_rule_names_first(
+    anna: Reviewer, store: Store
+) -> None:
+    """Not for the first of config.yaml: a liver must never be learned as a heart."""
+    routing = Routing("abdomen", ("Liver", "Heart"), ("TPS",), "normal", "protocol_name fits Abd*")
+    case_id = put_case(store, CT, routing=routing)
+    facts = anna.get(f"/api/cases/{case_id}").json
+    assert facts is not None
+    assert (facts["roi"], facts["colour"]) == ("Liver", [10, 200, 30])
+    assert "Liver review" in anna.get(f"/cases/{case_id}").text
+    assert [row["roi"] for row in cases_of(anna)] == ["Liver"]
+    assert approve_box(anna, case_id).status_code == 200
+    assert store.reviews.correction_of(case_id, "Heart") is None
+    approved = store.reviews.correction_of(case_id, "Liver")
+    assert approved is not None
+    kept = store.files.read_mask(case_id, f"correction-{approved.id}")
+    np.testing.assert_array_equal(kept, BOX)
+
+
+def test_the_page_says_which_rule_decided_and_why(anna: Reviewer, store: Store) -> None:
+    routing = Routing("whole thorax", ("Heart",), ("TPS",), "low", "study_description fits Thor*")
+    page = anna.get(f"/cases/{put_case(store, CT, routing=routing)}").text
+    assert "whole thorax, low: study_description fits Thor*" in page
+
+
+def test_urgent_cases_stand_on_top_with_a_mark_until_they_are_finished(
+    anna: Reviewer, store: Store
+) -> None:
+    urgent = put_case(store, CT, routing=replace(ROUTING, priority="urgent"))
+    later = put_case(store, CT)
+    with_mark = [(row["id"], row["urgent"]) for row in cases_of(anna)]
+    assert with_mark == [(urgent, True), (later, False)]
+    assert approve_box(anna, urgent).json["next"] == later
+    assert not any(row["urgent"] for row in cases_of(anna))
+
+
+def test_the_next_case_is_the_most_urgent_that_waits(anna: Reviewer, store: Store) -> None:
+    now = put_case(store, CT)
+    put_case(store, CT, routing=replace(ROUTING, priority="low"))
+    put_case(store, CT)
+    urgent = put_case(store, CT, routing=replace(ROUTING, priority="urgent"))
+    assert approve_box(anna, now).json["next"] == urgent
+
+
+def test_nothing_is_approved_that_no_rule_sends_anywhere(anna: Reviewer, store: Store) -> None:
+    case_id = put_case(store, CT, routing=None)
+    answer = approve_box(anna, case_id)
+    assert answer.status_code == 409
+    assert answer.json["error"]["kind"] == "no_rule"
+    assert "No rule says where" in answer.json["error"]["message"]
+    assert store.cases.get(case_id).state == "IN_REVIEW"
+    store.cases.routed(case_id, ROUTING)
+    shown = {"voxels": int(BOX.sum()), "crc32": mask_crc32(BOX), "slices_seen": [1, 2]}
+    again = anna.post(f"/api/cases/{case_id}/approve", tab=anna.tab, seq=1, **shown)
+    assert again.json["state"] == "APPROVED"
