@@ -28,10 +28,12 @@ def dose_command(rtstruct: Path, rtdose: Path, ct_folder: Path | None) -> list[R
 
     Contours are painted on the CT's voxels, or without a CT on about 1 mm voxels around them. The
     figures are of the part that the dose grid covers; `note` says where that is not the whole. A
-    last row tells what the structure set held that was left out.
+    last row tells what the structure set held that was left out, and where the dose is not of the
+    whole plan.
     Raises `GeometryMismatchError` where the frames of reference differ.
     """
-    dose = read_dose(rtdose).volume
+    read = read_dose(rtdose)
+    dose = read.volume
     structure_set = read_structure_set(
         rtstruct, frame_of_reference_uid=dose.geometry.frame_of_reference_uid
     )
@@ -41,7 +43,7 @@ def dose_command(rtstruct: Path, rtdose: Path, ct_folder: Path | None) -> list[R
         _require_on(ct, structure_set, what="CT")
     rows = [_dose_row(roi, structure_set, dose, ct) for roi in structure_set.rois]
     whole: Row = {"roi_number": None, "roi_name": _WHOLE_SET}
-    note = _sentences(*structure_set.findings)
+    note = _sentences(*structure_set.findings, *read.origin.limits())
     return [*rows, whole | _dose_columns(None, note)] if note else rows
 
 
@@ -52,7 +54,8 @@ def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | N
     one of them has gets a row that says so.
     """
     geometry = read_ct_folder(ct_folder).geometry
-    dose = None if rtdose is None else read_dose(rtdose).volume
+    read = None if rtdose is None else read_dose(rtdose)
+    dose = None if read is None else read.volume
     frame = geometry.frame_of_reference_uid
     sets = [read_structure_set(path, frame_of_reference_uid=frame) for path in (first, second)]
     for structure_set in sets:
@@ -66,7 +69,8 @@ def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | N
         _comparison_row(name, *(_side(s, name, geometry, dose) for s in sets))
         for name in names.values()
     ]
-    whole = [_Side(None, None, None, _sentences(*s.findings)) for s in sets]
+    limits = () if read is None else read.origin.limits()
+    whole = [_Side(None, None, None, _sentences(*s.findings, *limits)) for s in sets]
     return [*rows, _comparison_row(_WHOLE_SET, *whole)] if any(s.note for s in whole) else rows
 
 

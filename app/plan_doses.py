@@ -40,6 +40,9 @@ def join_dose(room: Room, current: Case, found: Instance) -> Joined:
     kind = dose.origin.summation_type
     if kind == BEAM and dose.origin.plan_uids and dose.origin.beams:
         return BEAM_DOSE, _WAITS, detail
+    if 1 in dose.volume.geometry.shape and kind in _WHOLE | _PARTS:
+        room.store.files.write_dose(current.id, found.id, dose.volume)
+        return DOSE_PART, _ONE_PLANE, detail
     if kind in _WHOLE:
         room.store.files.write_dose(current.id, found.id, dose.volume)
         return WHOLE_DOSE, "", detail
@@ -54,6 +57,10 @@ def join_dose(room: Room, current: Case, found: Instance) -> Joined:
     )
 
 
+_ONE_PLANE = (
+    "The dose is a single plane; its figures are shown, and never taken for those of the whole "
+    "plan."
+)
 _WAITS = (
     "Dose Summation Type (3004,000A) is BEAM; it counts as part of its plan's dose, once the RT "
     "Plan and the doses of all its beams are there."

@@ -114,6 +114,16 @@ class DoseOrigin:
         effective = ", effective (RBE-weighted) dose" if self.dose_type == EFFECTIVE else ""
         return f"{named}{kind}{made}{effective}"
 
+    def limits(self) -> tuple[str, ...]:
+        """What a figure on this dose is not, a sentence each."""
+        found = []
+        if self.summation_type not in {PLAN, MULTI_PLAN}:
+            kind = self.summation_type
+            found.append(f"The dose is of a part of the plan ({kind}), not of the whole plan.")
+        if self.dose_type == EFFECTIVE:
+            found.append("The dose is effective (RBE-weighted), not physical.")
+        return tuple(found)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the store."""
         return asdict(self)

@@ -104,7 +104,7 @@ def _origin(ds: Dataset) -> DoseOrigin:
     return DoseOrigin(
         summation_type=summation_type,
         dose_type=text(ds, "DoseType"),
-        plan_uids=tuple(required_text(plan, "ReferencedSOPInstanceUID") for plan in plans),
+        plan_uids=tuple(filter(None, (text(p, "ReferencedSOPInstanceUID") for p in plans))),
         beams=_beams(plans) if summation_type == BEAM else (),
         instance_uids=(required_text(ds, "SOPInstanceUID"),),
     )
@@ -135,7 +135,10 @@ def _gray(ds: Dataset) -> npt.NDArray[np.float32]:
             f"The dose goes down to {stored.min() * scaling:.3f} Gy; expected none below 0, as "
             "only a difference of doses has them. Export the dose itself."
         )
-    return np.asarray(stored * scaling, np.float32)
+    values = np.empty(stored.shape, np.float32)
+    for frame, plane in zip(values, stored, strict=True):  # a whole grid in float64 is large
+        frame[...] = plane * scaling
+    return values
 
 
 def _pixel_spacing_mm(ds: Dataset) -> tuple[float, float]:
@@ -179,11 +182,16 @@ def _plane_heights_mm(ds: Dataset, normal: Points, *, frames: int) -> Points:
 
 
 def _from_absolute(ds: Dataset, offsets: Points, normal: Points) -> Points:
-    """Offsets that are patient z coordinates, allowed for axial grids, counted from the first."""
+    """Offsets that are patient z coordinates, counted from the first (option b).
+
+    The standard allows them for Image Orientation (1,0,0,0,1,0). They mean the same for any grid
+    whose planes follow each other towards the head; feet first, readers differ by the whole grid.
+    """
     z_mm = numbers(ds, "ImagePositionPatient", 3)[2]
-    if abs(offsets[0] - z_mm) > _SAME_POSITION_MM or abs(abs(normal[2]) - 1) > 1e-6:
+    if abs(offsets[0] - z_mm) > _SAME_POSITION_MM or abs(normal[2] - 1) > 1e-6:
         raise UnreadableObjectError(
             f"Grid Frame Offset Vector (3004,000C) begins with {offsets[0]:.2f}; expected 0, or in "
-            f"an axial grid the first plane's z of {z_mm:.2f} mm. Export the dose again."
+            f"an axial grid scanned head first the first plane's z of {z_mm:.2f} mm. Export the "
+            "dose with offsets that begin with 0."
         )
-    return np.asarray((offsets - offsets[0]) * np.sign(normal[2]), np.float64)
+    return np.asarray(offsets - offsets[0], np.float64)

@@ -178,3 +178,20 @@ def test_a_relative_dose_is_kept_and_told(clinic: Clinic) -> None:
     clinic.come([relative])
     assert clinic.means() == []
     assert "a relative dose says nothing in gray" in clinic.told()[0]
+
+
+def test_a_single_plane_is_shown_and_never_the_page_s(clinic: Clinic) -> None:
+    clinic.come([clinic.dose(flat(4.0), "whole")])
+    plane = rtdose(
+        flat(9.0), ct=clinic.series[0], shape=(1, 14, 14), centre_mm=(0.0, 0.0, -1.5), bits=16
+    )
+    del plane.GridFrameOffsetVector
+    clinic.come([plane])
+    assert clinic.means() == [pytest.approx(4.0, abs=1e-3), pytest.approx(9.0, abs=1e-3)]
+    whole, part = clinic.room.store.cases.dose_figures(clinic.case.id)
+    assert whole.coverage == 1.0
+    # One of the three slices of the heart.
+    assert part.coverage == pytest.approx(1 / 3)
+    primary = clinic.room.store.doses.primary(clinic.case.id)
+    assert primary is not None
+    assert primary.instance_id == whole.dose_instance_id

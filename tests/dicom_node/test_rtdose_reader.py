@@ -50,12 +50,26 @@ def test_the_dose_lies_where_it_was_computed(
     assert dose.volume.values.dtype == np.float32
 
 
-@pytest.mark.parametrize("patient_position", ["HFS", "FFS", "HFP", "FFP"])
-def test_offsets_may_be_patient_coordinates(patient_position: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("patient_position", ["HFS", "HFP"])
+def test_offsets_may_be_patient_coordinates_head_first(
+    patient_position: str, tmp_path: Path
+) -> None:
     ds = rtdose(
         _slope_gy, patient_position=patient_position, offsets="absolute", centre_mm=(0, 0, 50.0)
     )
     _require_truth(_read(ds, tmp_path), within_gy=1e-5)
+
+
+@pytest.mark.parametrize("patient_position", ["FFS", "FFP", "FFDR", "FFDL"])
+def test_patient_coordinates_feet_first_are_refused_since_readers_differ(
+    patient_position: str, tmp_path: Path
+) -> None:
+    """PS3.3 C.8.8.3.2 has them for (1,0,0,0,1,0) alone; ITK and plastimatch mirror the others."""
+    ds = rtdose(
+        _slope_gy, patient_position=patient_position, offsets="absolute", centre_mm=(0, 0, 50.0)
+    )
+    with pytest.raises(UnreadableObjectError, match="offsets that begin with 0"):
+        _read(ds, tmp_path)
 
 
 def test_sixteen_bits_are_scaled_too(tmp_path: Path) -> None:

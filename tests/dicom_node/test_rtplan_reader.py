@@ -114,3 +114,11 @@ def test_a_dose_names_its_plan_and_what_was_prescribed() -> None:
     assert part.words([plan]).endswith("FRACTION dose, effective (RBE-weighted) dose")
     several = DoseOrigin("MULTI_PLAN", "PHYSICAL", (*mine, "1.2.3"))
     assert several.words([plan]).endswith("7 fractions + a plan that did not come")
+
+
+def test_what_a_figure_is_not_is_said() -> None:
+    assert DoseOrigin("PLAN", "PHYSICAL", ()).limits() == ()
+    assert DoseOrigin("MULTI_PLAN", "PHYSICAL", ()).limits() == ()
+    part, effective = DoseOrigin("BEAM", "EFFECTIVE", ()).limits()
+    assert "of a part of the plan (BEAM)" in part
+    assert "effective (RBE-weighted)" in effective

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from rich.console import Console
 
 from app.offline import Row, compare_command, dose_command
@@ -180,6 +181,17 @@ def test_dose_on_another_frame_of_reference_is_refused(block_case: Path) -> None
     (block_case / "RD.other.dcm").write_bytes(synthetic.encoded(dose))
     with pytest.raises(GeometryMismatchError, match="Frame of Reference"):
         dose_command(block_case / "first.dcm", block_case / "RD.other.dcm", None)
+
+
+def test_the_dose_of_a_part_of_the_plan_is_said(block_case: Path) -> None:
+    ds = dcmread(block_case / "RD.dcm")
+    ds.DoseSummationType = "FRACTION"
+    ds.save_as(block_case / "RD.dcm")
+    rows = dose_command(block_case / "first.dcm", block_case / "RD.dcm", block_case / "CT")
+    assert "(FRACTION), not of the whole plan" in row_of(rows, "(structure set)")["note"]
+    sets = (block_case / "first.dcm", block_case / "second.dcm")
+    rows = compare_command(block_case / "CT", *sets, block_case / "RD.dcm")
+    assert "(FRACTION), not of the whole plan" in row_of(rows, "(structure set)")["note"]
 
 
 def test_a_structure_set_compared_with_itself_agrees_entirely(chest: Path) -> None:
