@@ -15,7 +15,7 @@ from core.config import PeerSettings
 from core.delivery_store import SENT
 from core.errors import ConversionMismatchError, DeliveryError, RecontourError
 from core.records import Correction, Delivery
-from dicom_node.network.scu import send_instances
+from dicom_node.network.scu import reference_to, send_instances
 
 log = structlog.get_logger()
 
@@ -34,10 +34,9 @@ def deliver(room: Room, delivery_id: str) -> str:
     try:
         destination = room.settings.peer_named(delivery.destination)
         approved = room.store.reviews.correction(delivery.correction_id)
+        paths = _objects(room, approved, destination)
         sop_instance_uid, *_ = send_instances(
-            _objects(room, approved, destination),
-            destination,
-            calling_ae_title=room.settings.dicom.ae_title,
+            paths, destination, calling_ae_title=room.settings.dicom.ae_title
         )
     except ConversionMismatchError as error:
         log.error("delivery.held", delivery=delivery_id)  # noqa: TRY400 (the row has the sentence)
@@ -51,6 +50,11 @@ def deliver(room: Room, delivery_id: str) -> str:
         why = f"A file of the case cannot be read or written now ({type(error).__name__})."
         _try_again_later(room, delivery, DeliveryError(f"{why} Check the disk and the free space."))
         return "failed"
+    if destination.ask_commitment:  # before the row says SENT: then nothing can come between
+        references = [reference_to(path) for path in paths]
+        room.store.asked.expect(
+            delivery_id, references, destination=destination.name, now=room.now()
+        )
     room.store.deliveries.sent(delivery_id, sop_instance_uid=sop_instance_uid, now=room.now())
     log.info("delivery.sent", delivery=delivery_id, destination=destination.name)
     return SENT

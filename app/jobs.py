@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 # Bump only for a change of a workflow's steps that old, unfinished workflows cannot follow.
 APPLICATION_VERSION = "1"
-QUEUES = {"intake": 2, "predict": 1, "dose": 1, "send": 8}
+QUEUES = {"intake": 2, "predict": 1, "dose": 1, "send": 8, "commit": 4}
 LIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 LONGEST_PAUSE_S = 300.0
 _LOCK_KEY = "SELECT pg_try_advisory_lock(7401, hashtext(:name))"

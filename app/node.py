@@ -9,6 +9,8 @@ if __name__ == "__main__":
 
 import structlog
 
+from app.room import Room
+from app.services import services_of
 from core.config import load_settings
 from core.store import open_store
 from dicom_node.network.inbox import Inbox
@@ -26,7 +28,8 @@ def main() -> None:
     inbox = Inbox(settings.data_folder, store.instances, reserve_mb=settings.disk_reserve_mb)
     found = inbox.reindex()
     log.info("node.reindexed", rows_added=found)
-    with listening(settings.dicom, settings.peers, inbox) as port:
+    services = services_of(Room(settings, store))
+    with listening(settings.dicom, settings.peers, inbox, services) as port:
         log.info("node.listening", ae_title=settings.dicom.ae_title, port=port)
         stop.wait()
 

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from app import delivering, dosing, intake, predicting
+from app import committing, delivering, dosing, intake, predicting
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
@@ -54,10 +54,18 @@ class Story:
             "deliver", lambda delivery_id, _attempt: delivering.deliver(room, delivery_id)
         )
 
+        self._report_owed = _one_step(
+            "report_owed", lambda owed_id, _attempt: committing.report_owed(room, owed_id)
+        )
+        self._ask_to_commit = _one_step(
+            "ask_to_commit", lambda asked_id, _last: committing.ask_to_commit(room, asked_id)
+        )
+
     def reconcile(self) -> None:
         """Bring everything that is due on its way; one part that fails does not stop the others."""
         for part in (
             self._deliver_what_was_approved,
+            self._commit_what_is_owed_and_asked,
             self._assemble_quiet_series,
             self._route_what_has_no_rule,
             self._join_what_belongs,
@@ -112,6 +120,16 @@ class Story:
         for row in self._room.store.deliveries.due(now=self._room.now()):
             key = f"deliver-{row.id}-{row.attempts}"
             self._jobs.ensure(self._deliver, key, row.id, row.attempts, queue="send")
+
+    def _commit_what_is_owed_and_asked(self) -> None:
+        now = self._room.now()
+        for owed in self._room.store.owed.due(now=now):
+            key = f"report-{owed.id}-{owed.attempts}"
+            self._jobs.ensure(self._report_owed, key, owed.id, owed.attempts, queue="commit")
+        for asked in self._room.store.asked.due(now=now):
+            key = f"ask-{asked.id}-{asked.transaction_uid}"
+            last = asked.transaction_uid
+            self._jobs.ensure(self._ask_to_commit, key, asked.id, last, queue="commit")
 
 
 def _one_step(name: str, action: Callable[..., Any]) -> Callable[..., Any]:

@@ -30,6 +30,14 @@ STUDY_ROOT_FIND = UID("1.2.840.10008.5.1.4.1.2.2.1")
 STUDY_ROOT_MOVE = UID("1.2.840.10008.5.1.4.1.2.2.2")
 STUDY_ROOT_GET = UID("1.2.840.10008.5.1.4.1.2.2.3")
 
+# What the node answers besides C-ECHO and C-STORE.
+SERVICES: tuple[UID, ...] = (
+    STORAGE_COMMITMENT,
+    STUDY_ROOT_FIND,
+    STUDY_ROOT_MOVE,
+    STUDY_ROOT_GET,
+)
+
 # What is kept. Of SEG and SR nothing is read: what the node sends can also be kept and asked for.
 STORED: tuple[UID, ...] = (
     CTImageStorage,
