@@ -17,7 +17,7 @@ _STRAIGHT_MM = 0.1
 # No scanner reconstructs finer; nearer slices are the same place twice.
 _DUPLICATE_MM = 0.1
 # So many equal gaps in a row are a zone of another spacing; fewer are slices that were lost.
-_SHORTEST_ZONE = 3
+_SHORTEST_ZONE = 4
 # A gap this much wider than the usual one hides a slice, whether or not it is a whole multiple.
 _SURELY_MISSING = 2.5
 # Planning CTs have 1 to 5 mm. Over a wider gap in an uneven series nobody can say what the
