@@ -78,7 +78,8 @@ def write_sr(  # noqa: PLR0913 (one argument an attribute)
     """
     texts = (roi_name, observer, device_name, *(contour.label for contour in contours))
     source = source_image(ct, *texts)
-    groups = [_group(contour, roi_name, sop_instance_uid) for contour in contours]
+    series_uid = ct.identity.series_instance_uid
+    groups = [_group(contour, roi_name, sop_instance_uid, series_uid) for contour in contours]
     report = sr.MeasurementReport(
         observation_context=_context(observer, device_name),
         procedure_reported=_CT,
@@ -125,7 +126,7 @@ def _context(observer: str, device_name: str) -> sr.ObservationContext:
 
 
 def _group(
-    contour: MeasuredContour, roi_name: str, sop_instance_uid: str
+    contour: MeasuredContour, roi_name: str, sop_instance_uid: str, ct_series_uid: str
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     algorithm = None
     if contour.algorithm_version is not None:
@@ -141,7 +142,9 @@ def _group(
             sop_class_uid=SegmentationStorage,
             sop_instance_uid=contour.seg_sop_instance_uid,
             segment_number=1,
-            source_images=[_image(reference) for reference in contour.slices],
+            source_images=[_image(reference) for reference in contour.slices] or None,
+            # An empty contour lies on no image.
+            source_series=sr.SourceSeriesForSegmentation(ct_series_uid),
         ),
         finding_type=structure_code(roi_name),
         finding_sites=[sr.FindingSite(structure_code(roi_name))],

@@ -34,6 +34,10 @@ def test_eclipse_s_own_mean_heart_dose_is_reproduced_within_one_per_cent(tmp_pat
     (case,) = room.store.cases.all()
     assert case.state is CaseState.ASSEMBLED, case.reason
     (figure,) = room.store.cases.dose_figures(case.id)
+    primary = room.store.doses.primary(case.id)
+    assert primary is not None
+    words = primary.words(room.store.doses.plans(case.id))
+    assert words == "Plan B1 (unapproved), 14 Gy in 7 fractions"
     assert (figure.source, figure.roi_name) == ("reference", "Heart")
     eclipse_gy = expected["heart"]["mean_gy"]["eclipse_dvh_sequence"]
     print(f"mean heart dose {figure.mean_gy:.4f} Gy, Eclipse {eclipse_gy:.4f} Gy")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -15,6 +18,7 @@ from app.room import Room
 from core.records import Case
 from tests.dicom_node.beam_doses import beam_dose, plan_with_beams
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
+from tests.support.shared_data import shared_data
 from tests.support.synthetic_dicom import Field, ct_series, rtdose, uid, written
 
 PLAN_UID = uid("the plan")
@@ -195,3 +199,34 @@ def test_a_single_plane_is_shown_and_never_the_page_s(clinic: Clinic) -> None:
     primary = clinic.room.store.doses.primary(clinic.case.id)
     assert primary is not None
     assert primary.instance_id == whole.dose_instance_id
+
+
+def test_the_beams_of_a_real_plan_have_its_mean_heart_dose(tmp_path: Path) -> None:
+    """The Eclipse dose in four parts, one a beam of its plan; the setup beam gives none."""
+    data = shared_data("eclipse-breast-dicompyler")
+    plan, whole = dcmread(data / "rtplan.dcm"), dcmread(data / "rtdose.dcm")
+    setup = deepcopy(plan.BeamSequence[0])
+    setup.BeamNumber, setup.TreatmentDeliveryType = 9, "SETUP"
+    plan.BeamSequence.append(setup)
+    reference = Dataset()
+    reference.ReferencedBeamNumber = 9
+    group = plan.FractionGroupSequence[0]
+    group.ReferencedBeamSequence.append(reference)
+    group.NumberOfBeams = 5
+    stored = whole.pixel_array
+    beams = []
+    for number, share in enumerate((0.1, 0.2, 0.3, 0.4), start=1):
+        beam = beam_dose(deepcopy(whole), beams=(number,))
+        beam.SOPInstanceUID = beam.file_meta.MediaStorageSOPInstanceUID = UID(uid(str(number)))
+        beam.PixelData = np.rint(stored * share).astype("<u4").tobytes()
+        beams.append(beam)
+    room = open_room(tmp_path)
+    receive(room, [*sorted((data / "CT_synthetic").glob("*.dcm")), data / "rtss.dcm"])
+    receive(room, written([*beams[2:], plan, *beams[:2]], tmp_path / "sent"))
+    bring_up_to_date(room)
+    (case,) = room.store.cases.all()
+    (figure,) = room.store.cases.dose_figures(case.id)
+    expected = json.loads((data / "expected.json").read_text())
+    eclipse_gy = expected["heart"]["mean_gy"]["eclipse_dvh_sequence"]
+    assert figure.mean_gy == pytest.approx(eclipse_gy, rel=0.01)
+    assert figure.coverage == pytest.approx(1.0)

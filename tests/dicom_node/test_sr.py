@@ -167,6 +167,16 @@ def test_a_mean_that_is_not_known_is_left_out_but_the_coverage_says_why(ct: CtVo
     assert set(_figures(alone)) == {"Volume"}
 
 
+def test_an_empty_contour_refers_to_the_series(ct: CtVolume) -> None:
+    empty = replace(contours(ct)[0], slices=(), volume_cc=0.0, doses=())
+    (group,) = _groups(_read(sr_bytes(ct, [empty])))
+    (series,) = [
+        i for i in group.ContentSequence if i.ValueType == "UIDREF" and "Series" in _meaning(i)
+    ]
+    assert ct.identity.series_instance_uid == series.UID
+    assert _figures(group) == {"Volume": (0.0, "cm3")}
+
+
 def test_an_effective_dose_is_not_called_absorbed(ct: CtVolume) -> None:
     predicted, _ = contours(ct)
     effective = replace(predicted.doses[0], effective=True)

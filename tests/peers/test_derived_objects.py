@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -77,6 +78,12 @@ def test_a_report_has_no_error_and_dcmtk_reads_it_whole(tmp_path: Path) -> None:
     assert read.stdout.count('"Measurement Group")') == 2
     assert 'NUM:(,,"Mean Absorbed Radiation Dose")="3.25" (Gy,UCUM,"Gy")' in read.stdout
     assert '"Source of Measurement")=(RTDoseStorage' in read.stdout
+
+
+def test_a_report_on_an_empty_prediction_has_no_error(tmp_path: Path) -> None:
+    ct, _ = ct_on_disk(tmp_path / "ct")
+    empty = replace(contours(ct)[0], slices=(), volume_cc=0.0, doses=())
+    assert _judged(sr_bytes(ct, [empty, contours(ct)[1]]), tmp_path)[1] == []
 
 
 def test_dciodvfy_sees_what_is_wrong(tmp_path: Path) -> None:
