@@ -23,11 +23,9 @@ class Weighed:
     why: str
 
 
-def weigh(
-    rules: Sequence[RuleSettings], header: InstanceHeader, calling_ae_title: str
-) -> list[Weighed]:
-    """Every rule held against a series, in order; the first that fits decides."""
-    found = {
+def found_in(header: InstanceHeader, calling_ae_title: str) -> dict[str, str]:
+    """What a series says for each key that a rule may ask for (see `RuleCondition`)."""
+    return {
         "calling_ae_title": calling_ae_title,
         "modality": header.modality,
         "study_description": header.study_description,
@@ -35,6 +33,13 @@ def weigh(
         "body_part_examined": header.body_part_examined,
         "series_description": header.series_description,
     }
+
+
+def weigh(
+    rules: Sequence[RuleSettings], header: InstanceHeader, calling_ae_title: str
+) -> list[Weighed]:
+    """Every rule held against a series, in order; the first that fits decides."""
+    found = found_in(header, calling_ae_title)
     return [_weighed(rule, found) for rule in rules]
 
 

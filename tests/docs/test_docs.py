@@ -123,7 +123,8 @@ def test_commands_in_examples_exist(path: Path) -> None:
         words = line.removeprefix(".venv/bin/").split()
         if len(words) < 2 or words[0] != "recontour":
             continue
-        command = " ".join(words[:3] if words[1] == "user" else words[:2])
+        of_a_group = " ".join(words[:3])
+        command = of_a_group if of_a_group in existing else " ".join(words[:2])
         assert command in existing, line
         unknown = {w for w in words if w.startswith("--")} - existing[command].keys() - {"--help"}
         assert not unknown, line
@@ -232,7 +233,9 @@ def test_times_limits_and_identity_are_those_of_the_code() -> None:
         f"{scp.ACSE_TIMEOUT_S:.0f} s",
         f"{association.TIMEOUT_S:.0f} s",
     ]
-    assert by_name["time-out for messages and for the network"][1] == f"{association.TIMEOUT_S:.0f} s"
+    assert (
+        by_name["time-out for messages and for the network"][1] == f"{association.TIMEOUT_S:.0f} s"
+    )
     assert by_name["longest PDU we read"][0].startswith("1 MiB")
     assert LARGEST_PDU_BYTES == 2**20
     assert [row[1] for row in dicom_section("Identity")] == [

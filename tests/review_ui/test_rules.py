@@ -102,4 +102,4 @@ def test_nothing_is_approved_that_no_rule_sends_anywhere(anna: Reviewer, store: 
     store.cases.routed(case_id, ROUTING)
     shown = {"voxels": int(BOX.sum()), "crc32": mask_crc32(BOX), "slices_seen": [1, 2]}
     again = anna.post(f"/api/cases/{case_id}/approve", tab=anna.tab, seq=1, **shown)
-    assert again.json["state"] == "APPROVED"
+    assert again.json == {"state": "APPROVED", "next": None}
