@@ -18,6 +18,7 @@ _NEEDED = (
     "Modality",
     "FrameOfReferenceUID",
     "ReferencedFrameOfReferenceSequence",
+    "StructureSetROISequence",
     "ReferencedRTPlanSequence",
     "ReferencedStructureSetSequence",
     "PatientID",
@@ -107,12 +108,17 @@ def _count(ds: Dataset, keyword: str) -> int | None:
 
 
 def _frame_of_reference(ds: Dataset) -> str | None:
-    # An RTSTRUCT says it in its references; the attribute of its own is a late addition.
-    for item in ds.get("ReferencedFrameOfReferenceSequence") or []:
-        uid = _uid(item, "FrameOfReferenceUID")
-        if uid:
-            return uid
+    """Of an RTSTRUCT the frame most of its ROIs lie on, of equals the first one listed."""
+    # It says so in its references; the attribute of its own is a late addition.
+    listed = _uids(ds, "ReferencedFrameOfReferenceSequence", "FrameOfReferenceUID")
+    drawn = _uids(ds, "StructureSetROISequence", "ReferencedFrameOfReferenceUID")
+    if listed:
+        return max(listed, key=drawn.count)
     return _uid(ds, "FrameOfReferenceUID") or None
+
+
+def _uids(ds: Dataset, sequence: str, keyword: str) -> list[str]:
+    return [uid for item in ds.get(sequence) or [] if (uid := _uid(item, keyword))]
 
 
 def _references(ds: Dataset) -> tuple[str, ...]:
