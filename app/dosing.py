@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.intake import reference_name
+from app.references import reference_name
 from app.room import Room
 from core.case_store import CORRECTION, PREDICTION, DoseDue
 from core.geometry import Mask

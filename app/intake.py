@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from app.plan_doses import join_dose, join_plan, sum_beams
+from app.references import join_structure_set
 from app.room import Room
 from core.case import CaseState
 from core.dose_store import BEAM_DOSE, PLAN_KIND
@@ -19,16 +20,13 @@ from core.errors import (
     RecontourError,
     TransitionError,
 )
-from core.rasterise import mask_of_contours
 from core.records import Case, Instance
 from core.rules import route_series
-from core.structures import StructureSet
 from dicom_node.objects.ct_reader import read_ct
-from dicom_node.objects.rtstruct_reader import read_structure_set
 
 log = structlog.get_logger()
 
-STRUCTURE_SET, REFUSED = "structure_set", "refused"
+REFUSED = "refused"
 PAST_ASSEMBLY = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTED})
 LEFT_ALONE = "left alone: the case is past assembly"
 
@@ -120,11 +118,6 @@ def attach(room: Room, case_id: str, instance_id: int) -> str:
     return kind
 
 
-def reference_name(instance_id: int | str, assembly: str | None) -> str:
-    """Name of the mask that a structure set of the TPS amounts to on one assembly."""
-    return f"reference-{instance_id}-{(assembly or '')[:16]}"
-
-
 def _require_same_patient(current: Case, found: Instance) -> None:
     if current.patient_id and found.header.patient_id not in {"", current.patient_id}:
         raise GeometryMismatchError(
@@ -138,38 +131,6 @@ def _prepare(room: Room, current: Case, found: Instance) -> tuple[str, str, dict
         case "RTDOSE":
             return join_dose(room, current, found)
         case "RTSTRUCT":
-            return (*_prepare_reference(room, current, found), None)
+            return join_structure_set(room, current, found)
         case _:
             return join_plan(room, found)
-
-
-def _prepare_reference(room: Room, current: Case, found: Instance) -> tuple[str, str]:
-    """Keep the masks of configured structures that the TPS sent; the note names them."""
-    structure_set = read_structure_set(
-        room.path(found.path), frame_of_reference_uid=current.frame_of_reference_uid
-    )
-    _require_drawn_on(room, current, structure_set)
-    for structure in room.settings.structures:
-        roi = structure_set.roi_named(structure.name)
-        if roi is None or not roi.contours or current.geometry is None:
-            continue
-        drawn = mask_of_contours([c.points_mm for c in roi.contours], current.geometry)
-        name = reference_name(found.id, current.assembly)
-        room.store.files.write_mask(current.id, name, drawn.mask)
-        return STRUCTURE_SET, structure.name
-    return STRUCTURE_SET, ""
-
-
-def _require_drawn_on(room: Room, current: Case, structure_set: StructureSet) -> None:
-    """Refuse contours of another frame of reference, or of another series that we hold."""
-    if structure_set.frame_of_reference_uid != current.frame_of_reference_uid:
-        raise GeometryMismatchError(
-            "The contours lie in another Frame of Reference than this CT. Register the series in "
-            "the TPS, or export the structure set that was drawn on this CT."
-        )
-    series = structure_set.referenced_series_instance_uid
-    other = series is not None and series != current.series_instance_uid
-    if other and room.store.instances.of_series(str(series)):
-        raise GeometryMismatchError(
-            "The structure set was drawn on another series of this study. It joins that one."
-        )

@@ -136,6 +136,17 @@ class InstanceStore:
         with reading(self._engine) as connection:
             return list(connection.scalars(query))
 
+    def findings(self, case_id: str) -> list[str]:
+        """What was noticed about the structure sets that joined a case, one sentence each."""
+        query = (
+            sa.select(attachment.c.detail)
+            .where(attachment.c.case_id == case_id, attachment.c.kind == "structure_set")
+            .order_by(attachment.c.attached_at)
+        )
+        with reading(self._engine) as connection:
+            details = connection.scalars(query).all()
+        return [finding for detail in details if detail for finding in detail["findings"]]
+
     def series_due(self, *, quiet_since: datetime) -> list[tuple[str, str, int]]:
         """(case id, series UID, instance count) of CT series that are complete or fell quiet.
 

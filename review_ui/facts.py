@@ -79,7 +79,7 @@ def flags_of(
 
     `kept_aside` counts objects under a UID that was taken, `instances` the CT as it is now.
     """
-    flags = [f"Not used: {why}" for why in refusals]
+    flags = [f"Not used: {why}" for why in dict.fromkeys(refusals)]
     if kept_aside:
         flags.append(
             f"{kept_aside} other object(s) came under a UID that was taken; kept aside, not used."
@@ -134,7 +134,10 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
         "spacing_mm": list(reversed(geometry.spacing_mm)),
         "slice_mm": [float(p[2]) for p in geometry.index_to_mm([(z, 0, 0) for z in range(slices)])],
         "slice_offsets_mm": geometry.slice_positions_mm().tolist(),
-        "findings": list(current.findings),
+        "findings": [
+            *current.findings,
+            *(f"Structure set: {f}" for f in desk.store.instances.findings(current.id)),
+        ],
         "start": list(remembered.start),
         "prediction": None
         if shown is None

@@ -31,6 +31,18 @@ def test_a_structure_set_refers_to_its_series_on_the_frame_of_reference_it_lists
     assert header.referenced_uids == (ct[0].SeriesInstanceUID,)
 
 
+def test_a_structure_set_of_two_frames_belongs_where_most_of_its_rois_lie() -> None:
+    ct = ct_series(shape=(2, 2, 2))
+    ds = rtstruct(ct, {"Heart": [], "Lung": [], "MR_GTV": []})
+    other = rtstruct(ct, {}).ReferencedFrameOfReferenceSequence[0]
+    other.FrameOfReferenceUID = "1.2.3"
+    ds.ReferencedFrameOfReferenceSequence.insert(0, other)
+    ds.StructureSetROISequence[2].ReferencedFrameOfReferenceUID = "1.2.3"
+    assert read_header(encoded(ds)).frame_of_reference_uid == ct[0].FrameOfReferenceUID
+    ds.StructureSetROISequence[1].ReferencedFrameOfReferenceUID = "1.2.3"
+    assert read_header(encoded(ds)).frame_of_reference_uid == "1.2.3"
+
+
 def test_a_dose_refers_to_its_plan_and_a_plan_to_its_structure_set() -> None:
     ct = ct_series()[0]
     assert read_header(encoded(rtdose(_any_dose, plan_uid="1.2.3"))).referenced_uids == ("1.2.3",)
