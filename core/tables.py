@@ -267,7 +267,9 @@ returned = sa.Table(
     sa.Column("sent_cc", sa.Float, nullable=False),
     sa.Column("returned_cc", sa.Float, nullable=False),
     sa.Column("added_path_length_mm", sa.Float, nullable=False),
+    # The correction it became; None: compared only, or `note` says why it is not learned from.
     sa.Column("became", sa.ForeignKey("correction.id")),
+    sa.Column("note", sa.Text, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.UniqueConstraint("instance_id", "roi_name"),
 )

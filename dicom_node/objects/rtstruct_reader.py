@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -47,6 +48,8 @@ def read_structure_set(path: Path, *, frame_of_reference_uid: str | None = None)
         referenced_series_instance_uid=_referenced_series(ds, frame),
         label=text(ds, "StructureSetLabel"),
         approval_status=text(ds, "ApprovalStatus"),
+        drawn_at=_drawn_at(ds),
+        predecessor_uids=_predecessors(ds),
         rois=rois,
         findings=tuple(findings),
     )
@@ -57,6 +60,22 @@ def _sop_instance_uid(ds: Dataset) -> str:
     if not found:
         raise missing(ds, "SOPInstanceUID")
     return found
+
+
+def _drawn_at(ds: Dataset) -> datetime | None:
+    """Structure Set Date and Time (3006,0008/0009), to the second; None where either is odd."""
+    when = text(ds, "StructureSetDate") + text(ds, "StructureSetTime").partition(".")[0]
+    try:
+        return datetime.strptime(when, "%Y%m%d%H%M%S")  # noqa: DTZ007 (DICOM says no zone)
+    except ValueError:
+        return None
+
+
+def _predecessors(ds: Dataset) -> tuple[str, ...]:
+    """Structure sets that this one says it was made from (PS3.3 C.8.8.5, (3006,0018))."""
+    keywords = ("PredecessorStructureSetSequence", "ReferencedStructureSetSequence")
+    named = [item for keyword in keywords for item in items(ds, keyword)]
+    return tuple(uid for item in named if (uid := text(item, "ReferencedSOPInstanceUID")))
 
 
 def _frame_of_reference(ds: Dataset, described: list[Dataset], *, wanted: str | None) -> str:

@@ -52,6 +52,7 @@ def upgrade() -> None:
     sa.Column('returned_cc', sa.Float(), nullable=False),
     sa.Column('added_path_length_mm', sa.Float(), nullable=False),
     sa.Column('became', sa.String(length=32), nullable=True),
+    sa.Column('note', sa.Text(), nullable=False),
     sa.Column('created_at', UtcTime(), nullable=False),
     sa.ForeignKeyConstraint(['became'], ['correction.id'], name=op.f('fk_returned_became')),
     sa.ForeignKeyConstraint(['case_id'], ['case.id'], name=op.f('fk_returned_case_id')),
