@@ -25,19 +25,16 @@ LONGEST_PAUSE_S = 300.0
 def deliver(room: Room, delivery_id: str) -> str:
     """Try once to deliver; the row says what came of it, and when the next try is.
 
-    Sent means that the destination answered 0x0000 for each object it asks for. What does not
-    read back as it was approved is held, and nothing of it leaves the node.
+    Sent means that the destination answered 0x0000 for each object it asks for. A structure set
+    that does not read back as it was approved is held and never leaves the node. One that does is
+    sent even where SEG or SR cannot be written; then the delivery is held and says so.
     """
     delivery = room.store.deliveries.get(delivery_id)
     if delivery.state == SENT:
         return SENT
     try:
         destination = room.settings.peer_named(delivery.destination)
-        approved = room.store.reviews.correction(delivery.correction_id)
-        paths = _objects(room, approved, destination)
-        sop_instance_uid, *_ = send_instances(
-            paths, destination, calling_ae_title=room.settings.dicom.ae_title
-        )
+        paths, sent = _send(room, delivery, destination)
     except ConversionMismatchError as error:
         log.error("delivery.held", delivery=delivery_id)  # noqa: TRY400 (the row has the sentence)
         room.store.deliveries.held(delivery_id, reason=str(error), now=room.now())
@@ -55,21 +52,46 @@ def deliver(room: Room, delivery_id: str) -> str:
         room.store.asked.expect(
             delivery_id, references, destination=destination.name, now=room.now()
         )
-    room.store.deliveries.sent(delivery_id, sop_instance_uid=sop_instance_uid, now=room.now())
+    room.store.deliveries.sent(delivery_id, sop_instance_uid=sent[0], now=room.now())
     log.info("delivery.sent", delivery=delivery_id, destination=destination.name)
     return SENT
 
 
-def _objects(room: Room, approved: Correction, destination: PeerSettings) -> list[Path]:
-    """What the destination asks for, the structure set first; written where it is not yet."""
+def _send(
+    room: Room, delivery: Delivery, destination: PeerSettings
+) -> tuple[list[Path], list[str]]:
+    """Send what is asked for; the files, and their UIDs as accepted."""
+    approved = room.store.reviews.correction(delivery.correction_id)
+    paths, obstacle = _objects(room, approved, destination)
+    ours = room.settings.dicom
+    sent = (
+        send_instances(paths, destination, calling_ae_title=ours.ae_title, tls=ours.tls)
+        if paths
+        else []
+    )
+    if obstacle is not None:
+        raise ConversionMismatchError(f"{len(sent)} object(s) were accepted. {obstacle}")
+    return paths, sent
+
+
+def _objects(
+    room: Room, approved: Correction, destination: PeerSettings
+) -> tuple[list[Path], RecontourError | None]:
+    """What the destination asks for, the structure set first; written where it is not yet.
+
+    And why the rest cannot be written, if so: the contour must not wait for it.
+    """
     paths: list[Path] = []
     if "RTSTRUCT" in destination.objects:
         paths.append(write_approved(room, approved))
-    if "SEG" in destination.objects:
-        paths += write_segs(room, approved)
-    if "SR" in destination.objects:
-        paths.append(write_report(room, approved))
-    return paths
+    try:
+        if "SEG" in destination.objects:
+            paths += write_segs(room, approved)
+        if "SR" in destination.objects:
+            paths.append(write_report(room, approved))
+    except RecontourError as error:
+        return paths, error
+    return paths, None
 
 
 def _try_again_later(room: Room, delivery: Delivery, error: RecontourError) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
+from pydicom.valuerep import DA, TM
 
+from core.errors import ConversionMismatchError
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 if TYPE_CHECKING:
@@ -34,13 +37,13 @@ def source_image(ct: CtVolume, *texts: str) -> Dataset:
     ds.Modality = "CT"
     ds.SOPClassUID = CTImageStorage
     ds.PatientName, ds.PatientID = identity.patient_name, identity.patient_id
-    ds.PatientBirthDate = _matching(r"\d{8}", identity.patient_birth_date)
+    ds.PatientBirthDate = _valid(DA, identity.patient_birth_date)
     ds.PatientSex = identity.patient_sex if identity.patient_sex in _SEXES else ""
     ds.StudyInstanceUID = identity.study_instance_uid
     ds.SeriesInstanceUID = identity.series_instance_uid
     ds.StudyID, ds.AccessionNumber = identity.study_id, identity.accession_number
-    ds.StudyDate = _matching(r"\d{8}", identity.study_date)
-    ds.StudyTime = _matching(r"\d{2,6}(\.\d{1,6})?", identity.study_time)
+    ds.StudyDate = _valid(DA, identity.study_date)
+    ds.StudyTime = _valid(TM, identity.study_time)
     ds.ReferringPhysicianName = identity.referring_physician_name
     if identity.study_description:
         ds.StudyDescription = identity.study_description
@@ -69,8 +72,25 @@ def person_name(name: str) -> str:
     return plain if "^" in plain else f"{plain}^"
 
 
-def _matching(pattern: str, value: str) -> str:
-    return value if re.fullmatch(pattern, value) else ""
+@contextmanager
+def told(kind: str) -> Iterator[None]:
+    """Turn what highdicom raises on values it does not take into `ConversionMismatchError`."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConversionMismatchError(
+            f"The {kind} could not be written ({type(error).__name__}): a value of this CT or of "
+            "the contour breaks its rules. Correct the CT's header and send it again, or let this "
+            "destination have the RTSTRUCT alone."
+        ) from error
+
+
+def _valid(kind: Callable[[str], object], value: str) -> str:
+    try:
+        kind(value)
+    except ValueError:
+        return ""
+    return value
 
 
 def _character_set(identity: SeriesIdentity, *texts: str) -> str:

@@ -20,7 +20,7 @@ from core.volume import CtVolume
 from dicom_node.implementation import MANUFACTURER
 from dicom_node.objects.attributes import read_object
 from dicom_node.objects.ct_frames import CtFrame, frames_of
-from dicom_node.objects.derived import PRIVATE_SCHEME, encoded, person_name, source_image
+from dicom_node.objects.derived import PRIVATE_SCHEME, encoded, person_name, source_image, told
 from dicom_node.objects.orientation import axes_of, canonical_order
 from dicom_node.objects.uids import derived_uid
 
@@ -70,37 +70,39 @@ def write_seg(  # noqa: PLR0913 (one argument an attribute)
 
     Its frames lie on the images of `ct`, pixel on pixel, and each refers to its own. `ct_paths`
     are the instances of `ct`: they say how the images are turned. Without `reviewer` the segments
-    are AUTOMATIC, with one SEMIAUTOMATIC.
+    are AUTOMATIC, with one SEMIAUTOMATIC. Raises `ConversionMismatchError` for values that a SEG
+    cannot hold.
     """
     images = _images_of(ct, ct_paths)
     label, kind = (
         ("PREDICTION", "AUTOMATIC") if reviewer is None else ("CORRECTION", "SEMIAUTOMATIC")
     )
     texts = [reviewer or "", description, *(segment.name for segment in segments)]
-    ds = hd.seg.Segmentation(
-        source_images=_sources(ct, images, texts),
-        pixel_array=np.stack([_frames(ct, s.mask, images) for s in segments], axis=-1),
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[
-            _described(number, segment, kind, sop_instance_uid)
-            for number, segment in enumerate(segments, start=1)
-        ],
-        series_instance_uid=series_instance_uid,
-        series_number=1,
-        sop_instance_uid=sop_instance_uid,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=MANUFACTURER,
-        device_serial_number="0",
-        content_label=label,
-        content_description=description[:_LONG],
-        content_creator_name=None if reviewer is None else person_name(reviewer),
-        series_description=description[:_LONG],
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        # One structure on one machine; a pool of processes would cost more than it gives.
-        workers=0,
-    )
+    with told("SEG"):
+        ds = hd.seg.Segmentation(
+            source_images=_sources(ct, images, texts),
+            pixel_array=np.stack([_frames(ct, s.mask, images) for s in segments], axis=-1),
+            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=[
+                _described(number, segment, kind, sop_instance_uid)
+                for number, segment in enumerate(segments, start=1)
+            ],
+            series_instance_uid=series_instance_uid,
+            series_number=1,
+            sop_instance_uid=sop_instance_uid,
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=MANUFACTURER,
+            software_versions=MANUFACTURER,
+            device_serial_number="0",
+            content_label=label,
+            content_description=description[:_LONG],
+            content_creator_name=None if reviewer is None else person_name(reviewer),
+            series_description=description[:_LONG],
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+            # One structure on one machine; a pool of processes would cost more than it gives.
+            workers=0,
+        )
     ds.add_new("SoftwareVersions", "LO", [version[:_LONG] for version in software_versions])
     _name_dimensions(ds, derived_uid("dimensions", sop_instance_uid))
     return encoded(ds, made_at)

@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RTDoseStorage, SegmentationStora
 from core.records import InstanceHeader
 from core.volume import CtVolume, SliceReference
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, MANUFACTURER
-from dicom_node.objects.derived import PRIVATE_SCHEME, encoded, person_name, source_image
+from dicom_node.objects.derived import PRIVATE_SCHEME, encoded, person_name, source_image, told
 from dicom_node.objects.seg_writer import structure_code
 from dicom_node.objects.uids import derived_uid
 
@@ -74,32 +74,34 @@ def write_sr(  # noqa: PLR0913 (one argument an attribute)
     """The SR of `contours` as a part 10 file, a measurement group each; equal input, equal bytes.
 
     `observer` approved the contour and `device_name` made the measurements. What is measured is
-    complete, and not verified: a physician approved the contour, not these figures.
+    complete, and not verified: a physician approved the contour, not these figures. Raises
+    `ConversionMismatchError` for values that an SR cannot hold.
     """
     texts = (roi_name, observer, device_name, *(contour.label for contour in contours))
     source = source_image(ct, *texts)
     series_uid = ct.identity.series_instance_uid
-    groups = [_group(contour, roi_name, sop_instance_uid, series_uid) for contour in contours]
-    report = sr.MeasurementReport(
-        observation_context=_context(observer, device_name),
-        procedure_reported=_CT,
-        imaging_measurements=groups,
-        title=codes.DCM.ImagingMeasurementReport,
-    )
-    ds = sr.Comprehensive3DSR(
-        evidence=_evidence(source, contours),
-        content=report,
-        series_instance_uid=series_instance_uid,
-        series_number=1,
-        sop_instance_uid=sop_instance_uid,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        is_complete=True,
-        is_final=True,
-        series_description="Volume and mean dose",
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-    )
+    with told("SR"):
+        groups = [_group(contour, roi_name, sop_instance_uid, series_uid) for contour in contours]
+        report = sr.MeasurementReport(
+            observation_context=_context(observer, device_name),
+            procedure_reported=_CT,
+            imaging_measurements=groups,
+            title=codes.DCM.ImagingMeasurementReport,
+        )
+        ds = sr.Comprehensive3DSR(
+            evidence=_evidence(source, contours),
+            content=report,
+            series_instance_uid=series_instance_uid,
+            series_number=1,
+            sop_instance_uid=sop_instance_uid,
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=MANUFACTURER,
+            is_complete=True,
+            is_final=True,
+            series_description="Volume and mean dose",
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+        )
     ds.add_new("SoftwareVersions", "LO", [version[:_LONG] for version in software_versions])
     ds.CodingSchemeIdentificationSequence = [_our_scheme()]
     return encoded(ds, made_at)

@@ -27,7 +27,9 @@ from app.writing_derived import write_report, write_segs
 from core.delivery_store import SENT
 from core.records import Correction, Delivery
 from tests.app.made_prediction import made_prediction
+from tests.support.enhanced_ct import enhanced_ct
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
+from tests.support.synthetic_dicom import ct_series, written
 
 ALL = ("RTSTRUCT", "SEG", "SR")
 CLASSES = (RTStructureSetStorage, SegmentationStorage, Comprehensive3DSRStorage)
@@ -190,3 +192,24 @@ def test_objects_lost_from_the_disk_are_written_as_the_same_bytes(
     again = [*write_segs(room, correction), write_report(room, correction)]
     assert again == paths
     assert [path.read_bytes() for path in again] == before
+
+
+def test_what_cannot_be_written_does_not_keep_the_structure_set(tmp_path: Path) -> None:
+    """A SEG refers to one Enhanced CT; this one came in two instances."""
+    series = ct_series(hu=lambda x, y, z: 0.0 * (x + y + z))
+    halves = [enhanced_ct(series[:3]), enhanced_ct(series[3:])]
+    with archive(lambda _ds: 0x0000) as (port, received):
+        room = open_room(tmp_path, destination_port=port, objects=ALL)
+        receive(room, written(halves, tmp_path / "sent"))
+        bring_up_to_date(room)
+        (case,) = room.store.cases.all()
+        assert case.geometry is not None, case.reason
+        heart = np.zeros(case.geometry.shape, np.bool_)
+        heart[1:5, 4:8, 3:7] = True
+        approve_mask(room, case.id, heart)
+        (delivery,) = room.store.deliveries.all()
+        assert deliver(room, delivery.id) == "held"
+    assert [ds.Modality for ds in received] == ["RTSTRUCT"]
+    kept = room.store.deliveries.get(delivery.id)
+    assert kept.state == "HELD"
+    assert kept.last_error.startswith("1 object(s) were accepted. The Enhanced CT came in several")

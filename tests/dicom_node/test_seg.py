@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from core.errors import GeometryMismatchError, UnreadableObjectError
+from core.errors import ConversionMismatchError, GeometryMismatchError, UnreadableObjectError
 from core.geometry import Mask
 from core.volume import CtVolume
 from dicom_node.objects.ct_reader import read_ct
@@ -155,6 +156,22 @@ def test_odd_patient_attributes_do_not_break_it(tmp_path: Path) -> None:
     seg = dcmread(_kept(seg_bytes(ct, paths, {"Heart": ball(ct.geometry, 6.0)}), tmp_path))
     assert str(seg.PatientName) == "Żółć^Łucja"
     assert seg.PatientSex == ""
+
+
+@pytest.mark.parametrize("odd", ["00000000", "19500000", "not a date", "1950.01.02"])
+def test_a_date_that_is_none_is_left_empty(odd: str, tmp_path: Path) -> None:
+    ct, paths = ct_on_disk(tmp_path / "ct")
+    identity = replace(ct.identity, patient_birth_date=odd, study_date=odd, study_time="2561")
+    masks = {"Heart": ball(ct.geometry, 6.0)}
+    seg = dcmread(_kept(seg_bytes(replace(ct, identity=identity), paths, masks), tmp_path))
+    assert (seg.PatientBirthDate or "").replace(".", "") in {"", "19500102"}
+    assert not seg.StudyTime
+
+
+def test_what_a_segmentation_cannot_hold_is_told(tmp_path: Path) -> None:
+    ct, paths = ct_on_disk(tmp_path / "ct")
+    with pytest.raises(ConversionMismatchError, match="SEG could not be written"):
+        seg_bytes(ct, paths, {"Heart": ball(ct.geometry, 6.0)[1:]})
 
 
 def test_a_ct_that_is_not_whole_on_disk_is_refused(tmp_path: Path) -> None:
