@@ -16,6 +16,7 @@ from core.dose_store import DoseStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.owed_store import OwedStore
+from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
 from core.review_store import ReviewStore
 from core.worklist_store import WorklistStore
@@ -34,6 +35,7 @@ class Store:
     deliveries: DeliveryStore
     asked: AskedStore
     owed: OwedStore
+    quarantine: QuarantineStore
     query: QueryStore
     learning: LearningStore
     worklist: WorklistStore
@@ -55,6 +57,7 @@ def open_store(settings: Settings) -> Store:
         deliveries=DeliveryStore(engine),
         asked=AskedStore(engine),
         owed=OwedStore(engine),
+        quarantine=QuarantineStore(engine),
         query=QueryStore(engine),
         learning=LearningStore(engine),
         worklist=WorklistStore(engine),

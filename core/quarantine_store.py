@@ -1,0 +1,171 @@
+"""What was set aside because it cannot be read: refused bytes, and kept instances that break."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core import audit
+from core.case_store import NODE
+from core.database import reading, writing
+from core.records import Instance
+from core.tables import quarantine
+
+LONGEST_REASON = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One object that is not used; `path` is relative to the data folder.
+
+    `instance_id` is None for what was refused when it came: then the file belongs to the
+    quarantine. Otherwise it is a kept instance that could not be read later, and stays one.
+    """
+
+    id: int
+    path: str
+    sha256: str
+    size_bytes: int
+    calling_ae_title: str
+    instance_id: int | None
+    reason: str
+    quarantined_at: datetime
+
+
+class QuarantineStore:
+    """Rows about what is set aside. Every entry, and what people do with it, is audited."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def refused(
+        self,
+        *,
+        path: str,
+        sha256: str,
+        size_bytes: int,
+        calling_ae_title: str,
+        reason: str,
+        now: datetime,
+    ) -> None:
+        """Record bytes that were refused; the same bytes again only renew their row."""
+        self._set_aside(
+            path=path,
+            sha256=sha256,
+            size_bytes=size_bytes,
+            calling_ae_title=calling_ae_title,
+            instance_id=None,
+            reason=reason,
+            now=now,
+        )
+
+    def damaged(self, found: Instance, *, reason: str, now: datetime) -> None:
+        """Record a kept instance that cannot be read; again only renews its row."""
+        self._set_aside(
+            path=found.path,
+            sha256=found.sha256,
+            size_bytes=found.size_bytes,
+            calling_ae_title=found.calling_ae_title,
+            instance_id=found.id,
+            reason=reason,
+            now=now,
+        )
+
+    def all(self) -> list[Quarantined]:
+        """Everything that is set aside, the newest first."""
+        newest = (quarantine.c.quarantined_at.desc(), quarantine.c.id.desc())
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(quarantine).order_by(*newest)).mappings().all()
+        return [Quarantined(**row) for row in rows]
+
+    def find(self, quarantine_id: int) -> Quarantined | None:
+        """The row with this id, where there still is one."""
+        query = sa.select(quarantine).where(quarantine.c.id == quarantine_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else Quarantined(**row)
+
+    def count(self) -> int:
+        """How many objects are set aside."""
+        with reading(self._engine) as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(quarantine)) or 0
+
+    def take_oldest(self, *, most_objects: int, most_bytes: int, now: datetime) -> Sequence[str]:
+        """Forget the oldest refused objects beyond the bounds; returns the paths of their files."""
+        newest = sa.select(quarantine.c.id, quarantine.c.path, quarantine.c.size_bytes).where(
+            quarantine.c.instance_id.is_(None)
+        )
+        order = (quarantine.c.quarantined_at.desc(), quarantine.c.id.desc())
+        over: list[sa.Row[Any]] = []
+        with writing(self._engine) as connection:
+            total = 0
+            for number, row in enumerate(connection.execute(newest.order_by(*order)), start=1):
+                total += row.size_bytes
+                if number > most_objects or total > most_bytes:
+                    over.append(row)
+            for row in over:
+                connection.execute(sa.delete(quarantine).where(quarantine.c.id == row.id))
+            if over:
+                audit.record(
+                    connection,
+                    who=NODE,
+                    event="quarantine.oldest_removed",
+                    now=now,
+                    objects=len(over),
+                )
+        return [row.path for row in over]
+
+    def remove(self, found: Quarantined, *, who: str, now: datetime) -> bool:
+        """Take an object off the list; False where somebody has already."""
+        with writing(self._engine) as connection:
+            gone = connection.execute(sa.delete(quarantine).where(quarantine.c.id == found.id))
+            if gone.rowcount:
+                _record(connection, found, "quarantine.removed", who=who, now=now)
+            return bool(gone.rowcount)
+
+    def downloaded(self, found: Quarantined, *, who: str, now: datetime) -> None:
+        """Write down who took a copy."""
+        with writing(self._engine) as connection:
+            _record(connection, found, "quarantine.downloaded", who=who, now=now)
+
+    def _set_aside(self, *, reason: str, now: datetime, **values: Any) -> None:
+        values |= {"reason": reason[:LONGEST_REASON], "quarantined_at": now}
+        same = quarantine.c.sha256 == values["sha256"]
+        with writing(self._engine) as connection:
+            changed = connection.execute(sa.update(quarantine).where(same).values(**values))
+            if not changed.rowcount:
+                connection.execute(sa.insert(quarantine).values(**values))
+            row = connection.execute(sa.select(quarantine).where(same)).mappings().one()
+            _record(
+                connection,
+                Quarantined(**row),
+                "quarantine.entered",
+                who=NODE,
+                now=now,
+                reason=row["reason"],
+            )
+
+
+def _record(
+    connection: sa.Connection,
+    found: Quarantined,
+    event: str,
+    *,
+    who: str,
+    now: datetime,
+    **detail: Any,
+) -> None:
+    audit.record(
+        connection,
+        who=who,
+        event=event,
+        now=now,
+        sha256=found.sha256,
+        calling_ae_title=found.calling_ae_title,
+        instance_id=found.instance_id,
+        **detail,
+    )
