@@ -43,7 +43,8 @@ def report_owed(room: Room, owed_id: str) -> str:
     ours = room.settings.dicom.ae_title
     try:
         contents = report_of(owed, reasons, retrieve_ae_title=ours)
-        committing.report(caller, contents, calling_ae_title=ours)
+        tls = room.settings.dicom.tls
+        committing.report(caller, contents, calling_ae_title=ours, tls=tls)
     except RecontourError as error:
         _report_later(room, owed, caller, str(error))
         return "failed"
@@ -64,7 +65,8 @@ def ask_to_commit(room: Room, asked_id: str) -> str:
 
     try:
         destination = room.settings.peer_named(asked.peer)
-        committing.ask(destination, asked, on_report, calling_ae_title=room.settings.dicom.ae_title)
+        ours = room.settings.dicom
+        committing.ask(destination, asked, on_report, calling_ae_title=ours.ae_title, tls=ours.tls)
     except RecontourError as error:
         pause_s = _doubled(AGAIN_AFTER_S, asked.attempts, longest_s=LONGEST_PAUSE_S)
         again = room.now() + timedelta(seconds=pause_s)

@@ -21,6 +21,7 @@ def services_of(room: Room) -> Services:
     return Services(
         ae_title=room.settings.dicom.ae_title,
         peers=room.settings.peers,
+        tls=room.settings.dicom.tls,
         folder=room.settings.data_folder,
         instances=room.store.instances,
         query=room.store.query,

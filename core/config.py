@@ -276,7 +276,7 @@ class Settings(BaseSettings):
 def load_settings(path: Path) -> Settings:
     """Settings from the YAML file at `path`.
 
-    Relative folders are taken from the folder of the file. Raises `ConfigError` naming the key,
+    Relative paths are taken from the folder of the file. Raises `ConfigError` naming the key,
     what was found and what is allowed.
     """
     if not path.is_file():
@@ -291,10 +291,17 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(_sentences(path, error)) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} cannot be read as YAML: {error}") from None
-    folder = settings.data_folder
-    if not folder.is_absolute():
-        settings = settings.model_copy(update={"data_folder": (path.parent / folder).resolve()})
-    return settings
+    return _with_whole_paths(settings, path.parent.resolve())
+
+
+def _with_whole_paths(settings: Settings, folder: Path) -> Settings:
+    tls = settings.dicom.tls
+    files = {
+        key: folder / getattr(tls, key) for key in ("certificate", "private_key", "authorities")
+    }
+    dicom = settings.dicom.model_copy(update={"tls": tls.model_copy(update=files)})
+    changes = {"data_folder": folder / settings.data_folder, "dicom": dicom}
+    return settings.model_copy(update=changes)
 
 
 def _sentences(path: Path, error: ValidationError) -> str:

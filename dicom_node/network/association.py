@@ -12,9 +12,10 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
-from core.config import PeerSettings
+from core.config import PeerSettings, TlsSettings
 from core.errors import DeliveryError
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_node.network.tls import client_arguments, failure_of
 
 TIMEOUT_S = 30.0
 
@@ -25,19 +26,21 @@ def associated(
     contexts: Sequence[PresentationContext],
     *,
     calling_ae_title: str,
+    tls: TlsSettings | None = None,
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
     handlers: Sequence[tuple[Any, ...]] = (),
 ) -> Iterator[Association]:
     """An established association; released when the block ends.
 
-    Raises `DeliveryError` with the reason when `peer` does not answer, rejects us or accepts
-    none of `contexts`.
+    `tls` is ours, for a peer that speaks it. Raises `DeliveryError` with the reason when `peer`
+    does not answer, rejects us or accepts none of `contexts`.
     """
     ae = AE(ae_title=calling_ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = TIMEOUT_S
     reached = _Reached()
+    tls_arguments = client_arguments(peer, tls)
     try:
         association = ae.associate(
             peer.host,
@@ -46,6 +49,7 @@ def associated(
             ae_title=peer.ae_title,
             ext_neg=list(roles),
             evt_handlers=[(evt.EVT_CONN_OPEN, reached), *handlers],
+            tls_args=tls_arguments,
         )
     except OSError as error:  # a host name that does not resolve, among others
         raise DeliveryError(
@@ -53,9 +57,12 @@ def associated(
             "host and port."
         ) from error
     if not association.is_established:
+        failure = failure_of(tls_arguments)
+        if failure:
+            failure = f"no TLS ({failure}). Check the certificates of both, and that it speaks TLS."
         raise DeliveryError(
             f"No association with {peer.name} ({peer.ae_title} at {peer.host}:{peer.port}): "
-            f"{_why(association, reached, calling_ae_title)}"
+            f"{failure or _why(association, reached, calling_ae_title)}"
         )
     try:
         yield association

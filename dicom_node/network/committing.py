@@ -15,7 +15,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from core.commitments import Commitment
-from core.config import PeerSettings
+from core.config import PeerSettings, TlsSettings
 from core.errors import DeliveryError
 from dicom_node.network.association import associated
 from dicom_node.network.commitment import ACTION_REQUEST, request_of
@@ -42,6 +42,7 @@ def ask(
     on_report: EventHandler,
     *,
     calling_ae_title: str,
+    tls: TlsSettings | None = None,
 ) -> None:
     """Ask `peer` to commit (N-ACTION); returns when it took the request.
 
@@ -59,6 +60,7 @@ def ask(
         peer,
         [build_context(STORAGE_COMMITMENT, list(PLAIN_SYNTAXES))],
         calling_ae_title=calling_ae_title,
+        tls=tls,
         handlers=[(evt.EVT_N_EVENT_REPORT, on_event)],
     ) as association:
         status, _ = association.send_n_action(
@@ -72,7 +74,13 @@ def ask(
             time.sleep(0.1)  # our answer to the report goes out before the release
 
 
-def report(peer: PeerSettings, contents: Contents, *, calling_ae_title: str) -> None:
+def report(
+    peer: PeerSettings,
+    contents: Contents,
+    *,
+    calling_ae_title: str,
+    tls: TlsSettings | None = None,
+) -> None:
     """Report on an association of our own, as SCP of the service (PS3.4 J.3.3.1).
 
     Raises `DeliveryError` unless `peer` answers 0x0000.
@@ -81,6 +89,7 @@ def report(peer: PeerSettings, contents: Contents, *, calling_ae_title: str) -> 
         peer,
         [build_context(STORAGE_COMMITMENT, list(PLAIN_SYNTAXES))],
         calling_ae_title=calling_ae_title,
+        tls=tls,
         roles=[build_role(STORAGE_COMMITMENT, scu_role=False, scp_role=True)],
     ) as association:
         require_success(_send(association, contents), peer)

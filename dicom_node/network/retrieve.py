@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
 from pydicom import Dataset, dcmread
@@ -12,16 +13,15 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import build_context
 
-from core.config import PeerSettings
+from core.config import PeerSettings, TlsSettings
 from core.errors import DeliveryError
 from core.query_store import QueryStore
 from core.records import Instance
 from dicom_node.network.association import without_delay
-from dicom_node.network.contexts import VERIFICATION
 from dicom_node.network.query import level_of, scope_of
 from dicom_node.network.scu import kind_of
+from dicom_node.network.tls import client_arguments
 from dicom_node.network.transcode import as_accepted, contexts_for
 
 log = structlog.get_logger()
@@ -39,15 +39,42 @@ def destination_named(ae_title: str | None, peers: Sequence[PeerSettings]) -> Pe
     return next((peer for peer in peers if peer.ae_title.strip() == wanted), None)
 
 
+class Refusals:
+    """Statuses for C-MOVE requests that are refused before anybody is called.
+
+    pynetdicom takes a status from a C-MOVE handler only once it has opened the association with
+    the destination. So the handler names no destination, and the response it sends for that
+    (0xA801) gets the status that is right.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
+
+    def refuse(self, association: Association, status: int) -> None:
+        """Give the next message on `association` this status."""
+        self._waiting[association] = status
+
+    def on_sending(self, event: evt.Event) -> None:
+        """Called with every message before it is encoded (EVT_DIMSE_SENT)."""
+        status = self._waiting.pop(event.assoc, None)
+        if status is not None:
+            event.message.command_set.Status = status
+
+
 class Destination:
     """How pynetdicom reaches a Move Destination, and what that accepts."""
 
-    def __init__(self, peer: PeerSettings, instances: Sequence[Instance], folder: Path) -> None:
+    def __init__(
+        self,
+        peer: PeerSettings,
+        instances: Sequence[Instance],
+        folder: Path,
+        tls: TlsSettings | None,
+    ) -> None:
         self._peer = peer
+        self._tls = tls
         self._association: Association | None = None
-        # Of nothing to send the destination still hears before the caller does.
-        kinds = _kinds(instances, folder)
-        self._contexts = contexts_for(kinds) if kinds else [build_context(VERIFICATION)]
+        self._contexts = contexts_for(_kinds(instances, folder))
 
     def address(self) -> tuple[str, int, dict[str, Any]]:
         """Address, port and arguments: contexts for every kind that is to be sent."""
@@ -59,6 +86,7 @@ class Destination:
                 "ae_title": self._peer.ae_title,
                 "contexts": self._contexts,
                 "evt_handlers": handlers,
+                "tls_args": client_arguments(self._peer, self._tls),
             },
         )
 

@@ -13,7 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from core.commitments import Reference
-from core.config import PeerSettings
+from core.config import PeerSettings, TlsSettings
 from core.errors import DeliveryError
 from dicom_node.network.association import associated
 from dicom_node.network.contexts import VERIFICATION
@@ -21,15 +21,19 @@ from dicom_node.network.status import StoreStatus
 from dicom_node.network.transcode import as_accepted, contexts_for
 
 
-def echo(peer: PeerSettings, *, calling_ae_title: str) -> None:
+def echo(peer: PeerSettings, *, calling_ae_title: str, tls: TlsSettings | None = None) -> None:
     """Return when `peer` answers C-ECHO with 0x0000; else raise `DeliveryError`."""
     contexts = [build_context(VERIFICATION)]
-    with associated(peer, contexts, calling_ae_title=calling_ae_title) as association:
+    with associated(peer, contexts, calling_ae_title=calling_ae_title, tls=tls) as association:
         require_success(association.send_c_echo(), peer)
 
 
 def send_instances(
-    paths: Sequence[Path], peer: PeerSettings, *, calling_ae_title: str
+    paths: Sequence[Path],
+    peer: PeerSettings,
+    *,
+    calling_ae_title: str,
+    tls: TlsSettings | None = None,
 ) -> list[str]:
     """Send files over one association; SOP Instance UIDs of what `peer` accepted with 0x0000.
 
@@ -38,7 +42,7 @@ def send_instances(
     """
     kinds = [kind_of(path) for path in paths]
     contexts = contexts_for(kinds)
-    with associated(peer, contexts, calling_ae_title=calling_ae_title) as association:
+    with associated(peer, contexts, calling_ae_title=calling_ae_title, tls=tls) as association:
         return [_send(path, peer, association) for path in paths]
 
 

@@ -12,7 +12,7 @@ import structlog
 from pydicom import Dataset
 from pynetdicom import evt
 
-from core.config import PeerSettings, Right
+from core.config import PeerSettings, Right, TlsSettings
 from core.instance_store import InstanceStore
 from core.owed_store import OwedStore
 from core.query_store import QueryStore
@@ -52,6 +52,7 @@ class Services:
 
     ae_title: str
     peers: Sequence[PeerSettings]
+    tls: TlsSettings
     folder: Path
     instances: InstanceStore
     query: QueryStore
@@ -116,7 +117,7 @@ def on_c_move(event: evt.Event, services: Services) -> Iterator[Any]:
         yield None, None  # pynetdicom answers 0xA801
         return
     instances, refusal = _asked_for(event, services)
-    destination = Destination(peer, instances, services.folder)
+    destination = Destination(peer, instances, services.folder, services.tls)
     # pynetdicom opens the association before it takes a status from us, also that of a refusal.
     yield destination.address()
     yield len(instances) or (1 if refusal else 0)
