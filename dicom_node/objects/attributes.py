@@ -20,14 +20,22 @@ def read_object(path: Path, *, pixels: bool = True, headless: bool = False) -> D
     """
     try:
         return dcmread(path, stop_before_pixels=not pixels, force=headless)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise  # says nothing about the object: whoever asked may try again
     except Exception as error:
+        if is_of_the_disk(error):
+            raise
         # pydicom raises a dozen kinds for a damaged file, recursion among them.
         raise UnreadableObjectError(
             f"{path.name} is not a DICOM file that can be read ({type(error).__name__}). "
             "Send the object again."
         ) from error
+
+
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether `error` says that a file cannot be reached now, and nothing about what it holds."""
+    # pydicom raises OSError for damaged data too, but without the system's error number.
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def text(ds: Dataset, keyword: str) -> str:

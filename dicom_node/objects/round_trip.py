@@ -16,7 +16,7 @@ from core.geometry import Mask
 from core.rasterise import mask_of_contours
 from core.structures import Roi
 from core.volume import CtVolume
-from dicom_node.objects.attributes import numbers, read_object
+from dicom_node.objects.attributes import is_of_the_disk, numbers, read_object
 from dicom_node.objects.orientation import axes_of, canonical_values
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from dicom_node.objects.short_names import short_names
@@ -101,9 +101,11 @@ def _verify_with_rt_utils(
 ) -> None:
     try:
         found = _masks_by_rt_utils(path, ct, ct_paths, [n for n in masks if masks[n].any()])
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:
+        if is_of_the_disk(error):
+            raise
         # rt-utils raises bare exceptions; whatever they are, the second reader did not agree.
         raise ConversionMismatchError(
             f"The RTSTRUCT was not sent: rt-utils cannot read it ({type(error).__name__}). "

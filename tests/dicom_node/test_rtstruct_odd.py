@@ -302,3 +302,23 @@ def test_contours_off_the_slices_are_counted_and_not_moved_far(tmp_path: Path) -
     painted = mask_of_contours([c.points_mm for c in heart.contours], ct.geometry)
     assert painted.mask.sum(axis=(1, 2)).tolist() == [0, 0, 256, 0]
     assert painted.contours_off_grid == 2
+
+
+def test_damaged_bytes_are_refused_or_read_and_never_taken_for_a_broken_disk(
+    tmp_path: Path,
+) -> None:
+    """An OSError is tried again and again: for a damaged file that would be for ever."""
+    whole = encoded(_three_rois())
+    rng = np.random.default_rng(3)
+    path = tmp_path / "rs.dcm"
+    outcomes = set()
+    for _ in range(400):
+        damaged = bytearray(whole[: rng.integers(140, len(whole) + 1)])
+        for at in rng.integers(0, len(damaged), rng.integers(0, 4)):
+            damaged[at] = rng.integers(256)
+        path.write_bytes(bytes(damaged))
+        try:
+            outcomes.add(type(read_structure_set(path)).__name__)
+        except UnreadableObjectError:
+            outcomes.add("refused")
+    assert outcomes == {"StructureSet", "refused"}
