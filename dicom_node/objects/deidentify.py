@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -75,30 +76,45 @@ class Changes:
         self.counts[(name, action)] += 1
 
 
+@dataclass(frozen=True)
+class Deidentified:
+    """A DICOM file without its patient, under its new UID."""
+
+    content: bytes
+    sop_instance_uid: str
+    changes: Changes
+
+
 class Deidentifier:
     """What the objects of one export have in common: a secret, and whom nobody must recognise."""
 
-    def __init__(self, datasets: Iterable[Dataset], *, roi_names: Iterable[str] = ()) -> None:
-        """Whoever is named in any of `datasets` (all of the export) is looked for in each.
-
-        Their pixels are not needed. `roi_names` are structure names that may stay.
-        """
+    def __init__(self, *, roi_names: Iterable[str] = ()) -> None:
+        """`roi_names` are structure names that may stay, beside the standard ones."""
         self._secret = secrets.token_hex(32)
         self._standard = StandardNames(roi_names)
         self._identity = Identity()
-        for ds in datasets:
+
+    def look_for_whom(self, ds: Dataset) -> None:
+        """Whoever `ds` names is looked for in each object; `ds` may be without its pixels.
+
+        Show it every object of the export before the first is de-identified.
+        """
+        with _told_as_unreadable():
             self._identity.gather(ds)
 
-    def uid(self, original: str) -> str:
-        """The UID that stands for `original` in this export."""
+    def _new_uid(self, original: str) -> str:
         return derived_uid("de-identified", self._secret, original.strip(" \0"))
 
-    def deidentified(self, ds: Dataset) -> tuple[bytes, Changes]:
-        """`ds`, which is used up, as a DICOM file in its transfer syntax, and what was changed.
+    def deidentified(self, ds: Dataset) -> Deidentified:
+        """`ds`, which is used up, as a file in its transfer syntax, and what was changed.
 
         Raises `CannotDeidentifyError` where identity may lie in the pixels, and for kinds of
         objects this profile is not made for.
         """
+        with _told_as_unreadable():
+            return self._deidentified(ds)
+
+    def _deidentified(self, ds: Dataset) -> Deidentified:
         _require_possible(ds)
         changes = Changes()
         patient = self._pseudonym(str(ds.get("PatientID") or ds.get("PatientName") or "").strip())
@@ -114,7 +130,7 @@ class Deidentifier:
         ds.preamble = b"\0" * 128
         buffer = BytesIO()
         dcmwrite(buffer, ds, enforce_file_format=True)
-        return buffer.getvalue(), changes
+        return Deidentified(buffer.getvalue(), str(ds.SOPInstanceUID), changes)
 
     def _pseudonym(self, patient: str) -> str:
         number = int(derived_uid("patient", self._secret, patient).removeprefix("2.25."))
@@ -153,7 +169,7 @@ class Deidentifier:
         return action
 
     def _mapped(self, value: object) -> list[str] | str:
-        mapped = [v if _is_well_known(v) else self.uid(v) for v in map(str, _values(value))]
+        mapped = [v if _is_well_known(v) else self._new_uid(v) for v in map(str, _values(value))]
         return mapped[0] if len(mapped) == 1 else mapped
 
     def _replace(self, ds: Dataset, tag: BaseTag, patient: str) -> None:
@@ -174,6 +190,19 @@ class Deidentifier:
             return False
         values = [v for v in _values(ds[tag].value) if not (vr == "UI" and _is_well_known(str(v)))]
         return self._identity.is_told_by(values)
+
+
+@contextmanager
+def _told_as_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except (CannotDeidentifyError, MemoryError):
+        raise
+    except Exception as error:
+        # Values are parsed when they are looked at; a damaged one fails in a dozen ways.
+        raise CannotDeidentifyError(
+            f"The object cannot be read as a whole ({type(error).__name__}). Send it again."
+        ) from error
 
 
 def _values(value: object) -> list[object]:

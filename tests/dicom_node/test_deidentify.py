@@ -66,9 +66,11 @@ def exported(
     objects: Sequence[Dataset], roi_names: Sequence[str] = ()
 ) -> tuple[list[bytes], list[Changes]]:
     files = [encoded(ds) for ds in objects]
-    made = Deidentifier([dcmread(BytesIO(f)) for f in files], roi_names=roi_names)
+    made = Deidentifier(roi_names=roi_names)
+    for file in files:
+        made.look_for_whom(dcmread(BytesIO(file), stop_before_pixels=True))
     results = [made.deidentified(dcmread(BytesIO(f))) for f in files]
-    return [content for content, _ in results], [changes for _, changes in results]
+    return [r.content for r in results], [r.changes for r in results]
 
 
 def parsed(contents: Sequence[bytes]) -> list[Dataset]:
@@ -254,7 +256,7 @@ def test_identity_in_the_pixels_and_other_kinds_of_objects_are_refused(
     (ds,) = ct_series(shape=(1, 8, 8))
     change(ds)
     with pytest.raises(CannotDeidentifyError, match=sentence):
-        Deidentifier([ds]).deidentified(ds)
+        Deidentifier().deidentified(ds)
 
 
 @pytest.mark.parametrize(
