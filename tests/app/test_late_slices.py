@@ -79,6 +79,9 @@ def test_the_page_that_shows_the_older_volume_can_paint_no_more(tmp_path: Path) 
     bring_up_to_date(room)
     with pytest.raises(CaseLockedError):
         _paint(room)
+    # The page hears it at its next sign of life, not only at the next stroke.
+    with pytest.raises(CaseLockedError, match="does not have the case"):
+        room.store.reviews.renew(_case(room).id, who="anna", tab="t", now=room.now(), lock_s=60)
 
 
 def test_a_late_slice_is_flagged_and_left_out_once_somebody_has_painted(tmp_path: Path) -> None:
