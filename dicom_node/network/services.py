@@ -29,7 +29,13 @@ from dicom_node.network.commitment import (
 )
 from dicom_node.network.committing import Contents, SameAssociationReports
 from dicom_node.network.query import IdentifierError, matches_of
-from dicom_node.network.retrieve import Destination, destination_named, outgoing, wanted_by
+from dicom_node.network.retrieve import (
+    Destination,
+    Refusals,
+    destination_named,
+    outgoing,
+    wanted_by,
+)
 from dicom_node.network.status import CommitStatus, QueryStatus
 
 log = structlog.get_logger()
@@ -60,11 +66,13 @@ class Services:
     may: Callable[[evt.Event, Right], bool]
     take_report: Callable[[Report, str], bool]
     same_association: SameAssociationReports = field(default_factory=SameAssociationReports)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def handlers(self) -> list[tuple[Any, ...]]:
         """What pynetdicom binds."""
         return [
             (evt.EVT_DIMSE_RECV, self.same_association.on_message),
+            (evt.EVT_DIMSE_SENT, self.refusals.on_sending),
             (evt.EVT_C_FIND, on_c_find, [self]),
             (evt.EVT_C_MOVE, on_c_move, [self]),
             (evt.EVT_C_GET, on_c_get, [self]),
@@ -97,16 +105,17 @@ def on_c_find(event: evt.Event, services: Services) -> Iterator[Answer]:
                 return
             yield QueryStatus.PENDING, match
     except Exception as error:
-        yield _failed("c_find", error)
+        yield _failed("c_find", error), None
 
 
 def on_c_get(event: evt.Event, services: Services) -> Iterator[Any]:
     """The instances, over the caller's own association (PS3.4 C.4.3)."""
     instances, refusal = _asked_for(event, services)
-    yield len(instances) or (1 if refusal else 0)
     if refusal:
-        yield refusal
+        yield 1  # pynetdicom answers Success to none
+        yield refusal, None
         return
+    yield len(instances)
     yield from _sent(event, services, instances, lambda: event.assoc, to="")
 
 
@@ -117,13 +126,13 @@ def on_c_move(event: evt.Event, services: Services) -> Iterator[Any]:
         yield None, None  # pynetdicom answers 0xA801
         return
     instances, refusal = _asked_for(event, services)
-    destination = Destination(peer, instances, services.folder, services.tls)
-    # pynetdicom opens the association before it takes a status from us, also that of a refusal.
-    yield destination.address()
-    yield len(instances) or (1 if refusal else 0)
     if refusal:
-        yield refusal
+        services.refusals.refuse(event.assoc, refusal.Status)
+        yield None, None
         return
+    destination = Destination(peer, instances, services.folder, services.tls)
+    yield destination.address()
+    yield len(instances)
     yield from _sent(event, services, instances, destination.association, to=peer.ae_title)
 
 
@@ -188,9 +197,10 @@ def _report_soon(event: evt.Event, services: Services, owed_id: str) -> None:
     services.same_association.soon(event.assoc, contents, taken)
 
 
-def _asked_for(event: evt.Event, services: Services) -> tuple[list[Instance], Answer | None]:
+def _asked_for(event: evt.Event, services: Services) -> tuple[list[Instance], Dataset | None]:
+    """The instances, or the status of a refusal."""
     if not services.may(event, "query"):
-        return [], (QueryStatus.NOT_AUTHORIZED, None)
+        return [], _status(QueryStatus.NOT_AUTHORIZED)
     try:
         return wanted_by(event.identifier, services.query), None
     except Exception as error:
@@ -216,14 +226,19 @@ def _sent(
             yield QueryStatus.PENDING, ds
         services.audited(event, "dicom.transferred", **detail)
     except Exception as error:
-        yield _failed("retrieve", error)
+        yield _failed("retrieve", error), None
 
 
-def _failed(service: str, error: Exception) -> Answer:
+def _failed(service: str, error: Exception) -> Dataset:
     if not isinstance(error, IdentifierError):
         log.warning("query.failed", service=service, kind=type(error).__name__)
-        return QueryStatus.UNABLE_TO_PROCESS, None
-    answer = Dataset()
-    answer.Status = int(QueryStatus.IDENTIFIER_MISMATCH)
-    answer.ErrorComment = str(error)[:64]
-    return answer, None
+        return _status(QueryStatus.UNABLE_TO_PROCESS)
+    return _status(QueryStatus.IDENTIFIER_MISMATCH, str(error))
+
+
+def _status(code: QueryStatus, comment: str = "") -> Dataset:
+    ds = Dataset()
+    ds.Status = int(code)
+    if comment:
+        ds.ErrorComment = comment[:64]
+    return ds
