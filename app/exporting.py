@@ -11,6 +11,7 @@ from typing import Any
 from pydicom.uid import UID
 
 from app.room import Room
+from app.tables import Row
 from core.errors import RecontourError, UnreadableObjectError
 from core.files import require_uid, write_json, write_whole
 from core.records import Instance
@@ -126,3 +127,30 @@ def _shown(path: Path, made: Deidentifier, report: Report) -> str | None:
 def _place(out: Path, kind: str, sop_instance_uid: str) -> Path:
     folder = kind.removesuffix(" Storage").replace(" ", "_")
     return out / folder / f"{require_uid(sop_instance_uid, name='SOP Instance UID')}.dcm"
+
+
+def rows_of(report: Report) -> list[Row]:
+    """The report as rows of a table: what was written, what was changed, what was left out."""
+    rows: list[Row] = [
+        {"object": kind, "attribute": "", "what": "written", "count": count}
+        for kind, count in sorted(report.written.items())
+    ]
+    rows += [
+        {"object": kind, "attribute": name, "what": action, "count": count}
+        for (kind, name, action), count in sorted(report.changes.items())
+    ]
+    rows += [
+        {"object": kind, "attribute": "", "what": f"left out: {reason}", "count": count}
+        for (kind, reason), count in sorted(report.left_out.items())
+    ]
+    return rows
+
+
+def summary_of(report: Report, out: Path) -> str:
+    """One or two sentences for whoever ran the export."""
+    said = f"{report.written.total()} objects are in {out}; {REPORT} there says what was changed."
+    if report.left_out:
+        said += f" {report.left_out.total()} were left out."
+    if report.deidentified:
+        said += " Nothing looked at the pixels: a head can be recognised by its surface."
+    return said

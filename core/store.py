@@ -13,6 +13,7 @@ from core.config import Settings
 from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
 from core.dose_store import DoseStore
+from core.export_store import ExportStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.owed_store import OwedStore
@@ -37,6 +38,7 @@ class Store:
     owed: OwedStore
     quarantine: QuarantineStore
     query: QueryStore
+    exports: ExportStore
     learning: LearningStore
     worklist: WorklistStore
 
@@ -59,6 +61,7 @@ def open_store(settings: Settings) -> Store:
         owed=OwedStore(engine),
         quarantine=QuarantineStore(engine),
         query=QueryStore(engine),
+        exports=ExportStore(engine),
         learning=LearningStore(engine),
         worklist=WorklistStore(engine),
     )

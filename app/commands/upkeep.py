@@ -1,0 +1,47 @@
+"""Commands for whoever looks after the node: its state, its statement, its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.options import CONFIG, ConfigOption, JsonOption
+
+commands = typer.Typer()
+
+
+@commands.command()
+def export(
+    out: Annotated[Path, typer.Option(help="A new folder to write to.")],
+    *,
+    case: Annotated[
+        str | None, typer.Option(help="A case, as its page's address names it.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="A Study Instance UID.")] = None,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Without the patient (PS3.15 Annex E).")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Write the objects of a case or a study to a folder; exit code 1 where any was left out."""
+    from app.exporting import export_case, export_study, rows_of, summary_of  # noqa: PLC0415
+    from app.room import Room  # noqa: PLC0415
+    from app.tables import show  # noqa: PLC0415
+    from core.config import load_settings  # noqa: PLC0415
+    from core.store import open_store  # noqa: PLC0415
+
+    if (case is None) == (study is None):
+        raise typer.BadParameter("Name either --case or --study.")
+    settings = load_settings(config)
+    room = Room(settings, open_store(settings))
+    if case is not None:
+        report = export_case(room, case, out, deidentify=deidentify)
+    else:
+        report = export_study(room, str(study), out, deidentify=deidentify)
+    show(rows_of(report), "Export", as_json=as_json)
+    if not as_json:
+        typer.echo(summary_of(report, out))
+    raise typer.Exit(1 if report.left_out else 0)
