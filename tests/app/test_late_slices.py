@@ -24,14 +24,13 @@ from tests.support.room import approve_mask, bring_up_to_date, open_room, receiv
 SPACING_MM = (6.0, 6.0, 6.0)
 
 
-def _patient(folder: Path, *, announced: int | None = None) -> list[Path]:
-    """The CT of a phantom, one file for each slice; `announced` is written into each."""
+def _patient(folder: Path, *, announced: bool = False) -> list[Path]:
+    """The CT of a phantom, one file for each slice, which may say how many there are."""
     paths = list(write_patient(folder / "p", 3, spacing_mm=SPACING_MM).ct_paths)
-    if announced is not None:
-        for path in paths:
-            ds = dcmread(path)
-            ds.NumberOfSeriesRelatedInstances = announced
-            ds.save_as(path)
+    for path in paths if announced else []:
+        ds = dcmread(path)
+        ds.NumberOfSeriesRelatedInstances = len(paths)
+        ds.save_as(path)
     return paths
 
 
@@ -129,15 +128,14 @@ def test_a_slice_after_the_approval_raises_a_flag_and_changes_nothing(tmp_path: 
 
 
 def test_a_series_is_due_at_once_when_as_many_are_there_as_were_announced(tmp_path: Path) -> None:
-    count = len(_patient(tmp_path / "counted"))
-    paths = _patient(tmp_path, announced=count)
+    paths = _patient(tmp_path, announced=True)
     room = open_room(tmp_path)
     long_ago = room.now() - timedelta(hours=1)
     receive(room, paths[:-1])
     assert room.store.instances.series_due(quiet_since=long_ago) == []
     receive(room, paths[-1:])
     ((_, _, due),) = room.store.instances.series_due(quiet_since=long_ago)
-    assert due == count
+    assert due == len(paths)
     bring_up_to_date(room)
     assert _case(room).state is CaseState.ASSEMBLED
 
@@ -152,15 +150,14 @@ def test_a_series_nobody_counted_is_due_when_it_falls_quiet(tmp_path: Path) -> N
 def test_fewer_than_announced_fail_with_a_sentence_and_assemble_when_the_rest_comes(
     tmp_path: Path,
 ) -> None:
-    count = len(_patient(tmp_path / "counted"))
-    paths = _patient(tmp_path, announced=count)
+    paths = _patient(tmp_path, announced=True)
     room = open_room(tmp_path)
     # The last slices: without the count nobody could know that they are missing.
     receive(room, paths[:-2])
     bring_up_to_date(room)
     assert _case(room).state is CaseState.FAILED
-    assert f"{count - 2} instances of the series came" in _case(room).reason
-    assert f"announced {count}" in _case(room).reason
+    assert f"{len(paths) - 2} instances of the series came" in _case(room).reason
+    assert f"announced {len(paths)}" in _case(room).reason
     receive(room, paths[-2:])
     bring_up_to_date(room)
     assert _case(room).state is CaseState.ASSEMBLED
