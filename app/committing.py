@@ -21,9 +21,10 @@ from dicom_node.network.status import FailureReason
 
 log = structlog.get_logger()
 
-# A destination that took the request has this long to report; then it is asked anew. Doubled
-# each time, up to a day.
-UNANSWERED_S, LONGEST_UNANSWERED_S = 600.0, 86_400.0
+# A destination that took the request has this long to report; then it is asked anew.
+UNANSWERED_S = 600.0
+# One that did not take it is asked again after this.
+UNREACHED_S = 60.0
 # So often all is sent and asked once more when a destination does not commit; then people decide.
 MOST_ROUNDS = 3
 AGAIN_AFTER_S = 30.0
@@ -56,9 +57,8 @@ def report_owed(room: Room, owed_id: str) -> str:
 
 def ask_to_commit(room: Room, asked_id: str) -> str:
     """Ask a destination once to commit what it accepted; it reports when it likes."""
-    asked = room.store.asked.get(asked_id)
-    wait_s = _doubled(UNANSWERED_S, asked.attempts, longest_s=LONGEST_UNANSWERED_S)
-    asked = room.store.asked.asking(asked_id, next_try_at=room.now() + timedelta(seconds=wait_s))
+    anew = room.now() + timedelta(seconds=UNANSWERED_S)
+    asked = room.store.asked.asking(asked_id, next_try_at=anew)
 
     def on_report(event: evt.Event) -> tuple[int, None]:
         return on_n_event_report(event, lambda report, caller: take_report(room, report, caller))
@@ -68,8 +68,7 @@ def ask_to_commit(room: Room, asked_id: str) -> str:
         ours = room.settings.dicom
         committing.ask(destination, asked, on_report, calling_ae_title=ours.ae_title, tls=ours.tls)
     except RecontourError as error:
-        pause_s = _doubled(AGAIN_AFTER_S, asked.attempts, longest_s=LONGEST_PAUSE_S)
-        again = room.now() + timedelta(seconds=pause_s)
+        again = room.now() + timedelta(seconds=UNREACHED_S)
         room.store.asked.asking_failed(asked_id, error=str(error), next_try_at=again)
         log.warning("commitment.not_asked", asked=asked_id, reason=str(error))
         return "failed"
@@ -94,7 +93,7 @@ def take_report(room: Room, report: Report, ae_title: str) -> bool:
         log.info("commitment.committed", asked=asked.id)
         return True
     again = None
-    if asked.attempts < MOST_ROUNDS:
+    if asked.attempts + 1 < MOST_ROUNDS:
         pause_s = _doubled(AGAIN_AFTER_S, asked.attempts, longest_s=LONGEST_PAUSE_S)
         again = room.now() + timedelta(seconds=pause_s)
     room.store.asked.refused(asked.id, reason=reason, again_at=again, now=room.now())

@@ -18,6 +18,7 @@ from core.tables import commitment_asked as asked
 from core.tables import delivery
 
 # DUE until the destination took the request, ASKED until it reports; REFUSED when we gave up.
+# The row counts as attempts how often the destination did not commit.
 DUE, ASKED, COMMITTED, REFUSED = "DUE", "ASKED", "COMMITTED", "REFUSED"
 
 
@@ -86,7 +87,6 @@ class AskedStore:
                     asked_id,
                     state=ASKED,
                     transaction_uid=new_transaction_uid(),
-                    attempts=asked.c.attempts + 1,
                     next_try_at=next_try_at,
                 )
             )
@@ -101,6 +101,22 @@ class AskedStore:
                 .values(state=DUE, last_error=error, next_try_at=next_try_at)
             )
 
+    def release_refused(self, *, now: datetime) -> int:
+        """Send and ask again what destinations refused for good; returns how many there were."""
+        with writing(self._engine) as connection:
+            of_refused = sa.select(asked.c.delivery_id).where(asked.c.state == REFUSED)
+            connection.execute(
+                sa.update(delivery)
+                .where(delivery.c.id.in_(of_refused), delivery.c.state == SENT)
+                .values(state=QUEUED, next_try_at=now)
+            )
+            changed = connection.execute(
+                sa.update(asked)
+                .where(asked.c.state == REFUSED)
+                .values(state=DUE, attempts=0, next_try_at=now)
+            )
+            return changed.rowcount
+
     def committed(self, asked_id: str, *, now: datetime) -> None:
         """The destination took over the responsibility for everything that was asked."""
         with writing(self._engine) as connection:
@@ -114,6 +130,7 @@ class AskedStore:
         """The destination did not commit. With `again_at` all is sent and asked once more."""
         with writing(self._engine) as connection:
             values: dict[str, Any] = {"last_error": reason, "answered_at": now, "state": REFUSED}
+            values["attempts"] = asked.c.attempts + 1
             if again_at is not None:
                 values |= {"state": DUE, "next_try_at": again_at}
             row = _update(connection, asked_id, **values)

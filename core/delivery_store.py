@@ -12,7 +12,7 @@ from core.case import CaseState
 from core.case_store import NODE, fetch_case, move
 from core.database import reading, writing
 from core.records import Delivery
-from core.tables import delivery
+from core.tables import commitment_asked, delivery
 
 QUEUED, SENT, HELD = "QUEUED", "SENT", "HELD"
 
@@ -26,12 +26,12 @@ class DeliveryStore:
     def get(self, delivery_id: str) -> Delivery:
         """The delivery with this id."""
         with reading(self._engine) as connection:
-            query = sa.select(delivery).where(delivery.c.id == delivery_id)
+            query = select_deliveries().where(delivery.c.id == delivery_id)
             return Delivery(**connection.execute(query).mappings().one())
 
     def all(self, *, case_id: str | None = None, state: str | None = None) -> list[Delivery]:
         """Deliveries, newest first."""
-        query = sa.select(delivery).order_by(delivery.c.created_at.desc(), delivery.c.id)
+        query = select_deliveries().order_by(delivery.c.created_at.desc(), delivery.c.id)
         if case_id is not None:
             query = query.where(delivery.c.case_id == case_id)
         if state is not None:
@@ -42,7 +42,7 @@ class DeliveryStore:
     def due(self, *, now: datetime) -> list[Delivery]:
         """Deliveries whose next try has come, oldest first."""
         query = (
-            sa.select(delivery)
+            select_deliveries()
             .where(delivery.c.state == QUEUED, delivery.c.next_try_at <= now)
             .order_by(delivery.c.created_at, delivery.c.id)
         )
@@ -115,6 +115,16 @@ class DeliveryStore:
             approved = fetch_case(connection, row.case_id).state is CaseState.APPROVED
             if approved and connection.execute(open_ones).first() is None:
                 move(connection, row.case_id, CaseState.DELIVERED, who=NODE, now=now)
+
+
+def select_deliveries() -> sa.Select[Any]:
+    """Deliveries with where their storage commitment stands: the columns of `Delivery`."""
+    asked = commitment_asked.c
+    return sa.select(
+        delivery,
+        sa.func.coalesce(asked.state, "").label("commitment"),
+        sa.func.coalesce(asked.last_error, "").label("commitment_error"),
+    ).outerjoin(commitment_asked, asked.delivery_id == delivery.c.id)
 
 
 def _update(connection: sa.Connection, delivery_id: str, **values: Any) -> sa.Row[Any]:

@@ -28,12 +28,25 @@ def state_in_words(current: Case, *, instances: int, has_model: bool) -> str:
 def delivery_in_words(found: Delivery) -> str:
     """Where an approved structure set is on its way."""
     if found.state == "SENT":
-        return f"sent to {found.destination}"
+        return _sent_in_words(found)
     if found.state == "HELD":
         return f"held: {found.last_error}"
+    if found.commitment_error:
+        return f"sent again to {found.destination} soon: {found.commitment_error}"
     if found.attempts:
         return f"queued for {found.destination}, tried {found.attempts} times"
     return f"queued for {found.destination}"
+
+
+def _sent_in_words(found: Delivery) -> str:
+    """Sent means accepted; committed means that the destination answers for keeping it."""
+    if found.commitment == "COMMITTED":
+        return f"committed by {found.destination}"
+    if found.commitment == "REFUSED":
+        return f"sent to {found.destination}, but: {found.commitment_error}"
+    if found.commitment:
+        return f"sent to {found.destination}, asked to commit"
+    return f"sent to {found.destination}"
 
 
 def readable_name(person_name: str) -> str:
