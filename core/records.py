@@ -143,8 +143,40 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """A structure that came back after delivery, compared with what we sent.
+
+    `matched_by` is how it was known to be ours: same_uid, predecessor or series_and_roi. Figures
+    are of what came back against what was sent; `added_path_length_mm` as in core.path_length.
+    `became` is the correction it became, if it did; `note` says in a sentence why it may not.
+    """
+
+    case_id: str
+    roi_name: str
+    instance_id: int
+    matched_by: str
+    compared_with: str
+    dice: float
+    sent_cc: float
+    returned_cc: float
+    added_path_length_mm: float
+    note: str
+    created_at: datetime
+    became: str | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it came back voxel for voxel as it was sent."""
+        return self.dice == 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """One approved structure set on its way to one destination."""
+    """One approved structure set on its way to one destination.
+
+    `commitment` is where its storage commitment stands (see core.asked_store), empty where the
+    destination is not asked; `commitment_error` why it was not committed.
+    """
 
     id: str
     case_id: str
@@ -157,6 +189,8 @@ class Delivery:
     created_at: datetime
     next_try_at: datetime
     sent_at: datetime | None
+    commitment: str = ""
+    commitment_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
