@@ -10,6 +10,7 @@ import structlog
 
 from app.plan_doses import join_dose, join_plan, sum_beams
 from app.references import join_structure_set
+from app.returning import take_back
 from app.room import Room
 from core.case import CaseState
 from core.dose_store import BEAM_DOSE, PLAN_KIND
@@ -20,7 +21,7 @@ from core.errors import (
     RecontourError,
     TransitionError,
 )
-from core.records import Case, Instance
+from core.records import RETURNED, Case, Instance
 from core.rules import route_series
 from dicom_node.objects.ct_reader import read_ct
 
@@ -131,6 +132,8 @@ def _prepare(room: Room, current: Case, found: Instance) -> tuple[str, str, dict
         case "RTDOSE":
             return join_dose(room, current, found)
         case "RTSTRUCT":
-            return join_structure_set(room, current, found)
+            joined = join_structure_set(room, current, found)
+            # What became a correction is measured as one, not a second time as a reference.
+            return (RETURNED, "", joined[2]) if take_back(room, current, found) else joined
         case _:
             return join_plan(room, found)

@@ -20,8 +20,8 @@ def join_structure_set(
 ) -> tuple[str, str, dict[str, Any] | None]:
     """What a structure set is to its case: kind, the structure it is a reference of, findings.
 
-    The mask of the first configured structure that can be painted is kept. Raises
-    `GeometryMismatchError` for contours that were drawn elsewhere.
+    The mask of the first structure of the case's rule that can be painted is kept; without a rule
+    of the first configured one. Raises `GeometryMismatchError` for contours drawn elsewhere.
     """
     structure_set = read_structure_set(
         room.path(found.path), frame_of_reference_uid=current.frame_of_reference_uid
@@ -29,19 +29,25 @@ def join_structure_set(
     _require_drawn_on(room, current, structure_set)
     findings = list(structure_set.findings)
     detail = {"findings": findings}
-    for structure in room.settings.structures:
-        roi = structure_set.roi_named(structure.name)
+    for name in _wanted(room, current):
+        roi = structure_set.roi_named(name)
         mask = None if roi is None else _painted(roi, current, findings)
         if mask is not None:
-            name = reference_name(found.id, current.assembly)
-            room.store.files.write_mask(current.id, name, mask)
-            return STRUCTURE_SET, structure.name, detail
+            kept_as = reference_name(found.id, current.assembly)
+            room.store.files.write_mask(current.id, kept_as, mask)
+            return STRUCTURE_SET, name, detail
     return STRUCTURE_SET, "", detail
 
 
 def reference_name(instance_id: int | str, assembly: str | None) -> str:
     """Name of the mask that a structure set of the TPS amounts to on one assembly."""
     return f"reference-{instance_id}-{(assembly or '')[:16]}"
+
+
+def _wanted(room: Room, current: Case) -> tuple[str, ...]:
+    if current.routing is not None:
+        return current.routing.structures
+    return tuple(structure.name for structure in room.settings.structures)
 
 
 def _painted(roi: Roi, current: Case, findings: list[str]) -> Mask | None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from core.case import CaseState
 from core.database import reading, writing
 from core.records import Case, Instance, InstanceHeader
-from core.tables import attachment, case, instance, journal
+from core.tables import attachment, case, delivery, instance, journal
 
 PLANNING_MODALITY = "CT"
 
@@ -110,13 +110,14 @@ class InstanceStore:
         )
 
     def kept_aside_count(self, study_instance_uid: str) -> int:
-        """How many objects of this study came with a UID that was already taken."""
+        """How many objects of this study came with a UID that was taken, and are not used."""
         query = (
             sa.select(sa.func.count())
             .select_from(instance)
             .where(
                 instance.c.study_instance_uid == study_instance_uid,
                 instance.c.kept_aside.is_(True),
+                ~is_joined(),
             )
         )
         with reading(self._engine) as connection:
@@ -206,8 +207,13 @@ class InstanceStore:
         """(case id, instance) of doses, structure sets and plans not yet joined to their case.
 
         Joined by Frame of Reference within an assembled case; an RTPLAN, which may carry none,
-        by its study.
+        by its study. A structure set of ours that was edited in the TPS and kept its SOP Instance
+        UID is kept aside, because the UID was taken: it joins the case it was delivered for.
         """
+        ours = sa.exists().where(
+            delivery.c.case_id == case.c.id,
+            delivery.c.sop_instance_uid == instance.c.sop_instance_uid,
+        )
         same_space = instance.c.frame_of_reference_uid == case.c.frame_of_reference_uid
         plan_of_study = (
             (instance.c.modality == "RTPLAN")
@@ -222,7 +228,7 @@ class InstanceStore:
             .join(case, same_space | plan_of_study)
             .where(
                 instance.c.modality.in_(["RTDOSE", "RTSTRUCT", "RTPLAN"]),
-                instance.c.kept_aside.is_(False),
+                instance.c.kept_aside.is_(False) | ((instance.c.modality == "RTSTRUCT") & ours),
                 case.c.assembly.is_not(None),
                 ~joined,
             )
@@ -278,6 +284,11 @@ class InstanceStore:
     def _all(self, query: sa.Select[Any]) -> list[Instance]:
         with reading(self._engine) as connection:
             return [to_instance(row) for row in connection.execute(query).mappings()]
+
+
+def is_joined() -> sa.Exists:
+    """Whether an instance joined a case."""
+    return sa.exists().where(attachment.c.instance_id == instance.c.id)
 
 
 def _open_case(connection: sa.Connection, header: InstanceHeader, now: datetime) -> None:

@@ -83,6 +83,15 @@ def structure_under_review(current: Case, default: str) -> str:
     return default if current.routing is None else current.routing.structures[0]
 
 
+def returning_of(rules: Sequence[RuleSettings], current: Case) -> str:
+    """What the rule of a case says of structure sets that come back: compare or learn.
+
+    Compare where no rule has decided, or where the rule is gone from config.yaml.
+    """
+    decided = None if current.routing is None else current.routing.rule
+    return next((rule.returning for rule in rules if rule.name == decided), "compare")
+
+
 def _weighed(rule: RuleSettings, found: dict[str, str]) -> Weighed:
     asked: list[str] = []
     for key in RuleCondition.model_fields:

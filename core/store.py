@@ -19,6 +19,7 @@ from core.learning_store import LearningStore
 from core.owed_store import OwedStore
 from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
+from core.returned_store import ReturnedStore
 from core.review_store import ReviewStore
 from core.worklist_store import WorklistStore
 
@@ -39,6 +40,7 @@ class Store:
     quarantine: QuarantineStore
     query: QueryStore
     exports: ExportStore
+    returned: ReturnedStore
     learning: LearningStore
     worklist: WorklistStore
 
@@ -62,6 +64,7 @@ def open_store(settings: Settings) -> Store:
         quarantine=QuarantineStore(engine),
         query=QueryStore(engine),
         exports=ExportStore(engine),
+        returned=ReturnedStore(engine),
         learning=LearningStore(engine),
         worklist=WorklistStore(engine),
     )

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from core.case import CaseState
 from core.case_store import to_case
 from core.database import reading
-from core.delivery_store import SENT
+from core.delivery_store import SENT, select_deliveries
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
-from core.instance_store import UNUSED_KINDS
+from core.instance_store import UNUSED_KINDS, is_joined
 from core.plans import DoseOrigin, Plan
 from core.records import REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
@@ -28,6 +28,7 @@ from core.tables import (
     dose_figure,
     instance,
     prediction,
+    returned,
     review,
     review_lock,
 )
@@ -132,7 +133,12 @@ class _Tables:
             for row in of_roi(dose_figure, dose_figure.c.id)
         )
         self.deliveries = _by_case(
-            Delivery(**row) for row in rows(delivery, delivery.c.created_at.desc(), delivery.c.id)
+            Delivery(**row)
+            for row in connection.execute(
+                select_deliveries()
+                .where(delivery.c.case_id.in_(list(rois)))
+                .order_by(delivery.c.created_at.desc(), delivery.c.id)
+            ).mappings()
         )
         self.doses: dict[str, int] = {}
         self.origins: dict[tuple[str, int], DoseOrigin] = {}
@@ -148,6 +154,9 @@ class _Tables:
             elif row["kind"] == PLAN_KIND and row["detail"] is not None:
                 self.plans[row["case_id"]].append(Plan.from_json(row["detail"]))
             elif row["kind"] in UNUSED_KINDS and row["note"]:
+                self.refusals[row["case_id"]].append(row["note"])
+        for row in rows(returned, returned.c.instance_id):
+            if row["note"]:
                 self.refusals[row["case_id"]].append(row["note"])
         self.holders = {
             row["case_id"]: row["holder"] for row in rows(review_lock) if row["expires_at"] > now
@@ -210,4 +219,6 @@ def _counts(
         .where(column.in_(uids), instance.c.kept_aside.is_(aside))
         .group_by(column)
     )
+    if aside:
+        query = query.where(~is_joined())
     return {row[0]: row[1] for row in connection.execute(query)}

@@ -93,10 +93,11 @@ def flags_of(
 def flags_now(desk: Desk, current: Case) -> list[str]:
     """The flags of one case as things stand."""
     instances = desk.store.instances
+    notes = [came.note for came in desk.store.returned.all(case_id=current.id) if came.note]
     counts = instances.counts_by_series([current.series_instance_uid])
     return flags_of(
         current,
-        refusals=instances.refusals(current.id),
+        refusals=[*instances.refusals(current.id), *notes],
         kept_aside=instances.kept_aside_count(current.study_instance_uid),
         instances=counts.get(current.series_instance_uid, 0),
     )

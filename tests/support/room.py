@@ -25,6 +25,7 @@ def open_room(
     destination_host: str = "127.0.0.1",
     destination_port: int | None = None,
     objects: tuple[str, ...] = ("RTSTRUCT",),
+    returning: str = "compare",
 ) -> Room:
     """A room with an empty store in `folder` and one destination, TPS; nobody listens there."""
     destination = {
@@ -36,7 +37,11 @@ def open_room(
         "retry_first_s": 60,
         "retry_longest_s": 60,
     }
-    settings = settings_for(folder, dicom={"quiet_time_s": 0}, peers=[destination])
+    rule = {"name": "heart", "when": {"modality": "CT"}, "returning": returning}
+    goes_to = {"structures": ["Heart"], "destinations": ["TPS"]}
+    settings = settings_for(
+        folder, dicom={"quiet_time_s": 0}, peers=[destination], rules=[{**rule, **goes_to}]
+    )
     return Room(settings, open_store(settings))
 
 
