@@ -8,12 +8,11 @@ from typing import Any
 
 import structlog
 
-from app.plan_doses import join_dose, join_plan, sum_beams
+from app.plan_doses import join_dose, join_plan
 from app.references import join_structure_set
 from app.returning import take_back
 from app.room import Room
 from core.case import CaseState
-from core.dose_store import BEAM_DOSE, PLAN_KIND
 from core.errors import (
     GeometryMismatchError,
     IrregularSeriesError,
@@ -114,8 +113,6 @@ def attach(room: Room, case_id: str, instance_id: int) -> str:
         current, found.id, kind=kind, note=note, detail=detail, now=room.now()
     )
     log.info("case.attached", case=case_id, kind=kind if joined else "void")
-    if joined and kind in {BEAM_DOSE, PLAN_KIND}:
-        sum_beams(room, current)
     return kind
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from app.room import Room
-from core.dose_store import BEAM_DOSE, DOSE_PART, PLAN_KIND, WHOLE_DOSE, JoinedDose
+from core.dose_store import BEAM_DOSE, BEAM_WAITS, DOSE_PART, PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.errors import GeometryMismatchError, UnreadableObjectError
 from core.plans import BEAM, MULTI_PLAN, PLAN, BeamKey, DoseOrigin, Plan
 from core.records import Case, Instance
@@ -39,7 +39,7 @@ def join_dose(room: Room, current: Case, found: Instance) -> Joined:
     detail = dose.origin.to_json()
     kind = dose.origin.summation_type
     if kind == BEAM and dose.origin.plan_uids and dose.origin.beams:
-        return BEAM_DOSE, _WAITS, detail
+        return BEAM_DOSE, BEAM_WAITS, detail
     if 1 in dose.volume.geometry.shape and kind in _WHOLE | _PARTS:
         room.store.files.write_dose(current.id, found.id, dose.volume)
         return DOSE_PART, _ONE_PLANE, detail
@@ -61,36 +61,57 @@ _ONE_PLANE = (
     "The dose is a single plane; its figures are shown, and never taken for those of the whole "
     "plan."
 )
-_WAITS = (
-    "Dose Summation Type (3004,000A) is BEAM; it counts as part of its plan's dose, once the RT "
-    "Plan and the doses of all its beams are there."
-)
 
 
-def sum_beams(room: Room, current: Case) -> None:
-    """Where a plan and the doses of all its beams have come, make them the dose of the plan.
+def sums_due(room: Room) -> list[tuple[Case, str, int]]:
+    """(case, plan UID, newest dose) where the beams of a plan can be summed, or never will be."""
+    due = []
+    for case_id in room.store.doses.cases_with_waiting_beams():
+        for plan in room.store.doses.plans(case_id):
+            beams = _beam_doses(room, case_id, plan)
+            if any(dose.waits for dose in beams) and (_obstacle(plan, beams) or _all(plan, beams)):
+                newest = max(dose.instance_id for dose in beams)
+                due.append((room.store.cases.get(case_id), plan.sop_instance_uid, newest))
+    return due
 
-    Doing it twice is the same as once. What cannot be summed is said at the doses.
+
+def sum_beams(room: Room, case_id: str, plan_uid: str) -> None:
+    """Make the doses of a plan's beams the dose of the plan, or say at each why not.
+
+    Doing it twice is the same as once.
     """
-    joined = room.store.doses.joined(current.id)
-    for plan in room.store.doses.plans(current.id):
-        mine = [d for d in joined if d.origin and d.origin.plan_uids == (plan.sop_instance_uid,)]
-        beams = [d for d in mine if d.kind == BEAM_DOSE]
-        if not beams or any(d.kind == WHOLE_DOSE for d in mine):
+    current = room.store.cases.get(case_id)
+    for plan in room.store.doses.plans(case_id):
+        beams = _beam_doses(room, case_id, plan) if plan.sop_instance_uid == plan_uid else []
+        if not beams:
             continue
-        obstacle = _obstacle(plan, [d.origin for d in beams if d.origin])
-        if obstacle is None and _beams_of(beams) == plan.treatment_beams():
+        obstacle = _obstacle(plan, beams)
+        if obstacle is None and _all(plan, beams):
             obstacle = _sum(room, current, plan, beams)
         if obstacle is not None:
-            room.store.doses.note(current.id, [d.instance_id for d in beams], obstacle)
+            room.store.doses.note(case_id, [dose.instance_id for dose in beams], obstacle)
+
+
+def _beam_doses(room: Room, case_id: str, plan: Plan) -> list[JoinedDose]:
+    """The doses of beams of the plan; none where a dose of the whole plan is there."""
+    joined = room.store.doses.joined(case_id)
+    mine = [d for d in joined if d.origin and d.origin.plan_uids == (plan.sop_instance_uid,)]
+    if any(dose.kind == WHOLE_DOSE for dose in mine):
+        return []
+    return [dose for dose in mine if dose.kind == BEAM_DOSE]
+
+
+def _all(plan: Plan, beams: Sequence[JoinedDose]) -> bool:
+    return _beams_of(beams) == plan.treatment_beams()
 
 
 def _beams_of(doses: Sequence[JoinedDose]) -> frozenset[BeamKey]:
     return frozenset(beam for dose in doses if dose.origin for beam in dose.origin.beams)
 
 
-def _obstacle(plan: Plan, origins: Sequence[DoseOrigin]) -> str | None:
+def _obstacle(plan: Plan, doses: Sequence[JoinedDose]) -> str | None:
     """Why the doses of these beams will never make the dose of the plan; None where they may."""
+    origins = [dose.origin for dose in doses if dose.origin]
     found = [beam for origin in origins for beam in origin.beams]
     twice = sorted({beam for beam in found if found.count(beam) > 1})
     strange = sorted(set(found) - plan.treatment_beams())

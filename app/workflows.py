@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from app import committing, delivering, dosing, intake, predicting
+from app import committing, delivering, dosing, intake, plan_doses, predicting
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
@@ -47,6 +47,9 @@ class Story:
                 room, predictor, case_id, roi, version
             ),
         )
+        self._sum = _one_step(
+            "sum", lambda case_id, plan: plan_doses.sum_beams(room, case_id, plan)
+        )
         self._measure = _one_step("measure", lambda *due: dosing.measure(room, DoseDue(*due)))
         # Write, let two readers check, send. One try a workflow: a destination that is down holds
         # no place that another could use.
@@ -69,6 +72,7 @@ class Story:
             self._assemble_quiet_series,
             self._route_what_has_no_rule,
             self._join_what_belongs,
+            self._sum_where_all_beams_came,
             self._predict_with_the_model_in_service,
             self._measure_where_contour_and_dose_met,
         ):
@@ -96,6 +100,11 @@ class Story:
             assembly = self._room.store.cases.get(case_id).assembly or ""
             key = f"join-{case_id}-{assembly[:16]}-{instance.id}"
             self._jobs.ensure(self._join, key, case_id, instance.id, queue="intake")
+
+    def _sum_where_all_beams_came(self) -> None:
+        for case, plan_uid, newest in plan_doses.sums_due(self._room):
+            key = f"sum-{case.id}-{(case.assembly or '')[:16]}-{newest}-{plan_uid}"
+            self._jobs.ensure(self._sum, key, case.id, plan_uid, queue="dose")
 
     def _predict_with_the_model_in_service(self) -> None:
         for structure in self._room.settings.structures:

@@ -17,14 +17,24 @@ from core.tables import attachment, case
 WHOLE_DOSE, DOSE_PART, BEAM_DOSE, PLAN_KIND = "dose", "dose_part", "beam_dose", "plan"
 WITH_FIGURES = (WHOLE_DOSE, DOSE_PART)
 
+# The note of a beam dose that nothing else has been said of yet.
+BEAM_WAITS = (
+    "Dose Summation Type (3004,000A) is BEAM; it counts as part of its plan's dose, once the RT "
+    "Plan and the doses of all its beams are there."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class JoinedDose:
-    """A dose on a case. `origin` is None for one that joined before origins were recorded."""
+    """A dose on a case. `origin` is None for one that joined before origins were recorded.
+
+    `waits` says that it is the dose of beams and that more may come.
+    """
 
     instance_id: int
     kind: str
     origin: DoseOrigin | None
+    waits: bool = False
 
     def words(self, plans: Sequence[Plan]) -> str:
         """The plan and its prescription, for people."""
@@ -49,6 +59,7 @@ class DoseStore:
                 row["instance_id"],
                 row["kind"],
                 None if row["detail"] is None else DoseOrigin.from_json(row["detail"]),
+                waits=row["kind"] == BEAM_DOSE and row["note"] == BEAM_WAITS,
             )
             for row in self._rows(case_id, (WHOLE_DOSE, DOSE_PART, BEAM_DOSE))
         ]
@@ -57,6 +68,16 @@ class DoseStore:
         """The dose that the page's figures are about: of the doses of whole plans the newest."""
         whole = [dose for dose in self.joined(case_id) if dose.kind == WHOLE_DOSE]
         return whole[-1] if whole else None
+
+    def cases_with_waiting_beams(self) -> list[str]:
+        """Cases with a beam dose that waits for its plan or for other beams."""
+        query = (
+            sa.select(attachment.c.case_id)
+            .where(attachment.c.kind == BEAM_DOSE, attachment.c.note == BEAM_WAITS)
+            .distinct()
+        )
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query))
 
     def summed(self, current: Case, members: Sequence[int], origin: DoseOrigin) -> bool:
         """Make the last of the BEAM doses `members` stand for their sum, the dose of the plan.
@@ -83,8 +104,9 @@ class DoseStore:
             connection.execute(sa.update(attachment).where(mine).values(note=note))
 
     def _rows(self, case_id: str, kinds: Sequence[str]) -> Sequence[sa.RowMapping]:
+        columns = (attachment.c.instance_id, attachment.c.kind, attachment.c.note)
         query = (
-            sa.select(attachment.c.instance_id, attachment.c.kind, attachment.c.detail)
+            sa.select(*columns, attachment.c.detail)
             .where(attachment.c.case_id == case_id, attachment.c.kind.in_(kinds))
             .order_by(attachment.c.instance_id)
         )

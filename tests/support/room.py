@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 
-from app import dosing, intake
+from app import dosing, intake, plan_doses
 from app.room import Room
 from core.approval import Approval, approve
 from core.geometry import Mask
@@ -61,6 +61,8 @@ def bring_up_to_date(room: Room) -> None:
         intake.assemble(room, case_id, series)
     for case_id, instance in room.store.instances.to_attach():
         intake.attach(room, case_id, instance.id)
+    for case, plan_uid, _ in plan_doses.sums_due(room):
+        plan_doses.sum_beams(room, case.id, plan_uid)
     for due in room.store.cases.dose_due():
         dosing.measure(room, due)
 
