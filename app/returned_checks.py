@@ -26,8 +26,8 @@ REJECTED = "REJECTED"
 class Brought:
     """One structure as it came back in `structure_set`, beside the mask that was sent.
 
-    `same_patient`: the object carries the Patient ID of the case. `approved_at` is local time
-    without a zone, as DICOM writes it; `images` are the SOP Instance UIDs of the CT, on which
+    `same_patient`: the object carries the Patient ID of the case. `approved_at` is local time,
+    as DICOM writes it; `images` are the SOP Instance UIDs of the CT, on which
     `drawn` was painted.
     """
 
@@ -83,7 +83,7 @@ def _doubts(brought: Brought) -> Iterator[str]:
         yield "without saying that it was drawn on this CT series; it is not learned from."
     if told.approval_status == REJECTED:
         yield "with Approval Status REJECTED; it is not learned from."
-    if told.drawn_at is not None and told.drawn_at < brought.approved_at.replace(microsecond=0):
+    if told.drawn_at and told.drawn_at < brought.approved_at.strftime("%Y%m%d%H%M%S"):
         yield "in a structure set that is older than what was sent; it is not learned from."
     if brought.dice < LEAST_DICE:
         yield (

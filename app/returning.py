@@ -117,7 +117,7 @@ def _brought(
         images=frozenset(s.sop_instance_uid for s in ct.slices),
         series_instance_uid=current.series_instance_uid,
         same_patient=found.header.patient_id == current.patient_id,
-        approved_at=approved.approved_at.astimezone().replace(tzinfo=None),
+        approved_at=approved.approved_at.astimezone(),
     )
 
 

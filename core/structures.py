@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +45,8 @@ class Roi:
 class StructureSet:
     """The ROIs of one RTSTRUCT that lie on one frame of reference.
 
-    `drawn_at` is when it was made, by the clock of the system that made it; `predecessor_uids` are
-    the structure sets it says it was made from.
+    `drawn_at` is when it was made, YYYYMMDDHHMMSS by the clock of the system that made it, or "";
+    `predecessor_uids` are the structure sets it says it was made from.
 
     `findings` says what else it held and what was odd, a sentence each; those of a single ROI
     stand there.
@@ -58,7 +57,7 @@ class StructureSet:
     referenced_series_instance_uid: str | None
     label: str = ""
     approval_status: str = ""
-    drawn_at: datetime | None = None
+    drawn_at: str = ""
     predecessor_uids: tuple[str, ...] = ()
     rois: tuple[Roi, ...] = field(default=())
     findings: tuple[str, ...] = ()

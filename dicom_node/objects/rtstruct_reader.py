@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -62,13 +61,10 @@ def _sop_instance_uid(ds: Dataset) -> str:
     return found
 
 
-def _drawn_at(ds: Dataset) -> datetime | None:
-    """Structure Set Date and Time (3006,0008/0009), to the second; None where either is odd."""
-    when = text(ds, "StructureSetDate") + text(ds, "StructureSetTime").partition(".")[0]
-    try:
-        return datetime.strptime(when, "%Y%m%d%H%M%S")  # noqa: DTZ007 (DICOM says no zone)
-    except ValueError:
-        return None
+def _drawn_at(ds: Dataset) -> str:
+    """Structure Set Date and Time (3006,0008/0009) to the second; "" where either is odd."""
+    found = text(ds, "StructureSetDate") + text(ds, "StructureSetTime").partition(".")[0]
+    return found if len(found) == 14 and found.isdecimal() else ""
 
 
 def _predecessors(ds: Dataset) -> tuple[str, ...]:
