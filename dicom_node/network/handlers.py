@@ -8,8 +8,9 @@ import structlog
 from pynetdicom import evt
 
 from core.errors import BadUidError, StorageFullError, UnreadableObjectError
+from dicom_node.network.access import Access
 from dicom_node.network.inbox import IdentityMismatchError, Received
-from dicom_node.network.status import StoreStatus
+from dicom_node.network.status import EchoStatus, StoreStatus
 
 log = structlog.get_logger()
 
@@ -21,13 +22,22 @@ class Keeper(Protocol):
         """Keep the instance; raise a named error of `Inbox.keep` when it cannot be kept."""
 
 
-def on_c_echo(_event: evt.Event) -> StoreStatus:
+def on_c_echo(event: evt.Event, access: Access) -> EchoStatus:
     """We hear you."""
-    return StoreStatus.SUCCESS
+    if not access.caller_may(event, "echo"):
+        return EchoStatus.SOP_CLASS_NOT_SUPPORTED
+    return EchoStatus.SUCCESS
 
 
-def on_c_store(event: evt.Event, keeper: Keeper) -> StoreStatus:
+def on_c_store(event: evt.Event, keeper: Keeper, access: Access) -> StoreStatus:
     """Keep the instance, then say so."""
+    if not access.caller_may(event, "store"):
+        return StoreStatus.NOT_AUTHORIZED
+    return keep_sent(event, keeper)
+
+
+def keep_sent(event: evt.Event, keeper: Keeper) -> StoreStatus:
+    """Keep what a C-STORE brings from whom we allowed to, or asked for it."""
     request: Any = event.request  # a C-STORE request, here
     try:
         keeper.keep(
@@ -35,7 +45,7 @@ def on_c_store(event: evt.Event, keeper: Keeper) -> StoreStatus:
                 part10=event.encoded_dataset(),
                 sop_class_uid=str(request.AffectedSOPClassUID),
                 sop_instance_uid=str(request.AffectedSOPInstanceUID),
-                calling_ae_title=event.assoc.requestor.ae_title,
+                calling_ae_title=other_end(event),
             )
         )
     except (StorageFullError, OSError) as error:
@@ -48,6 +58,12 @@ def on_c_store(event: evt.Event, keeper: Keeper) -> StoreStatus:
         # Not the traceback: a message from below may quote what was to be kept.
         return _refused(StoreStatus.OUT_OF_RESOURCES, error)
     return StoreStatus.SUCCESS
+
+
+def other_end(event: evt.Event) -> str:
+    """The AE title of the peer, whichever side opened the association."""
+    peer = event.assoc.requestor if event.assoc.is_acceptor else event.assoc.acceptor
+    return str(peer.ae_title).strip()
 
 
 def _refused(status: StoreStatus, error: Exception) -> StoreStatus:

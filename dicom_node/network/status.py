@@ -5,10 +5,18 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class StoreStatus(IntEnum):
-    """C-STORE responses (PS3.4 B.2.3)."""
+class EchoStatus(IntEnum):
+    """C-ECHO responses (PS3.7 9.1.5.1.4); it knows no refusal for want of a right."""
 
     SUCCESS = 0x0000
+    SOP_CLASS_NOT_SUPPORTED = 0x0122
+
+
+class StoreStatus(IntEnum):
+    """C-STORE responses (PS3.4 B.2.3, PS3.7 9.1.1.1.9)."""
+
+    SUCCESS = 0x0000
+    NOT_AUTHORIZED = 0x0124
     OUT_OF_RESOURCES = 0xA700
     DATASET_MISMATCH = 0xA900
     CANNOT_UNDERSTAND = 0xC000

@@ -20,9 +20,9 @@ from core.case import PERMITTED
 from core.errors import RecontourError
 from core.store import open_store
 from dicom_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dicom_node.network import association, scp
+from dicom_node.network import association, door
 from dicom_node.network.contexts import STORED, TRANSFER_SYNTAXES, VERIFICATION
-from dicom_node.network.socket_guard import LARGEST_PDU_BYTES
+from dicom_node.network.messages import LARGEST_PDU_BYTES
 from dicom_node.network.status import StoreStatus
 from review_ui import create_app
 from tests.docs.pages import (
@@ -230,7 +230,7 @@ def test_the_answers_to_c_store_are_those_of_the_code() -> None:
 def test_times_limits_and_identity_are_those_of_the_code() -> None:
     by_name = {row[0]: row[1:] for row in dicom_section("Associations")}
     assert by_name["time-out for association requests (ACSE)"] == [
-        f"{scp.ACSE_TIMEOUT_S:.0f} s",
+        f"{door.LONGEST_REQUEST_S:.0f} s",
         f"{association.TIMEOUT_S:.0f} s",
     ]
     assert (
