@@ -68,8 +68,8 @@ def sums_due(room: Room) -> list[tuple[Case, str, int]]:
     due = []
     for case_id in room.store.doses.cases_with_waiting_beams():
         for plan in room.store.doses.plans(case_id):
-            beams = _beam_doses(room, case_id, plan)
-            if any(dose.waits for dose in beams) and (_obstacle(plan, beams) or _all(plan, beams)):
+            beams, obstacle = _waiting(room, case_id, plan)
+            if beams and (obstacle or _beams_of(beams) == plan.treatment_beams()):
                 newest = max(dose.instance_id for dose in beams)
                 due.append((room.store.cases.get(case_id), plan.sop_instance_uid, newest))
     return due
@@ -82,27 +82,27 @@ def sum_beams(room: Room, case_id: str, plan_uid: str) -> None:
     """
     current = room.store.cases.get(case_id)
     for plan in room.store.doses.plans(case_id):
-        beams = _beam_doses(room, case_id, plan) if plan.sop_instance_uid == plan_uid else []
-        if not beams:
+        if plan.sop_instance_uid != plan_uid:
             continue
-        obstacle = _obstacle(plan, beams)
-        if obstacle is None and _all(plan, beams):
+        beams, obstacle = _waiting(room, case_id, plan)
+        if beams and obstacle is None and _beams_of(beams) == plan.treatment_beams():
             obstacle = _sum(room, current, plan, beams)
-        if obstacle is not None:
+        if beams and obstacle is not None:
             room.store.doses.note(case_id, [dose.instance_id for dose in beams], obstacle)
 
 
-def _beam_doses(room: Room, case_id: str, plan: Plan) -> list[JoinedDose]:
-    """The doses of beams of the plan; none where a dose of the whole plan is there."""
+def _waiting(room: Room, case_id: str, plan: Plan) -> tuple[list[JoinedDose], str | None]:
+    """The doses of beams of the plan, if one of them waits, and why they will not be summed."""
     joined = room.store.doses.joined(case_id)
     mine = [d for d in joined if d.origin and d.origin.plan_uids == (plan.sop_instance_uid,)]
-    if any(dose.kind == WHOLE_DOSE for dose in mine):
-        return []
-    return [dose for dose in mine if dose.kind == BEAM_DOSE]
-
-
-def _all(plan: Plan, beams: Sequence[JoinedDose]) -> bool:
-    return _beams_of(beams) == plan.treatment_beams()
+    beams = [dose for dose in mine if dose.kind == BEAM_DOSE]
+    waiting = [dose for dose in beams if dose.waits]
+    if waiting and any(dose.kind == WHOLE_DOSE for dose in mine):
+        return waiting, (
+            f"Plan {plan.label} has its dose; a dose of beams beside it is not added. If the plan "
+            "was computed anew, export its plan dose."
+        )
+    return (beams, _obstacle(plan, beams)) if waiting else ([], None)
 
 
 def _beams_of(doses: Sequence[JoinedDose]) -> frozenset[BeamKey]:

@@ -2,8 +2,8 @@
 
 An instance arrives (dicom_node) -> its series falls quiet -> ASSEMBLE -> dose and structure sets
 JOIN -> PREDICT with the model in service -> a physician corrects and approves (review_ui) ->
-DELIVER to the TPS; the trainer learns from it (app.trainer). MEASURE runs whenever a contour and
-a dose have met.
+DELIVER to the TPS; the trainer learns from it (app.trainer). SUM makes a plan's dose of the doses
+of its beams; MEASURE runs whenever a contour and a dose have met.
 
 The store's rows are the outbox: `reconcile` reads what is due and makes sure that a workflow with
 a deterministic id is on its way. Whatever dies, the rows stay, and the next look goes on.

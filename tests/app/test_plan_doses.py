@@ -116,6 +116,17 @@ def test_a_dose_of_the_whole_plan_is_not_added_to(clinic: Clinic) -> None:
     clinic.come([clinic.dose(flat(7.0), "whole"), clinic.plan(1, 2)])
     clinic.come([clinic.beam(flat(3.0), 1), clinic.beam(flat(3.0), 2)])
     assert clinic.means() == [pytest.approx(7.0, abs=1e-3)]
+    assert all("Plan B1 has its dose" in told for told in clinic.told())
+
+
+def test_a_beam_computed_anew_after_the_sum_is_told_and_changes_nothing(clinic: Clinic) -> None:
+    clinic.come([clinic.plan(1, 2), clinic.beam(flat(3.0), 1), clinic.beam(flat(1.0), 2)])
+    again = clinic.beam(flat(5.0), 1)
+    again.SOPInstanceUID = again.file_meta.MediaStorageSOPInstanceUID = UID(uid("recalculated"))
+    clinic.come([again])
+    assert clinic.means() == [pytest.approx(4.0, abs=1e-3)]
+    (told,) = clinic.told()
+    assert "If the plan was computed anew, export its plan dose" in told
 
 
 def test_beams_of_another_plan_are_not_mixed_in(clinic: Clinic) -> None:
