@@ -4,6 +4,10 @@ Every message is one sentence for the person who must act: what was found, what 
 expected, what to do. No message carries a patient's name or ID.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class RecontourError(Exception):
     """Base of every error this project raises on purpose."""
@@ -31,6 +35,12 @@ class NoRuleError(RecontourError):
 
 class UnreadableObjectError(RecontourError):
     """A DICOM object lacks what its IOD requires, or holds what we cannot read."""
+
+
+class DamagedObjectError(UnreadableObjectError):
+    """An object cannot be parsed, or not within the limits; `path` is its file, where known."""
+
+    path: Path | None = None
 
 
 class ConversionMismatchError(RecontourError):

@@ -100,15 +100,15 @@ class QuarantineStore:
             quarantine.c.instance_id.is_(None)
         )
         order = (quarantine.c.quarantined_at.desc(), quarantine.c.id.desc())
-        over: list[sa.Row[Any]] = []
+        over: list[tuple[int, str]] = []
         with writing(self._engine) as connection:
             total = 0
             for number, row in enumerate(connection.execute(newest.order_by(*order)), start=1):
                 total += row.size_bytes
                 if number > most_objects or total > most_bytes:
-                    over.append(row)
-            for row in over:
-                connection.execute(sa.delete(quarantine).where(quarantine.c.id == row.id))
+                    over.append((row.id, row.path))
+            for row_id, _ in over:
+                connection.execute(sa.delete(quarantine).where(quarantine.c.id == row_id))
             if over:
                 audit.record(
                     connection,
@@ -117,7 +117,7 @@ class QuarantineStore:
                     now=now,
                     objects=len(over),
                 )
-        return [row.path for row in over]
+        return [path for _, path in over]
 
     def remove(self, found: Quarantined, *, who: str, now: datetime) -> bool:
         """Take an object off the list; False where somebody has already."""

@@ -9,11 +9,11 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from core.errors import UnreadableObjectError
+from core.errors import DamagedObjectError, UnreadableObjectError
 
 
 def read_object(path: Path, *, pixels: bool = True, headless: bool = False) -> Dataset:
-    """The dataset in the file at `path`; raises `UnreadableObjectError` if it holds none.
+    """The dataset in the file at `path`; raises `DamagedObjectError` if it holds none.
 
     `headless` takes a bare dataset too, without preamble and meta information (PS3.10 7.1). A
     file that cannot be opened raises its `OSError`.
@@ -26,7 +26,7 @@ def read_object(path: Path, *, pixels: bool = True, headless: bool = False) -> D
         if is_of_the_disk(error):
             raise
         # pydicom raises a dozen kinds for a damaged file, recursion among them.
-        raise UnreadableObjectError(
+        raise DamagedObjectError(
             f"{path.name} is not a DICOM file that can be read ({type(error).__name__}). "
             "Send the object again."
         ) from error

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian
 
-from core.errors import UnreadableObjectError
-from dicom_node.objects.attributes import number, optional_number
+from core.errors import DamagedObjectError, UnreadableObjectError
+from dicom_node.objects.attributes import is_of_the_disk, number, optional_number
 
 _LARGEST_SIDE = 4096
 LARGEST_VOXEL_COUNT = 250_000_000
@@ -86,11 +86,13 @@ def _uncompressed(
 def _decoded(ds: Dataset, transfer_syntax: UID) -> npt.NDArray[Any]:
     try:
         return np.asarray(ds.pixel_array)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise  # says nothing about the image: whoever asked may try again
     except Exception as error:
+        if is_of_the_disk(error):
+            raise
         # The decoders are foreign code and raise what they like.
-        raise UnreadableObjectError(
+        raise DamagedObjectError(
             f"The image is compressed as {transfer_syntax.name} and cannot be decoded "
             f"({type(error).__name__}). Let the sender use Explicit VR Little Endian."
         ) from error
