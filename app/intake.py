@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from app.plan_doses import join_dose, join_plan
+from app.reading import assemble_series
 from app.references import join_structure_set
 from app.returning import take_back
 from app.room import Room
@@ -22,7 +23,6 @@ from core.errors import (
 )
 from core.records import RETURNED, Case, Instance
 from core.rules import route_series
-from dicom_node.objects.ct_reader import read_ct
 
 log = structlog.get_logger()
 
@@ -45,15 +45,14 @@ def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
 def _assemble(room: Room, case_id: str, instances: list[Instance]) -> str:
     try:
         _require_all_announced(instances)
-        ct = read_ct([room.path(i.path) for i in instances])
         assembly = assembly_of(instances)
-        room.store.files.write_ct(case_id, assembly, ct)
+        geometry, findings = assemble_series(room, case_id, assembly, instances)
         room.store.cases.assembled(
             case_id,
             assembly=assembly,
             instance_count=len(instances),
-            geometry=ct.geometry,
-            findings=ct.findings,
+            geometry=geometry,
+            findings=findings,
             routing=route_series(room.settings.rules, instances),
             now=room.now(),
         )

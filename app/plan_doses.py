@@ -7,14 +7,12 @@ from typing import Any
 
 import structlog
 
+from app.reading import keep_dose, keep_sum, plan_of
 from app.room import Room
 from core.dose_store import BEAM_DOSE, BEAM_WAITS, DOSE_PART, PLAN_KIND, WHOLE_DOSE, JoinedDose
-from core.errors import GeometryMismatchError, UnreadableObjectError
+from core.errors import DamagedObjectError, GeometryMismatchError, UnreadableObjectError
 from core.plans import BEAM, MULTI_PLAN, PLAN, BeamKey, DoseOrigin, Plan
 from core.records import Case, Instance
-from dicom_node.objects.rtdose_reader import read_dose
-from dicom_node.objects.rtplan_reader import read_plan
-from dose.summing import sum_of_doses
 
 log = structlog.get_logger()
 
@@ -27,7 +25,7 @@ Joined = tuple[str, str, dict[str, Any]]
 
 def join_plan(room: Room, found: Instance) -> Joined:
     """Read a plan."""
-    return PLAN_KIND, "", read_plan(room.path(found.path)).to_json()
+    return PLAN_KIND, "", plan_of(room, found).to_json()
 
 
 def join_dose(room: Room, current: Case, found: Instance) -> Joined:
@@ -35,19 +33,16 @@ def join_dose(room: Room, current: Case, found: Instance) -> Joined:
 
     Raises `UnreadableObjectError` for a dose that is of no use to a mean dose.
     """
-    dose = read_dose(room.path(found.path))
+    dose = keep_dose(room, current, found)
     detail = dose.origin.to_json()
     kind = dose.origin.summation_type
     if kind == BEAM and dose.origin.plan_uids and dose.origin.beams:
         return BEAM_DOSE, BEAM_WAITS, detail
-    if 1 in dose.volume.geometry.shape and kind in _WHOLE | _PARTS:
-        room.store.files.write_dose(current.id, found.id, dose.volume)
+    if 1 in dose.shape and kind in _WHOLE | _PARTS:
         return DOSE_PART, _ONE_PLANE, detail
     if kind in _WHOLE:
-        room.store.files.write_dose(current.id, found.id, dose.volume)
         return WHOLE_DOSE, "", detail
     if kind in _PARTS:
-        room.store.files.write_dose(current.id, found.id, dose.volume)
         note = f"Dose Summation Type (3004,000A) is {kind}; its figures are shown, and never taken "
         return DOSE_PART, note + "for those of the whole plan.", detail
     which = " without the beams it was computed for" if kind == BEAM else ""
@@ -142,13 +137,10 @@ def _sum(room: Room, current: Case, plan: Plan, beams: Sequence[JoinedDose]) -> 
     """Keep the sum; or why there is none, which is in the grids."""
     members = [dose.instance_id for dose in beams]
     origins = [dose.origin for dose in beams if dose.origin]
-    # From the instances themselves, one after the other.
-    paths = (room.path(room.store.instances.get(member).path) for member in members)
     try:
-        total = sum_of_doses(read_dose(path).volume for path in paths)
-    except GeometryMismatchError as error:
+        keep_sum(room, current, [room.store.instances.get(member) for member in members])
+    except (DamagedObjectError, GeometryMismatchError) as error:
         return str(error)
-    room.store.files.write_dose(current.id, max(members), total)
     origin = DoseOrigin(
         summation_type=PLAN,
         dose_type=origins[0].dose_type,

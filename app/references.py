@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.reading import structures_of
 from app.room import Room
 from core.errors import GeometryMismatchError
 from core.geometry import Mask
 from core.rasterise import mask_of_contours
 from core.records import Case, Instance
 from core.structures import Roi, StructureSet
-from dicom_node.objects.rtstruct_reader import read_structure_set
 
 STRUCTURE_SET = "structure_set"
 
@@ -23,9 +23,7 @@ def join_structure_set(
     The mask of the first structure of the case's rule that can be painted is kept; without a rule
     of the first configured one. Raises `GeometryMismatchError` for contours drawn elsewhere.
     """
-    structure_set = read_structure_set(
-        room.path(found.path), frame_of_reference_uid=current.frame_of_reference_uid
-    )
+    structure_set = structures_of(room, current, found)
     _require_drawn_on(room, current, structure_set)
     findings = list(structure_set.findings)
     detail = {"findings": findings}

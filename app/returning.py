@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from app.reading import structures_of
 from app.returned_checks import Brought, defect, doubt
 from app.room import Room, key_of
 from core.files import mask_digest
@@ -21,7 +22,6 @@ from core.records import RETURNED, Case, Correction, Instance, Returned
 from core.returned_store import PAST_APPROVAL
 from core.rules import returning_of
 from core.structures import Roi, StructureSet
-from dicom_node.objects.rtstruct_reader import read_structure_set
 from dicom_node.objects.uids import derived_uid
 from dose.difference import dice
 
@@ -39,9 +39,7 @@ def take_back(room: Room, current: Case, found: Instance) -> bool:
     geometry = current.geometry
     if current.state not in PAST_APPROVAL or geometry is None:
         return False
-    structure_set = read_structure_set(
-        room.path(found.path), frame_of_reference_uid=current.frame_of_reference_uid
-    )
+    structure_set = structures_of(room, current, found)
     learned = False
     for approved, first_sent in room.store.returned.delivered(current.id):
         matched_by = _matched_by(current, found, structure_set, approved, first_sent)
