@@ -45,3 +45,12 @@ def export(
     if not as_json:
         typer.echo(summary_of(report, out))
     raise typer.Exit(1 if report.left_out else 0)
+
+
+@commands.command()
+def conformance(config: ConfigOption = CONFIG) -> None:
+    """Print the DICOM conformance statement (PS3.2) with the settings in force."""
+    from app.statement import conformance_statement  # noqa: PLC0415
+    from core.config import load_settings  # noqa: PLC0415
+
+    typer.echo(conformance_statement(load_settings(config)), nl=False)
