@@ -14,6 +14,7 @@ from app.services import services_of
 from core.config import load_settings
 from core.store import open_store
 from dicom_node.network.inbox import Inbox
+from dicom_node.network.quarantine import Quarantine, QuarantiningKeeper
 from dicom_node.network.scp import listening
 
 log = structlog.get_logger()
@@ -28,8 +29,11 @@ def main() -> None:
     inbox = Inbox(settings.data_folder, store.instances, reserve_mb=settings.disk_reserve_mb)
     found = inbox.reindex()
     log.info("node.reindexed", rows_added=found)
+    quarantine = Quarantine(settings.data_folder, store.quarantine)
+    quarantine.sweep()
+    keeper = QuarantiningKeeper(inbox, quarantine)
     services = services_of(Room(settings, store))
-    with listening(settings.dicom, settings.peers, inbox, services) as port:
+    with listening(settings.dicom, settings.peers, keeper, services) as port:
         log.info("node.listening", ae_title=settings.dicom.ae_title, port=port)
         stop.wait()
 
