@@ -1,4 +1,4 @@
-"""The DICOM process: listens, keeps what arrives. It knows no job and no model."""
+"""The DICOM process, or several: listens, keeps what arrives. It knows no job and no model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ if __name__ == "__main__":
 
 import structlog
 
+from app.receivers import run_receivers
 from app.room import Room
 from app.services import services_of
 from core.config import load_settings
 from core.store import open_store
 from dicom_node.network.inbox import Inbox
 from dicom_node.network.quarantine import Quarantine, QuarantiningKeeper
-from dicom_node.network.scp import listening
+from dicom_node.network.scp import listening, open_listeners
 
 log = structlog.get_logger()
 
@@ -33,9 +34,20 @@ def main() -> None:
     quarantine.sweep()
     keeper = QuarantiningKeeper(inbox, quarantine)
     services = services_of(Room(settings, store))
-    with listening(settings.dicom, settings.peers, keeper, services) as port:
-        log.info("node.listening", ae_title=settings.dicom.ae_title, port=port)
-        stop.wait()
+    listeners = open_listeners(settings.dicom)
+
+    def receive() -> None:
+        with listening(
+            settings.dicom, settings.peers, keeper, services, listeners=listeners
+        ) as port:
+            log.info("node.listening", ae_title=settings.dicom.ae_title, port=port)
+            stop.wait()
+
+    if settings.dicom.receivers == 1:
+        receive()
+    else:
+        store.engine.dispose()
+        run_receivers(settings.dicom.receivers, receive, stop)
 
 
 if __name__ == "__main__":
