@@ -103,6 +103,19 @@ def test_a_spoilt_structure_set_is_told_and_not_learned_from(
     assert store.returned.newest_correction(delivered.case_id, "Heart") == delivered.approved
 
 
+def test_one_made_from_ours_that_names_no_series_is_told_and_not_learned_from(
+    delivered: Delivered,
+) -> None:
+    ds, ours = delivered.edited(WIDER), Dataset()
+    ours.ReferencedSOPInstanceUID = delivered.received_by_tps().SOPInstanceUID
+    ds.PredecessorStructureSetSequence = [ours]
+    del ds.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+    delivered.comes_back(ds)
+    newest = delivered.room.store.returned.all()[0]
+    assert "without saying that it was drawn on this CT series" in newest.note
+    assert (newest.matched_by, newest.became) == ("predecessor", None)
+
+
 def test_a_heart_somewhere_else_is_not_an_edit(delivered: Delivered) -> None:
     elsewhere: Mask = np.roll(SENT, 9, axis=2)
     delivered.comes_back(delivered.edited(elsewhere))

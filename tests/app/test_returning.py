@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
+from app import intake
 from app.learning import _readable_cases
+from app.returning import take_back
 from core.case import CaseState
+from core.database import writing
 from core.records import Returned
+from core.returned_store import SUPERSEDED
 from dose.metrics import roi_dose
 from tests.support.returned_files import SENT, WIDER, Delivered, deliver_a_case
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
@@ -189,6 +194,45 @@ def test_the_last_of_several_edits_counts_also_when_it_undoes_the_first(
     np.testing.assert_array_equal(learned_mask(learning), SENT)
     newest, _ = rows(learning)
     assert newest.became is not None
+
+
+def test_of_two_edits_the_later_one_counts_in_whatever_order_they_are_looked_at(
+    learning: Delivered,
+) -> None:
+    """Several jobs may look at once; the physician's last word must not be lost to an older one."""
+    room = learning.room
+    receive(room, [learning.exported(learning.edited(mask)) for mask in (WIDER, SENT)])
+    older, newer = room.store.instances.to_attach()
+    for case_id, instance in (newer, older):
+        intake.attach(room, case_id, instance.id)
+    np.testing.assert_array_equal(learned_mask(learning), SENT)
+    assert [row.note for row in rows(learning)] == ["", SUPERSEDED]
+
+
+def test_a_crash_after_the_row_does_not_make_a_second_one(learning: Delivered) -> None:
+    learning.comes_back(learning.edited(WIDER))
+    once = rows(learning)
+    found = learning.room.store.instances.get(once[0].instance_id)
+    assert take_back(learning.room, learning.case, found)
+    assert rows(learning) == once
+
+
+def test_a_structure_set_on_a_series_we_do_not_hold_is_not_taken_for_ours(
+    learning: Delivered,
+) -> None:
+    ds = learning.edited(WIDER)
+    series = ds.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+    series.RTReferencedSeriesSequence[0].SeriesInstanceUID = "1.2.3.4.5"
+    learning.comes_back(ds)
+    assert rows(learning) == []
+    np.testing.assert_array_equal(learned_mask(learning), SENT)
+
+
+def test_what_comes_before_the_delivery_went_out_is_no_answer_to_it(learning: Delivered) -> None:
+    with writing(learning.room.store.engine) as connection:
+        connection.execute(sa.text("UPDATE delivery SET sent_at = NULL"))
+    learning.comes_back(learning.edited(WIDER))
+    assert rows(learning) == []
 
 
 def test_a_structure_set_that_comes_before_the_approval_is_a_reference(tmp_path: Path) -> None:

@@ -72,11 +72,15 @@ class Delivered:
         ds.Manufacturer = "Varian Medical Systems"
         return ds
 
-    def comes_back(self, ds: Dataset) -> None:
-        """The TPS pushes `ds` to the node, which looks at it."""
+    def exported(self, ds: Dataset) -> Path:
+        """`ds` as a file of the TPS."""
         path = self.structure_set.parent / f"back-{generate_uid()}.dcm"
         path.write_bytes(encoded(ds))
-        receive(self.room, [path])
+        return path
+
+    def comes_back(self, ds: Dataset) -> None:
+        """The TPS pushes `ds` to the node, which looks at it."""
+        receive(self.room, [self.exported(ds)])
         bring_up_to_date(self.room)
 
 
