@@ -1,4 +1,4 @@
-.PHONY: help setup hooks demo run test check quick format lint types layers dead bench
+.PHONY: help setup hooks demo run test check quick format lint types layers dead peers bench
 BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
@@ -21,6 +21,9 @@ test: setup  ## everything this machine can run
 quick: setup ## the quick tests only
 	$(BIN)/pytest -q -m "not slow and not peer and not browser"
 check: setup lint types layers dead  ## what needs no running: style, types, imports, dead code
+peers: setup ## every service before Orthanc and DCMTK, with TLS and without, as a table
+	@scripts/install-peers
+	$(BIN)/pytest -q tests/peers/test_services.py tests/peers/test_services_asked.py
 bench: setup  ## beside the peers: every benchmark, its last line is JSON
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 format: setup ## rewrite into the house format

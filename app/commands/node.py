@@ -71,10 +71,14 @@ def add_user(
 
 @commands.command()
 def retry(config: ConfigOption = CONFIG) -> None:
-    """Try again what has failed: cases that could not be assembled, deliveries that are held."""
+    """Try again what has failed: cases not assembled, deliveries held or not committed."""
     from core.config import load_settings  # noqa: PLC0415
     from core.store import open_store  # noqa: PLC0415
 
     store, now = open_store(load_settings(config)), datetime.now(UTC)
     cases, deliveries = store.cases.retry_failed(now=now), store.deliveries.release_held(now=now)
-    typer.echo(f"{cases} failed cases and {deliveries} held deliveries are tried again.")
+    refused = store.asked.release_refused(now=now)
+    typer.echo(
+        f"{cases} failed cases, {deliveries} held deliveries and {refused} that were not committed "
+        "are tried again."
+    )

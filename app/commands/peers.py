@@ -7,34 +7,71 @@ from typing import Annotated
 
 import typer
 
+from app.commands.options import CONFIG, ConfigOption
+
 commands = typer.Typer()
+
+CallingOption = Annotated[str | None, typer.Option(help="Our AE title; else that of the node.")]
 
 
 @commands.command()
 def send(
     paths: list[Path],
     *,
-    to: Annotated[str, typer.Option(help="AE@host:port")],
-    calling: Annotated[str, typer.Option(help="our AE title")] = "RECONTOUR",
+    to: Annotated[str, typer.Option(help="A peer of the configuration, or AE@host:port.")],
+    calling: CallingOption = None,
+    config: ConfigOption = CONFIG,
 ) -> None:
     """Send DICOM files (or folders of them) to a peer by C-STORE."""
-    from app.peer import parse_peer  # noqa: PLC0415
+    from app.peer import parse_line  # noqa: PLC0415 (commands load what they use)
     from dicom_node.network.scu import send_instances  # noqa: PLC0415
 
     files = [f for p in paths for f in (sorted(p.rglob("*.dcm")) if p.is_dir() else [p])]
-    sent = send_instances(files, parse_peer(to), calling_ae_title=calling)
+    line = parse_line(to, config, calling)
+    sent = send_instances(files, line.peer, calling_ae_title=line.calling_ae_title, tls=line.tls)
     typer.echo(f"{len(sent)} instances accepted by {to}.")
 
 
 @commands.command()
 def echo(
-    to: Annotated[str, typer.Argument(help="AE@host:port")],
+    to: Annotated[str, typer.Argument(help="A peer of the configuration, or AE@host:port.")],
     *,
-    calling: Annotated[str, typer.Option(help="our AE title")] = "RECONTOUR",
+    calling: CallingOption = None,
+    config: ConfigOption = CONFIG,
 ) -> None:
     """Ask a peer whether it hears us (C-ECHO)."""
-    from app.peer import parse_peer  # noqa: PLC0415
+    from app.peer import parse_line  # noqa: PLC0415
     from dicom_node.network.scu import echo as c_echo  # noqa: PLC0415
 
-    c_echo(parse_peer(to), calling_ae_title=calling)
+    line = parse_line(to, config, calling)
+    c_echo(line.peer, calling_ae_title=line.calling_ae_title, tls=line.tls)
     typer.echo(f"{to} answers.")
+
+
+@commands.command()
+def fetch(
+    *,
+    source: Annotated[str, typer.Option("--from", help="A peer of the configuration.")],
+    study: Annotated[str, typer.Option(help="Study Instance UID.")] = "",
+    series: Annotated[str, typer.Option(help="Series Instance UID.")] = "",
+    patient_id: Annotated[str, typer.Option(help="Patient ID, as the peer has it.")] = "",
+    over_get: Annotated[
+        bool, typer.Option("--get", help="Bring it on our own association (C-GET).")
+    ] = False,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Fetch a CT, doses and contours that were not pushed; lists studies where several fit."""
+    from app.fetching import Wanted, fetch_study, studies_at  # noqa: PLC0415
+    from app.room import Room  # noqa: PLC0415
+    from app.tables import print_table  # noqa: PLC0415
+    from core.config import load_settings  # noqa: PLC0415
+    from core.store import open_store  # noqa: PLC0415
+
+    settings = load_settings(config)
+    room, peer = Room(settings, open_store(settings)), settings.peer_named(source)
+    found = studies_at(room, peer, Wanted(study, series, patient_id))
+    if len(found) != 1:
+        print_table(found, f"{len(found)} studies fit; name one with --study")
+        raise typer.Exit(1)
+    rows = fetch_study(room, peer, found[0]["StudyInstanceUID"], series, over_get=over_get)
+    print_table(rows, "Fetched")

@@ -28,6 +28,7 @@ from dicom_node.network.commitment import (
     require_request,
 )
 from dicom_node.network.committing import Contents, SameAssociationReports
+from dicom_node.network.handlers import other_end
 from dicom_node.network.query import IdentifierError, matches_of
 from dicom_node.network.retrieve import (
     Destination,
@@ -82,8 +83,7 @@ class Services:
 
     def audited(self, event: evt.Event, what: str, **detail: Any) -> None:
         """Write down who asked for what."""
-        who = event.assoc.requestor.ae_title.strip()
-        self.query.audited(who=who, event=what, now=datetime.now(UTC), **detail)
+        self.query.audited(who=other_end(event), event=what, now=datetime.now(UTC), **detail)
 
 
 def on_c_find(event: evt.Event, services: Services) -> Iterator[Answer]:
@@ -155,11 +155,9 @@ def on_n_event_report(
     event: evt.Event, take_report: Callable[[Report, str], bool]
 ) -> tuple[int, None]:
     """Take what a peer says of a commitment that we asked for (PS3.4 J.3.3)."""
-    # Whoever is at the other end, whichever side opened the association.
-    peer = event.assoc.requestor if event.assoc.is_acceptor else event.assoc.acceptor
     try:
         report = read_report(event.event_type, event.event_information)
-        ours = take_report(report, peer.ae_title.strip())
+        ours = take_report(report, other_end(event))
     except CommitmentMessageError as error:
         return error.status, None
     except Exception as error:
@@ -176,7 +174,7 @@ def _owe(event: evt.Event, owed: OwedStore) -> str:
     return owed.owe(
         transaction_uid,
         references,
-        calling_ae_title=event.assoc.requestor.ae_title.strip(),
+        calling_ae_title=other_end(event),
         now=now,
         report_at=now + timedelta(seconds=WORKER_REPORTS_AFTER_S),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.certificates import Certificate
 from tests.support.peers import require_program
 from tests.support.settings import free_port
 
@@ -45,6 +46,10 @@ class Orthanc:
         found = self._json("/tools/find", json.dumps(query).encode())
         return [str(i) for i in found]
 
+    def count(self) -> int:
+        """How many instances it holds."""
+        return int(self._json("/statistics")["CountInstances"])
+
     def file(self, instance_id: str) -> bytes:
         """An instance as a DICOM file."""
         return self._request(f"/instances/{instance_id}/file")
@@ -58,19 +63,56 @@ class Orthanc:
             content: bytes = answer.read()
             return content
 
+    def find(self, modality: str, level: str, **keys: str) -> str:
+        """Let it C-FIND at a modality; returns the id of the query."""
+        body = {"Level": level, "Query": keys}
+        answer = self._json(f"/modalities/{modality}/query", json.dumps(body).encode())
+        return str(answer["ID"])
+
+    def found(self, query: str) -> int:
+        """How many matches the modality gave."""
+        return len(self._json(f"/queries/{query}/answers"))
+
+    def retrieve(self, query: str) -> None:
+        """Let it C-MOVE all matches of a query to itself."""
+        body = json.dumps({"TargetAet": AE_TITLE, "Synchronous": True})
+        self._request(f"/queries/{query}/retrieve", body.encode())
+
+    def ask_commitment(self, modality: str, ids: list[str]) -> dict[str, Any]:
+        """Let it ask a modality to commit instances of its own; the report, once it came."""
+        body = json.dumps({"Resources": ids}).encode()
+        path = self._json(f"/modalities/{modality}/storage-commitment", body)["Path"]
+        deadline = time.monotonic() + 15
+        while True:
+            report: dict[str, Any] = self._json(path)
+            if report["Status"] != "Pending":
+                return report
+            assert time.monotonic() < deadline, "no report within 15 s"
+            time.sleep(0.2)
+
 
 @contextmanager
 def running_orthanc(
-    folder: Path, *, node_ae_title: str, node_port: int, dicom_port: int | None = None
+    folder: Path,
+    *,
+    node_ae_title: str,
+    node_port: int,
+    dicom_port: int | None = None,
+    certificate: Certificate | None = None,
 ) -> Iterator[Orthanc]:
-    """Orthanc with the node in its modality table as NODE, while the block runs."""
+    """Orthanc with the node in its modality table as NODE, while the block runs.
+
+    With a `certificate` it speaks TLS, also to the node, and wants one of its callers.
+    """
     program = require_program("Orthanc")
     orthanc = Orthanc(http_port=free_port(), dicom_port=dicom_port or free_port())
     config = folder / "orthanc.json"
     config.parent.mkdir(parents=True, exist_ok=True)
+    node = {"AET": node_ae_title, "Host": "127.0.0.1", "Port": node_port}
     config.write_text(
         json.dumps(
             {
+                **_tls(certificate),
                 "Name": "TPS",
                 "StorageDirectory": str(folder / "storage"),
                 "IndexDirectory": str(folder / "storage"),
@@ -80,7 +122,9 @@ def running_orthanc(
                 "RemoteAccessAllowed": False,
                 "AuthenticationEnabled": False,
                 "DicomAlwaysAllowStore": True,
-                "DicomModalities": {"NODE": [node_ae_title, "127.0.0.1", node_port]},
+                "DicomModalities": {"NODE": {**node, "UseDicomTls": certificate is not None}},
+                "DicomAlwaysAllowEcho": True,
+                "OverwriteInstances": True,
                 "Plugins": [],
             }
         )
@@ -93,6 +137,17 @@ def running_orthanc(
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def _tls(certificate: Certificate | None) -> dict[str, Any]:
+    if certificate is None:
+        return {}
+    return {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(certificate.certificate),
+        "DicomTlsPrivateKey": str(certificate.private_key),
+        "DicomTlsTrustedCertificates": str(certificate.authorities),
+    }
 
 
 def _wait_until_it_answers(orthanc: Orthanc, process: subprocess.Popen[bytes]) -> None:
