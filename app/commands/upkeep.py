@@ -54,3 +54,14 @@ def conformance(config: ConfigOption = CONFIG) -> None:
     from core.config import load_settings  # noqa: PLC0415
 
     typer.echo(conformance_statement(load_settings(config)), nl=False)
+
+
+@commands.command()
+def doctor(*, as_json: JsonOption = False, config: ConfigOption = CONFIG) -> None:
+    """Check everything the node stands on and say what to do; exit code 1 where something fails."""
+    from app.doctor import diagnose, is_healthy, rows_of  # noqa: PLC0415
+    from app.tables import show  # noqa: PLC0415
+
+    findings = diagnose(config)
+    show(rows_of(findings), "Doctor", as_json=as_json)
+    raise typer.Exit(0 if is_healthy(findings) else 1)

@@ -21,11 +21,15 @@ from dicom_node.network.status import StoreStatus
 from dicom_node.network.transcode import as_accepted, contexts_for
 
 
-def echo(peer: PeerSettings, *, calling_ae_title: str, tls: TlsSettings | None = None) -> None:
-    """Return when `peer` answers C-ECHO with 0x0000; else raise `DeliveryError`."""
+def echo(peer: PeerSettings, *, calling_ae_title: str, tls: TlsSettings | None = None) -> str:
+    """Which implementation (its Implementation Class UID) answers C-ECHO with 0x0000.
+
+    Raises `DeliveryError` where none does.
+    """
     contexts = [build_context(VERIFICATION)]
     with associated(peer, contexts, calling_ae_title=calling_ae_title, tls=tls) as association:
         require_success(association.send_c_echo(), peer)
+        return str(association.acceptor.implementation_class_uid)
 
 
 def send_instances(

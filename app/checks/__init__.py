@@ -1,0 +1,1 @@
+"""What `recontour doctor` looks at, a file for each side of the node."""
