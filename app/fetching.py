@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from app.room import Room
 from core.config import PeerSettings
-from core.errors import DeliveryError
+from core.errors import ConfigError, DeliveryError
 from core.query_store import Level, Scope
 from dicom_node.network import fetch
 from dicom_node.network.fetch import Ourselves
@@ -35,7 +35,13 @@ class Wanted:
 
 
 def studies_at(room: Room, peer: PeerSettings, wanted: Wanted) -> list[dict[str, str]]:
-    """Studies of `peer` that fit, without a patient's name; raises `DeliveryError`."""
+    """Studies of `peer` that fit, without a patient's name.
+
+    Raises `DeliveryError` where `peer` does not answer or has none, `ConfigError` where nothing
+    was named.
+    """
+    if wanted == Wanted():
+        raise ConfigError("Name a study, a series or a Patient ID; everything is not fetched.")
     keys = dict.fromkeys(_STUDY, "")
     keys |= {"StudyInstanceUID": wanted.study_instance_uid, "PatientID": wanted.patient_id}
     if wanted.series_instance_uid and not wanted.study_instance_uid:
@@ -44,6 +50,8 @@ def studies_at(room: Room, peer: PeerSettings, wanted: Wanted) -> list[dict[str,
         found = _find(room, peer, Level.SERIES, keys)
     else:
         found = _find(room, peer, Level.STUDY, keys)
+    if not found:
+        raise DeliveryError(f"{peer.name} has no study that fits. Check the UID or the Patient ID.")
     return [{keyword: _text(ds, keyword) for keyword in _STUDY} for ds in found]
 
 

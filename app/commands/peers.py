@@ -52,9 +52,9 @@ def echo(
 def fetch(
     *,
     source: Annotated[str, typer.Option("--from", help="A peer of the configuration.")],
-    study: Annotated[str, typer.Option(help="Study Instance UID.")] = "",
-    series: Annotated[str, typer.Option(help="Series Instance UID.")] = "",
-    patient_id: Annotated[str, typer.Option(help="Patient ID, as the peer has it.")] = "",
+    study: Annotated[str | None, typer.Option(help="Study Instance UID.")] = None,
+    series: Annotated[str | None, typer.Option(help="Series Instance UID.")] = None,
+    patient_id: Annotated[str | None, typer.Option(help="Patient ID at the peer.")] = None,
     over_get: Annotated[
         bool, typer.Option("--get", help="Bring it on our own association (C-GET).")
     ] = False,
@@ -69,9 +69,9 @@ def fetch(
 
     settings = load_settings(config)
     room, peer = Room(settings, open_store(settings)), settings.peer_named(source)
-    found = studies_at(room, peer, Wanted(study, series, patient_id))
+    found = studies_at(room, peer, Wanted(study or "", series or "", patient_id or ""))
     if len(found) != 1:
         print_table(found, f"{len(found)} studies fit; name one with --study")
         raise typer.Exit(1)
-    rows = fetch_study(room, peer, found[0]["StudyInstanceUID"], series, over_get=over_get)
+    rows = fetch_study(room, peer, found[0]["StudyInstanceUID"], series or "", over_get=over_get)
     print_table(rows, "Fetched")

@@ -54,6 +54,7 @@ def serving_settings(folder: Path, *peers: dict[str, Any]) -> Settings:
 @contextmanager
 def serving_node(folder: Path, *peers: dict[str, Any]) -> Iterator[Serving]:
     """A node that offers everything, while the block runs."""
+    folder.mkdir(exist_ok=True)
     settings = serving_settings(folder, *peers)
     store = open_store(settings)
     room = Room(settings, store)
