@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import logging
 import os
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 from types import FrameType
 
 import structlog
 
 _PR_SET_PDEATHSIG = 1
+_QUOTE_WHAT_THEY_READ = frozenset({"pydicom", "pynetdicom"})
 
 
 def die_with_parent() -> None:
@@ -44,7 +47,9 @@ def stop_on_signal() -> threading.Event:
 def start_logging(role: str) -> None:
     """One JSON object a line on standard error: time, level, role, event. No patient identity.
 
-    From here on the process writes files that only its own account may read.
+    Of messages of the DICOM libraries, and of Python's warnings, only the kind and the line of
+    code are told: they quote what was read, which may be a patient's name. From here on the process
+    writes files that only its own account may read.
     """
     os.umask(0o077)
     structlog.configure(
@@ -58,9 +63,42 @@ def start_logging(role: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(role=role)
-    logging.basicConfig(
-        level=logging.WARNING,
-        format=f'{{"role": "{role}", "level": "%(levelname)s", "event": "%(name)s: %(message)s"}}',
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine(role))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+
+
+class _OneLine(logging.Formatter):
+    """Messages of libraries in the form of our own."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        kind = record.exc_info[0] if record.exc_info else None
+        told = {
+            "role": self._role,
+            "level": record.levelname.lower(),
+            "event": record.name,
+            "at": f"{record.module}:{record.lineno}",
+            "kind": kind.__name__ if kind else None,
+        }
+        if record.name.partition(".")[0] not in _QUOTE_WHAT_THEY_READ:
+            told["message"] = super().format(record)
+        return json.dumps({name: value for name, value in told.items() if value is not None})
+
+
+def _show_warning(
+    _message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    *_where: object,
+) -> None:
+    structlog.get_logger().warning(
+        "python.warning", kind=category.__name__, at=f"{Path(filename).stem}:{lineno}"
     )
 
 
