@@ -15,8 +15,9 @@ import structlog
 from waitress import wasyncore
 from waitress.server import create_server
 
-from core.config import load_settings
+from core.config import PeerSettings, load_settings
 from core.store import open_store
+from dicom_node.network.scu import echo
 from review_ui import create_app
 
 log = structlog.get_logger()
@@ -27,7 +28,12 @@ def main() -> None:
     start_logging("review")
     stop = stop_on_signal()
     settings = load_settings(config_path())
-    app = create_app(settings, open_store(settings))
+    dicom = settings.dicom
+
+    def ask_peer(peer: PeerSettings) -> None:
+        echo(peer, calling_ae_title=dicom.ae_title, tls=dicom.tls)
+
+    app = create_app(settings, open_store(settings), ask_peer=ask_peer)
     server: Any = create_server(  # waitress keeps its thread and trigger untyped
         app,
         host=settings.review.host,

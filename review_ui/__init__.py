@@ -7,21 +7,37 @@ from datetime import UTC, datetime
 
 from apiflask import APIFlask
 
-from core.config import Settings
+from core.config import PeerSettings, Settings
 from core.store import Store
-from review_ui import accounts, api, errors, reports, review, security, status, volumes, worklist
+from review_ui import (
+    accounts,
+    api,
+    errors,
+    peers,
+    reports,
+    review,
+    security,
+    status,
+    volumes,
+    worklist,
+)
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
 
-ROOMS = (worklist, review, api, volumes, reports, status)
+ROOMS = (worklist, review, api, volumes, reports, peers, status)
 
 
 def create_app(
-    settings: Settings, store: Store, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    settings: Settings,
+    store: Store,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ask_peer: Callable[[PeerSettings], None] | None = None,
 ) -> APIFlask:
     """The web application over `store`; run it under a WSGI server with threads.
 
-    `now` is the clock that dates locks, entries and approvals.
+    `now` is the clock that dates locks, entries and approvals. `ask_peer` returns when a peer
+    answers C-ECHO and raises `DeliveryError` when it does not.
     """
     app = APIFlask(__name__, title="Recontour review", docs_path=None, json_errors=False)
     app.config["VALIDATION_ERROR_DESCRIPTION"] = "The request is not right"
@@ -31,6 +47,7 @@ def create_app(
         store=store,
         memory=CaseMemory(store, settings.structures[0].name),
         now=now,
+        ask_peer=ask_peer,
     )
     session = accounts.install(app, store)
     security.guard(app, session)

@@ -9,7 +9,7 @@ from typing import cast
 
 from flask import current_app
 
-from core.config import Settings, StructureSettings
+from core.config import PeerSettings, Settings, StructureSettings
 from core.records import Case
 from core.rules import structure_under_review
 from core.store import Store
@@ -26,6 +26,7 @@ class Desk:
     store: Store
     memory: CaseMemory
     now: Callable[[], datetime]
+    ask_peer: Callable[[PeerSettings], None] | None = None
 
     @property
     def roi_name(self) -> str:

@@ -41,21 +41,21 @@ class Serving(Node):
         receive(self.room, written(datasets, self.folder / "outgoing"))
 
 
-def serving_settings(folder: Path, *peers: dict[str, Any]) -> Settings:
-    """Settings of a node on any free port that knows `peers`."""
+def serving_settings(folder: Path, *peers: dict[str, Any], **dicom: Any) -> Settings:
+    """Settings of a node on any free port that knows `peers`; `dicom` like ae_title="TPS"."""
     return settings_for(
         folder,
-        dicom={"port": 0, "network_timeout_s": 10, "quiet_time_s": 0},
+        dicom={"port": 0, "network_timeout_s": 10, "quiet_time_s": 0, **dicom},
         disk_reserve_mb=1,
         peers=list(peers) or [peer_values("TPS", port=free_port())],
     )
 
 
 @contextmanager
-def serving_node(folder: Path, *peers: dict[str, Any]) -> Iterator[Serving]:
+def serving_node(folder: Path, *peers: dict[str, Any], **dicom: Any) -> Iterator[Serving]:
     """A node that offers everything, while the block runs."""
     folder.mkdir(exist_ok=True)
-    settings = serving_settings(folder, *peers)
+    settings = serving_settings(folder, *peers, **dicom)
     store = open_store(settings)
     room = Room(settings, store)
     inbox = Inbox(settings.data_folder, store.instances, reserve_mb=0)

@@ -17,9 +17,11 @@
  * @property {Round | null} round
  * @property {Round[]} rounds
  * @property {{train: number, validation: number}} learning_set
+ * @property {{name: string, words: string}[]} peers
+ * @property {boolean} may_test_peers
  * @property {{patient: string, words: string, last_error: string, created_at: string}[]} deliveries
  */
-import { getJson, ServerError } from "./api.js";
+import { getJson, postJson, ServerError } from "./api.js";
 import { byId, dayAndTime, make, poll, setText } from "./page.js";
 
 const PAUSE_MS = 2000;
@@ -78,6 +80,37 @@ function line(text, when, sub = "") {
   return make("div", { className: "row" }, words, make("span", { className: "dim small", text: dayAndTime(when) }));
 }
 
+/** Once: peers change with the configuration, and what a test said stays. @param {Status} status */
+function showPeers({ peers, may_test_peers }) {
+  byId("peers").replaceChildren(
+    ...peers.map(({ name, words }) => {
+      const said = make("div", { className: "dim small", text: words });
+      const row = make("div", { className: "row" }, make("span", {}, name, said));
+      if (may_test_peers) row.append(testButton(name, said));
+      return row;
+    }),
+  );
+}
+
+/**
+ * @param {string} name
+ * @param {HTMLElement} said  where the answer is shown
+ */
+function testButton(name, said) {
+  const test = /** @type {HTMLButtonElement} */ (make("button", { text: "Test", title: `Ask ${name} whether it hears us (C-ECHO)` }));
+  test.addEventListener("click", async () => {
+    test.disabled = true;
+    said.textContent = "Asking …";
+    try {
+      said.textContent = (await postJson(`/api/peers/${encodeURIComponent(name)}/echo`, {})).words;
+    } catch (error) {
+      said.textContent = error instanceof Error ? error.message : String(error);
+    }
+    test.disabled = false;
+  });
+  return test;
+}
+
 /** @param {number} cases */
 function countOf(cases) {
   return cases === 1 ? "1 approved case" : `${cases} approved cases`;
@@ -125,7 +158,10 @@ function draw(name, attributes, text = "") {
   return element;
 }
 
-show(JSON.parse(byId("first-status").textContent ?? ""));
+/** @type {Status} */
+const first = JSON.parse(byId("first-status").textContent ?? "");
+show(first);
+showPeers(first);
 poll(async () => {
   try {
     show(await getJson("/api/status"));

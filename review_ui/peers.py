@@ -1,0 +1,51 @@
+"""Whether peers hear us: a C-ECHO by the press of a button, for administrators."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from apiflask import APIBlueprint, abort
+from flask_security import current_user
+
+from core.config import PeerSettings
+from core.errors import DeliveryError
+from review_ui.accounts import ADMIN
+from review_ui.context import Desk, desk
+
+blueprint = APIBlueprint("peers", __name__)
+
+
+@blueprint.post("/api/peers/<name>/echo")
+def echo(name: str) -> dict[str, Any]:
+    """Ask a peer now whether it hears us; what came of it, in words."""
+    if not may_test():
+        abort(403, "Only administrators may test a peer. Ask one of them.")
+    room = desk()
+    peer = next((p for p in room.settings.peers if p.name == name), None)
+    if peer is None or room.ask_peer is None:
+        abort(404, "There is no such peer in config.yaml.")
+    begun = time.monotonic()
+    try:
+        room.ask_peer(peer)
+    except DeliveryError as error:
+        return {"hears_us": False, "words": str(error)}
+    return {
+        "hears_us": True,
+        "words": f"{peer.name} answers, after {time.monotonic() - begun:.2f} s.",
+    }
+
+
+def peers_of(room: Desk) -> list[dict[str, Any]]:
+    """The peers of config.yaml for the status page."""
+    return [{"name": peer.name, "words": _in_words(peer)} for peer in room.settings.peers]
+
+
+def may_test() -> bool:
+    """Whether who is logged in may test peers."""
+    return bool(current_user.has_role(ADMIN))
+
+
+def _in_words(peer: PeerSettings) -> str:
+    line = " over TLS" if peer.tls else ""
+    return f"{peer.ae_title} at {peer.host}:{peer.port}{line}"
