@@ -42,8 +42,12 @@ def print_table(rows: Sequence[Row], title: str, *, console: Console | None = No
         # A figure is never cut short, however narrow the terminal; a long name may be folded.
         widest = max(len(_cell(name, row[name])) for row in rows)
         least = widest if numeric else min(widest, _NAME_WIDTH)
-        side = "right" if numeric else "left"
-        table.add_column(_heading(name), justify=side, min_width=least, overflow="fold")
+        table.add_column(
+            _heading(name),
+            justify="right" if numeric else "left",
+            min_width=least,
+            overflow="fold",
+        )
     for row in rows:
         # Text: a structure called [PTV] is a name, not markup.
         table.add_row(*(Text(_cell(name, row[name])) for name in columns))

@@ -108,6 +108,7 @@ class _CallingSocket(ssl.SSLSocket):
         except OSError as error:
             # pynetdicom keeps the reason to itself.
             self.context.failure = _reason(error)  # type: ignore[attr-defined]
+            self.close()  # pynetdicom forgets to, once the other end has hung up
             raise
 
     def _require_named_host(self) -> None:

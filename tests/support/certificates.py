@@ -39,8 +39,8 @@ class Authority:
             *("-subj", f"/CN={name}", "-keyout", self._key, "-out", self.certificate),
         )
 
-    def certify(self, name: str, *, host: str = "IP:127.0.0.1") -> Certificate:
-        """A certificate for `name` that names `host` as its address."""
+    def certify(self, name: str, *, host: str = "IP:127.0.0.1", days: int = 2) -> Certificate:
+        """A certificate for `name` that names `host` as its address; of -1 days it has expired."""
         base = self._folder / name
         request, key, certificate = (base.with_suffix(s) for s in (".csr", ".key", ".crt"))
         extensions = base.with_suffix(".ext")
@@ -50,7 +50,7 @@ class Authority:
             *("-keyout", key, "-out", request),
         )
         _openssl(
-            *("x509", "-req", "-in", request, "-days", "2", "-CAcreateserial"),
+            *("x509", "-req", "-in", request, "-days", str(days), "-CAcreateserial"),
             *("-CA", self.certificate, "-CAkey", self._key),
             *("-extfile", extensions, "-out", certificate),
         )
