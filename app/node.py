@@ -13,6 +13,8 @@ from app.receivers import run_receivers
 from app.room import Room
 from app.services import services_of
 from core.config import load_settings
+from core.database import open_engine
+from core.instance_store import InstanceStore
 from core.store import open_store
 from dicom_node.network.inbox import Inbox
 from dicom_node.network.quarantine import Quarantine, QuarantiningKeeper
@@ -27,7 +29,9 @@ def main() -> None:
     stop = stop_on_signal()
     settings = load_settings(config_path())
     store = open_store(settings)
-    inbox = Inbox(settings.data_folder, store.instances, reserve_mb=settings.disk_reserve_mb)
+    # The synced file is the truth; its row can be made again.
+    engine = open_engine(settings.resolved_database_url(), synced=False)
+    inbox = Inbox(settings.data_folder, InstanceStore(engine), reserve_mb=settings.disk_reserve_mb)
     found = inbox.reindex()
     log.info("node.reindexed", rows_added=found)
     quarantine = Quarantine(settings.data_folder, store.quarantine)
@@ -47,6 +51,7 @@ def main() -> None:
         receive()
     else:
         store.engine.dispose()
+        engine.dispose()
         run_receivers(settings.dicom.receivers, receive, stop)
 
 

@@ -15,17 +15,20 @@ from alembic.config import Config
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_engine(url: str, *, synced: bool = True) -> sa.Engine:
     """An engine for `url`, tuned as measured (docs/adr/0003).
 
-    Parameters stay out of error messages: they carry patient names.
+    Parameters stay out of error messages: they carry patient names. Not `synced`, what was
+    committed last may be gone after a power cut (never after a crash of ours): only for rows that
+    can be made again.
     """
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "connect", _prepare_sqlite if synced else _prepare_unsynced_sqlite)
         sa.event.listen(engine, "begin", _begin)
         return engine
-    return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    options = {} if synced else {"options": "-c synchronous_commit=off"}
+    return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
 
 
 @contextmanager
@@ -71,6 +74,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_unsynced_sqlite(connection: Any, record: Any) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -68,20 +69,54 @@ def write_new(path: Path, content: bytes) -> bool:
     Of several writers at once exactly one succeeds, also of several processes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         # A rename would replace what is there; a link refuses.
-        path.hardlink_to(part)
+        with _nameless(path.parent, content) as source:
+            os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
+        os.fsync(folder)
     except FileExistsError:
         return False
     finally:
-        part.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        os.close(folder)
     return True
+
+
+@contextmanager
+def _nameless(folder: Path, content: bytes) -> Iterator[str]:
+    """A synced file without a name in `folder`, to be linked; gone by itself if it is not."""
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
+            raise
+        with _part(folder, content) as name:  # a file system that has no nameless files
+            yield name
+        return
+    try:
+        _write_synced(handle, content)
+        yield f"/proc/self/fd/{handle}"
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _part(folder: Path, content: bytes) -> Iterator[str]:
+    part = folder / f"{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
+    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        _write_synced(handle, content)
+        yield str(part)
+    finally:
+        os.close(handle)
+        part.unlink(missing_ok=True)
+
+
+def _write_synced(handle: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
+    os.fsync(handle)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from core.case import CaseState
 from core.database import reading, writing
-from core.records import Case, Instance, InstanceHeader
+from core.records import RECOVERED, Case, Instance, InstanceHeader
 from core.tables import attachment, case, delivery, instance, journal
 
 PLANNING_MODALITY = "CT"
@@ -21,12 +22,22 @@ PLANNING_MODALITY = "CT"
 # are shown.
 UNUSED_KINDS = ("refused", "beam_dose", "dose_part")
 
+_HEADER_FIELDS = tuple(f.name for f in fields(InstanceHeader))
+_HEADER_COLUMNS = tuple(name for name in _HEADER_FIELDS if name in instance.c)
+# Statements of the way in, put together once: this is where time goes, otherwise.
+_SAME_UID = sa.select(instance.c.id, instance.c.sha256, instance.c.kept_aside).where(
+    instance.c.sop_instance_uid == sa.bindparam("uid")
+)
+_INSERT = sa.insert(instance)
+_CASE_OF_SERIES = sa.select(case.c.id).where(case.c.series_instance_uid == sa.bindparam("series"))
+
 
 class InstanceStore:
     """Rows about kept instances. The file is the truth; a row can be made from it again."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._turn = threading.Lock()
 
     def find(self, sop_instance_uid: str) -> list[Instance]:
         """Every object that came under this UID, the one in use first."""
@@ -55,43 +66,41 @@ class InstanceStore:
     ) -> Instance:
         """Record a kept file; the same object twice gives the same row.
 
+        A row that was made again from its file learns who sends the object.
+
         The first CT instance of a series opens its case, in the same transaction.
         """
-        with writing(self._engine) as connection:
-            same = (instance.c.sop_instance_uid == header.sop_instance_uid) & (
-                instance.c.sha256 == sha256
-            )
-            found = connection.execute(sa.select(instance).where(same)).mappings().first()
-            if found is not None:
-                return to_instance(found)
-            in_use = sa.select(instance.c.id).where(
-                instance.c.sop_instance_uid == header.sop_instance_uid,
-                instance.c.kept_aside.is_(False),
-            )
+        values = {name: getattr(header, name) for name in _HEADER_COLUMNS} | {
+            "header": {name: getattr(header, name) for name in _HEADER_FIELDS},
+            "path": path,
+            "sha256": sha256,
+            "size_bytes": size_bytes,
+            "calling_ae_title": calling_ae_title,
+            "received_at": received_at,
+        }
+        # Waiting here is fair; waiting in the database is not, it looks again now and then.
+        with self._turn, writing(self._engine) as connection:
+            rows = connection.execute(_SAME_UID, {"uid": header.sop_instance_uid}).all()
+            for row in rows:
+                if row.sha256 == sha256:
+                    return _known_sender(connection, row.id, calling_ae_title)
             # Two associations may bring different objects under one UID at once: here only one
             # of them can be the first.
-            aside = kept_aside or connection.execute(in_use).first() is not None
-            connection.execute(
-                sa.insert(instance).values(
-                    sop_instance_uid=header.sop_instance_uid,
-                    sop_class_uid=header.sop_class_uid,
-                    study_instance_uid=header.study_instance_uid,
-                    series_instance_uid=header.series_instance_uid,
-                    modality=header.modality,
-                    frame_of_reference_uid=header.frame_of_reference_uid,
-                    header=asdict(header),
-                    path=path,
-                    sha256=sha256,
-                    size_bytes=size_bytes,
-                    calling_ae_title=calling_ae_title,
-                    received_at=received_at,
-                    kept_aside=aside,
-                )
-            )
-            row = connection.execute(sa.select(instance).where(same)).mappings().one()
+            aside = kept_aside or any(not row.kept_aside for row in rows)
+            added = connection.execute(_INSERT, {**values, "kept_aside": aside})
             if header.modality == PLANNING_MODALITY and not aside:
                 _open_case(connection, header, received_at)
-            return to_instance(row)
+        (row_id,) = added.inserted_primary_key or (0,)  # an insert of one row has it
+        return Instance(
+            id=row_id,
+            header=header,
+            path=path,
+            sha256=sha256,
+            size_bytes=size_bytes,
+            calling_ae_title=calling_ae_title,
+            received_at=received_at,
+            kept_aside=aside,
+        )
 
     def paths(self) -> set[str]:
         """Paths of all kept files, relative to the data folder."""
@@ -291,9 +300,19 @@ def is_joined() -> sa.Exists:
     return sa.exists().where(attachment.c.instance_id == instance.c.id)
 
 
+def _known_sender(connection: sa.Connection, row_id: int, calling_ae_title: str) -> Instance:
+    by_id = instance.c.id == row_id
+    connection.execute(
+        sa.update(instance)
+        .where(by_id, instance.c.calling_ae_title == RECOVERED)
+        .values(calling_ae_title=calling_ae_title)
+    )
+    return to_instance(connection.execute(sa.select(instance).where(by_id)).mappings().one())
+
+
 def _open_case(connection: sa.Connection, header: InstanceHeader, now: datetime) -> None:
-    known = sa.select(case.c.id).where(case.c.series_instance_uid == header.series_instance_uid)
-    if connection.execute(known).first() is not None:
+    known = connection.execute(_CASE_OF_SERIES, {"series": header.series_instance_uid})
+    if known.first() is not None:
         return
     connection.execute(
         sa.insert(case).values(

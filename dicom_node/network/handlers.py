@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import structlog
 from pynetdicom import evt
+from pynetdicom.association import Association
 
 from core.errors import BadUidError, StorageFullError, UnreadableObjectError
 from dicom_node.network.access import Access
@@ -29,25 +30,36 @@ def on_c_echo(event: evt.Event, access: Access) -> EchoStatus:
     return EchoStatus.SUCCESS
 
 
-def on_c_store(event: evt.Event, keeper: Keeper, access: Access) -> StoreStatus:
+def on_c_store(
+    association: Association, received: Received, keeper: Keeper, access: Access
+) -> StoreStatus:
     """Keep the instance, then say so."""
-    if not access.caller_may(event, "store"):
+    caller = association.requestor
+    if not access.may(caller.ae_title, caller.address, "store"):
         return StoreStatus.NOT_AUTHORIZED
-    return keep_sent(event, keeper)
+    return _keep(received, keeper)
+
+
+def on_odd_c_store(_event: evt.Event) -> StoreStatus:
+    """Refuse what the direct way of `messages` did not recognise as a C-STORE in its context."""
+    return _refused(StoreStatus.DATASET_MISMATCH, IdentityMismatchError())
 
 
 def keep_sent(event: evt.Event, keeper: Keeper) -> StoreStatus:
     """Keep what a C-STORE brings from whom we allowed to, or asked for it."""
     request: Any = event.request  # a C-STORE request, here
+    received = Received(
+        part10=event.encoded_dataset(),
+        sop_class_uid=str(request.AffectedSOPClassUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+        calling_ae_title=other_end(event),
+    )
+    return _keep(received, keeper)
+
+
+def _keep(received: Received, keeper: Keeper) -> StoreStatus:
     try:
-        keeper.keep(
-            Received(
-                part10=event.encoded_dataset(),
-                sop_class_uid=str(request.AffectedSOPClassUID),
-                sop_instance_uid=str(request.AffectedSOPInstanceUID),
-                calling_ae_title=other_end(event),
-            )
-        )
+        keeper.keep(received)
     except (StorageFullError, OSError) as error:
         return _refused(StoreStatus.OUT_OF_RESOURCES, error)
     except IdentityMismatchError as error:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 from pydicom import Dataset, dcmread
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from core.errors import UnreadableObjectError
 from core.records import InstanceHeader
+from dicom_node.network.header_scan import scan
 
 _NEEDED = (
     "SpecificCharacterSet",
@@ -37,12 +40,22 @@ _NEEDED = (
     "NumberOfSeriesRelatedInstances",
 )
 
+_Values = Dataset | dict[str, Any]
+_TAGS = {keyword: tag_for_keyword(keyword) or 0 for keyword in _NEEDED}
+_WANTED = {tag: (keyword, dictionary_VR(tag)) for keyword, tag in _TAGS.items()}
+_SEQUENCES = frozenset(keyword for keyword in _NEEDED if keyword.endswith("Sequence"))
+_PLAIN_CHARACTER_SETS = frozenset({"", "ISO_IR 6", "ISO_IR 100", "ISO_IR 192"})
+_INTEGERS = ("SeriesNumber", "InstanceNumber", "NumberOfSeriesRelatedInstances")
+
 
 def read_header(part10: bytes) -> InstanceHeader:
     """The header of an instance in the DICOM file format (PS3.10).
 
     Raises `UnreadableObjectError` when it cannot be read or a UID of type 1 is missing.
     """
+    plain = _scanned(part10)
+    if plain is not None:
+        return _header(plain)
     try:
         ds = dcmread(BytesIO(part10), stop_before_pixels=True, specific_tags=list(_NEEDED))
         return _header(ds)
@@ -56,7 +69,25 @@ def read_header(part10: bytes) -> InstanceHeader:
         ) from error
 
 
-def _header(ds: Dataset) -> InstanceHeader:
+def _scanned(part10: bytes) -> dict[str, str] | None:
+    """The needed values, where nothing about them needs a parser."""
+    found = scan(part10, _WANTED)
+    if found is None or not _SEQUENCES.isdisjoint(found):
+        return None
+    if found.get("SpecificCharacterSet", "").strip(" \0") not in _PLAIN_CHARACTER_SETS:
+        return None
+    for keyword in _INTEGERS:
+        digits = found.get(keyword, "").strip(" \0")
+        if digits and not digits.isdecimal():
+            return None
+        if digits:
+            found[keyword] = str(int(digits))
+    if "=" in found.get("PatientName", ""):
+        return None
+    return found
+
+
+def _header(ds: _Values) -> InstanceHeader:
     return InstanceHeader(
         sop_instance_uid=_required(ds, "SOPInstanceUID"),
         sop_class_uid=_required(ds, "SOPClassUID"),
@@ -82,7 +113,7 @@ def _header(ds: Dataset) -> InstanceHeader:
     )
 
 
-def _required(ds: Dataset, keyword: str) -> str:
+def _required(ds: _Values, keyword: str) -> str:
     value = _uid(ds, keyword)
     if not value:
         raise UnreadableObjectError(
@@ -91,23 +122,23 @@ def _required(ds: Dataset, keyword: str) -> str:
     return value
 
 
-def _uid(ds: Dataset, keyword: str) -> str:
+def _uid(ds: _Values, keyword: str) -> str:
     value = ds.get(keyword)
     return "" if value is None else str(value).strip(" \0")
 
 
-def _text(ds: Dataset, keyword: str, *, longest: int) -> str:
+def _text(ds: _Values, keyword: str, *, longest: int) -> str:
     value = ds.get(keyword)
     # A data base takes no NUL, and no more than its column holds.
     return "" if value is None else str(value).replace("\0", "").strip()[:longest]
 
 
-def _count(ds: Dataset, keyword: str) -> int | None:
+def _count(ds: _Values, keyword: str) -> int | None:
     found = _text(ds, keyword, longest=12)
     return int(found) if found.isdecimal() and int(found) > 0 else None
 
 
-def _frame_of_reference(ds: Dataset) -> str | None:
+def _frame_of_reference(ds: _Values) -> str | None:
     """Of an RTSTRUCT the frame most of its ROIs lie on, of equals the first one listed."""
     # It says so in its references; the attribute of its own is a late addition.
     listed = _uids(ds, "ReferencedFrameOfReferenceSequence", "FrameOfReferenceUID")
@@ -117,11 +148,11 @@ def _frame_of_reference(ds: Dataset) -> str | None:
     return _uid(ds, "FrameOfReferenceUID") or None
 
 
-def _uids(ds: Dataset, sequence: str, keyword: str) -> list[str]:
+def _uids(ds: _Values, sequence: str, keyword: str) -> list[str]:
     return [uid for item in ds.get(sequence) or [] if (uid := _uid(item, keyword))]
 
 
-def _references(ds: Dataset) -> tuple[str, ...]:
+def _references(ds: _Values) -> tuple[str, ...]:
     found = [
         _uid(item, "ReferencedSOPInstanceUID")
         for keyword in ("ReferencedRTPlanSequence", "ReferencedStructureSetSequence")

@@ -10,10 +10,17 @@ from pathlib import Path
 import structlog
 
 from core.errors import BadUidError, RecontourError, UnreadableObjectError
-from core.files import require_free_space, require_uid, sweep_temporary, write_new
+from core.files import (
+    require_free_space,
+    require_uid,
+    sweep_temporary,
+    sync_folder,
+    write_new,
+)
 from core.instance_store import InstanceStore
 from core.records import RECOVERED, InstanceHeader
 from dicom_node.network.header import read_header
+from dicom_node.network.header_scan import data_set_offset, source_ae_title
 
 log = structlog.get_logger()
 
@@ -86,19 +93,17 @@ class Inbox:
             # A damaged file must not keep the node from starting.
             log.warning("instance.unreadable", file=file.name, kind=type(error).__name__)
             return False
-        self._record(header, file, content, RECOVERED)
+        sender = source_ae_title(content) or RECOVERED
+        self._record(header, file, content, content_digest(content), sender)
         return True
 
     def _keep(self, header: InstanceHeader, part10: bytes, calling_ae_title: str) -> None:
         digest = content_digest(part10)
-        known = self._instances.find(header.sop_instance_uid)
-        if any(k.sha256 == digest for k in known):
-            return
-        file = self._write(header, part10, digest, aside=bool(known))
-        if self._record(header, file, part10, calling_ae_title):
+        file = self._write(header, part10, digest)
+        if self._record(header, file, part10, digest, calling_ae_title):
             log.warning("instance.kept_aside", sop_instance_uid=header.sop_instance_uid)
 
-    def _write(self, header: InstanceHeader, part10: bytes, digest: str, *, aside: bool) -> Path:
+    def _write(self, header: InstanceHeader, part10: bytes, digest: str) -> Path:
         """Write the instance under its plain name, or under one with its digest if that is taken.
 
         A name may be taken without a row: by a crash, or by an association that is as far as we.
@@ -106,18 +111,26 @@ class Inbox:
         folder = self._data_folder / FOLDER / _folder_of(header)
         plain = folder / _plain_name(header)
         with_digest = folder / f"{header.sop_instance_uid}.{digest[:8]}.dcm"
-        for file in (with_digest,) if aside else (plain, with_digest):
-            if write_new(file, part10) or content_digest(file.read_bytes()) == digest:
+        for file in (plain, with_digest):
+            if not file.exists() and write_new(file, part10):
+                return file
+            if content_digest(file.read_bytes()) == digest:
+                sync_folder(folder)  # whoever wrote it may not be as far
                 return file
         raise OSError("Both names of an instance are taken by other objects.")
 
     def _record(
-        self, header: InstanceHeader, file: Path, part10: bytes, calling_ae_title: str
+        self,
+        header: InstanceHeader,
+        file: Path,
+        part10: bytes,
+        digest: str,
+        calling_ae_title: str,
     ) -> bool:
         kept = self._instances.add(
             header,
             path=str(file.relative_to(self._data_folder)),
-            sha256=content_digest(part10),
+            sha256=digest,
             size_bytes=len(part10),
             calling_ae_title=calling_ae_title,
             kept_aside=file.name != _plain_name(header),
@@ -131,14 +144,7 @@ def content_digest(part10: bytes) -> str:
 
     Two associations bring the same object with different meta information (sender's AE title).
     """
-    return hashlib.sha256(part10[_data_set_offset(part10) :]).hexdigest()
-
-
-def _data_set_offset(part10: bytes) -> int:
-    # (0002,0000) comes first, UL 4: the length of the rest of group 2 (PS3.10 7.1).
-    if part10[132:136] != b"\x02\x00\x00\x00":
-        return 132
-    return 144 + int.from_bytes(part10[140:144], "little")
+    return hashlib.sha256(memoryview(part10)[data_set_offset(part10) :]).hexdigest()
 
 
 def _require_valid(header: InstanceHeader) -> None:

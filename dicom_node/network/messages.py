@@ -9,14 +9,25 @@ from __future__ import annotations
 import queue
 import struct
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import structlog
+from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
 
+from dicom_node.network.inbox import Received
+from dicom_node.network.status import StoreStatus
+from dicom_node.network.storing import (
+    StoreCommand,
+    file_beginning,
+    read_store_command,
+    store_answer,
+)
 from dicom_node.network.wire import Wire
 
 log = structlog.get_logger()
@@ -35,6 +46,10 @@ LONGEST_WAIT_S = 0.02
 _P_DATA_TF, _DATA_TRANSFER = 4, "Sta6"
 _CLOSED, _INVALID_PDU = "Evt17", "Evt19"  # PS3.8 Table 9-10
 _COMMAND, _LAST = 1, 2  # message control header (PS3.8 Annex E.2)
+
+
+# Keeps what came over an association; the status is what the peer is answered.
+StoreHandler = Callable[[Association, Received], StoreStatus]
 
 
 class _TooMuchError(Exception):
@@ -82,15 +97,36 @@ class _DataSet(BytesIO):
         self._budget.give_back(self._counted)
 
 
-class Messages:
-    """Reads PDUs for an association in place of pynetdicom's own reading."""
+@dataclass(slots=True)
+class _Store:
+    """A C-STORE whose data set is coming."""
 
-    def __init__(self, association: Association, wire: Wire, budget: Budget) -> None:
+    command: StoreCommand
+    context_id: int
+    transfer_syntax: str
+    data_set: _DataSet
+
+
+class Messages:
+    """Reads PDUs for an association in place of pynetdicom's own reading.
+
+    A C-STORE is answered here, by `store`; every other message goes its way through pynetdicom.
+    """
+
+    def __init__(
+        self,
+        association: Association,
+        wire: Wire,
+        budget: Budget,
+        store: StoreHandler,
+    ) -> None:
         self._association = association
+        self._answer_store = store
+        self._command = bytearray()
+        self._store: _Store | None = None
         self._dul, self._dimse = association.dul, association.dimse
         self._wire = wire
         self._budget = budget
-        self._command_bytes = 0
         self._read_other_pdu = self._dul._read_pdu_data  # noqa: SLF001
 
     def take_over(self) -> None:
@@ -143,25 +179,63 @@ class Messages:
             start = end
 
     def _take_fragment(self, context_id: int, control: int, fragment: memoryview) -> None:
-        if self._dimse.message is None:
-            if self._dimse.msg_queue.qsize() >= MOST_UNANSWERED:
-                raise _TooMuchError("what was asked without waiting for an answer")
-            self._dimse.message = DIMSEMessage()
-            self._dimse.message.data_set = _DataSet(self._budget)
-            self._command_bytes = 0
         if control & _COMMAND:
-            self._command_bytes += len(fragment)
-            if self._command_bytes > LARGEST_COMMAND_BYTES:
-                raise _TooMuchError("a command")
-            self._pass_on(context_id, bytes((control,)) + fragment)
+            self._take_command(context_id, control, fragment)
+        elif self._store is not None:
+            self._take_stored(self._store, context_id, control, fragment)
+        else:
+            self._take_other(context_id, control, fragment)
+
+    def _take_command(self, context_id: int, control: int, fragment: memoryview) -> None:
+        if self._store is not None or self._dimse.message is not None:
+            raise ValueError("A command comes before the data set of the one before it.")
+        if len(self._command) + len(fragment) > LARGEST_COMMAND_BYTES:
+            raise _TooMuchError("a command")
+        self._command += fragment
+        if not control & _LAST:
             return
-        message = self._dimse.message
-        if message.context_id != context_id:
-            raise ValueError("A data set comes without its command.")
-        limit = (
-            LARGEST_DATA_SET_BYTES if isinstance(message, C_STORE_RQ) else LARGEST_IDENTIFIER_BYTES
+        command_set = bytes(self._command)
+        self._command.clear()
+        command = read_store_command(command_set)
+        context = self._association._accepted_cx.get(context_id)  # noqa: SLF001
+        if command and context and command.sop_class_uid == context.abstract_syntax:
+            syntax = str(context.transfer_syntax[0])
+            self._store = _Store(command, context_id, syntax, _DataSet(self._budget))
+            return
+        if self._dimse.msg_queue.qsize() >= MOST_UNANSWERED:
+            raise _TooMuchError("what was asked without waiting for an answer")
+        self._dimse.message = DIMSEMessage()
+        self._dimse.message.data_set = _DataSet(self._budget)
+        self._pass_on(context_id, bytes((control,)) + command_set)
+
+    def _take_stored(
+        self, store: _Store, context_id: int, control: int, fragment: memoryview
+    ) -> None:
+        if context_id != store.context_id:
+            raise ValueError("A data set comes in another context than its command.")
+        store.data_set.grow(fragment, limit=LARGEST_DATA_SET_BYTES)
+        if not control & _LAST:
+            return
+        self._store = None
+        evt.trigger(self._association, evt.EVT_DIMSE_RECV, {"message": None})
+        caller = self._association.requestor.ae_title
+        beginning = file_beginning(store.command, store.transfer_syntax, caller)
+        with store.data_set.getbuffer() as data_set:
+            part10 = b"".join((beginning, data_set))
+        received = Received(
+            part10=part10,
+            sop_class_uid=store.command.sop_class_uid,
+            sop_instance_uid=store.command.sop_instance_uid,
+            calling_ae_title=caller,
         )
-        message.data_set.grow(fragment, limit=limit)  # type: ignore[union-attr]
+        status = self._answer_store(self._association, received)
+        self._wire.send(store_answer(store.command, status, context_id=context_id))
+
+    def _take_other(self, context_id: int, control: int, fragment: memoryview) -> None:
+        message = self._dimse.message
+        if message is None or message.context_id != context_id:
+            raise ValueError("A data set comes without its command.")
+        message.data_set.grow(fragment, limit=LARGEST_IDENTIFIER_BYTES)  # type: ignore[union-attr]
         if control & _LAST:
             self._pass_on(context_id, bytes((control,)))
 

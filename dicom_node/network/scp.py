@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pynetdicom import AE, evt
@@ -27,8 +28,8 @@ from dicom_node.network.contexts import (
     VERIFICATION,
 )
 from dicom_node.network.door import Door, Rejection, Request
-from dicom_node.network.handlers import Keeper, on_c_echo, on_c_store
-from dicom_node.network.messages import Budget, Messages
+from dicom_node.network.handlers import Keeper, on_c_echo, on_c_store, on_odd_c_store
+from dicom_node.network.messages import Budget, Messages, StoreHandler
 from dicom_node.network.services import Services
 from dicom_node.network.tls import server_context
 from dicom_node.network.wire import WakingQueue, Wire
@@ -76,10 +77,11 @@ def listening(
     ae = _application_entity(settings, with_services=services is not None)
     handlers: list[tuple[Any, ...]] = [
         (evt.EVT_C_ECHO, on_c_echo, [access]),
-        (evt.EVT_C_STORE, on_c_store, [keeper, access]),
+        (evt.EVT_C_STORE, on_odd_c_store),
         *(services.handlers() if services else ()),
     ]
-    receiver = _Receiver(ae, opened[0][0], handlers, settings, access)
+    store = partial(on_c_store, keeper=keeper, access=access)
+    receiver = _Receiver(ae, opened[0][0], handlers, settings, access, store)
     guarded = Door(
         opened,
         decide=receiver.decide,
@@ -131,7 +133,9 @@ class _Receiver(ThreadedAssociationServer):
         handlers: Sequence[tuple[Any, ...]],
         settings: DicomSettings,
         access: Access,
+        store: StoreHandler,
     ) -> None:
+        self.store = store
         self._listener = listener
         self._settings, self._access = settings, access
         self._alive: dict[Association, str] = {}
@@ -221,7 +225,7 @@ class _AdmittedHandler(RequestHandler):
         dul.socket = wire
         dul.to_provider_queue = WakingQueue(wire)
         dul._run_loop_delay = 0  # noqa: SLF001 (the wire sleeps)
-        Messages(association, wire, self.server.budget).take_over()
+        Messages(association, wire, self.server.budget, self.server.store).take_over()
         self.server.begun(association, self._admitted.address[0])
         association.start()
         args = (association, wire)
