@@ -233,8 +233,8 @@ def later(node: Serving) -> Any:
     return node.room.now() + timedelta(days=2)
 
 
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
+def wait_until(condition: Callable[[], Any], *, timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 10 s"
+        assert time.monotonic() < deadline, f"it did not happen within {timeout_s} s"
         time.sleep(0.05)

@@ -88,7 +88,8 @@ def node_config(folder: Path, tps_port: int, **changes: Any) -> Path:
         "training": {"poll_s": 0.5},
     }
     for name, change in changes.items():
-        sections[name] = {**sections.get(name, {}), **change}
+        merged = isinstance(change, dict)
+        sections[name] = {**sections.get(name, {}), **change} if merged else change
     return write_config(folder, **sections)
 
 
