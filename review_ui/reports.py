@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from core.worklist_store import CaseSummary
 from dose.difference import dice
 from review_ui.context import Desk, desk
 from review_ui.facts import mean_difference_gy
+from review_ui.words import outcome_in_words
 
 blueprint = APIBlueprint("reports", __name__, url_prefix="/report")
 
@@ -35,20 +37,51 @@ COLUMNS = (
     "approved_at",
 )
 
+RETURNED_COLUMNS = (
+    "case_id",
+    "patient_id",
+    "roi",
+    "matched_by",
+    "dice",
+    "volume_sent_cc",
+    "volume_returned_cc",
+    "added_path_length_mm",
+    "outcome",
+    "note",
+    "came_at",
+)
+
 
 @blueprint.get("/dose.csv")
 def dose_csv() -> Response:
     """One line a case: what was predicted, what was approved, what that meant for the dose."""
     room = desk()
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
     summaries, _ = room.store.worklist.read(room.roi_name, now=room.now())
-    for summary in reversed(summaries):
-        writer.writerow({k: _cell(v) for k, v in report_row(room, summary).items()})
-    response = Response(text.getvalue(), mimetype="text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="dose.csv"'
-    return response
+    return _table("dose.csv", COLUMNS, [report_row(room, s) for s in reversed(summaries)])
+
+
+@blueprint.get("/returned.csv")
+def returned_csv() -> Response:
+    """One line a structure that came back after delivery: what was changed, what became of it."""
+    store = desk().store
+    patients = {current.id: current.patient_id for current in store.cases.all()}
+    rows = [
+        {
+            "case_id": came.case_id,
+            "patient_id": patients[came.case_id],
+            "roi": came.roi_name,
+            "matched_by": came.matched_by,
+            "dice": came.dice,
+            "volume_sent_cc": came.sent_cc,
+            "volume_returned_cc": came.returned_cc,
+            "added_path_length_mm": came.added_path_length_mm,
+            "outcome": outcome_in_words(came),
+            "note": came.note,
+            "came_at": came.created_at.isoformat(),
+        }
+        for came in reversed(store.returned.all())
+    ]
+    return _table("returned.csv", RETURNED_COLUMNS, rows)
 
 
 def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
@@ -75,6 +108,17 @@ def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
         "approved_by": approved.approved_by if approved else None,
         "approved_at": approved.approved_at.isoformat() if approved else None,
     }
+
+
+def _table(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({column: _cell(value) for column, value in row.items()})
+    response = Response(text.getvalue(), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @lru_cache(maxsize=4096)  # both masks are final, so is their overlap

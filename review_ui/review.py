@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from review_ui.context import desk
 from review_ui.facts import patient_of
 from review_ui.memory import shown_prediction
-from review_ui.words import readable_date, state_in_words
+from review_ui.words import readable_date, returned_in_words, state_in_words
 
 blueprint = APIBlueprint("review", __name__)
 
@@ -31,6 +31,7 @@ def page(case_id: str) -> ResponseReturnValue:
         patient=patient_of(current),
         study_date=readable_date(current.study_date),
         roi=room.roi_of(current),
+        returned=[returned_in_words(r) for r in room.store.returned.all(case_id=case_id)],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.case import CaseState
-from core.records import Case, Delivery
+from core.records import Case, Delivery, Returned
 
 _SIMPLE = {
     CaseState.PREDICTED: "ready for review",
@@ -47,6 +47,29 @@ def _sent_in_words(found: Delivery) -> str:
     if found.commitment:
         return f"sent to {found.destination}, asked to commit"
     return f"sent to {found.destination}"
+
+
+def outcome_in_words(came: Returned) -> str:
+    """What became of a structure that came back after delivery."""
+    if came.became is not None:
+        return "learned from"
+    if came.unchanged:
+        return "confirmed"
+    return "not learned from" if came.note else "compared"
+
+
+def returned_in_words(came: Returned) -> str:
+    """A structure that came back after delivery, and what became of it."""
+    if came.note:
+        return came.note
+    if came.unchanged:
+        return f"{came.roi_name} came back as it was sent: {outcome_in_words(came)}."
+    change = came.returned_cc - came.sent_cc
+    return (
+        f"{came.roi_name} came back edited: Dice {came.dice:.3f}, {change:+.1f} cc of "
+        f"{came.sent_cc:.1f} cc, {came.added_path_length_mm:.0f} mm of contour drawn anew; "
+        f"{outcome_in_words(came)}."
+    )
 
 
 def readable_name(person_name: str) -> str:

@@ -120,12 +120,17 @@ def put_plan(
 
 
 def another_object(
-    store: Store, case_id: str, *, modality: str = "CT", kept_aside: bool = False
+    store: Store,
+    case_id: str,
+    *,
+    modality: str = "CT",
+    kept_aside: bool = False,
+    series: str | None = None,
 ) -> int:
-    """One more object of the series of a case; returns its instance id."""
+    """One more object of the series of a case, or of another; returns its instance id."""
     current = store.cases.get(case_id)
     uid = f"2.25.{uuid.uuid4().int}"
-    series, study = current.series_instance_uid, current.study_instance_uid
+    series, study = series or current.series_instance_uid, current.study_instance_uid
     header = InstanceHeader(uid, "1.2", study, series, modality)
     return _add(store, header, kept_aside=kept_aside)
 
