@@ -24,7 +24,7 @@ def page() -> str:
 
 @blueprint.get("/api/worklist")
 def api() -> dict[str, Any]:
-    """The worklist as JSON, newest case first; `?all=1` for every finished case."""
+    """The worklist as JSON, urgent, then newest case first; `?all=1` for every finished one."""
     return _asked_for()
 
 
