@@ -102,7 +102,6 @@ def _taken(host: str, port: int) -> bool | Finding:
             # Otherwise a connection that has just ended would seem to have the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-            probe.listen(1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return True

@@ -43,21 +43,20 @@ from dicom_node.objects.uids import derived_uid
 
 DEIDENTIFIED_CLASSES = (CTImageStorage, RTStructureSetStorage, RTDoseStorage, RTPlanStorage)
 
+_SHORT_TEXTS = frozenset({"AE", "AS", "CS", "LO", "SH", "UI"})
 _DUMMY = "DEIDENTIFIED"
 _DUMMIES = {"DA": "19000101", "TM": "000000", "DT": "19000101000000"}
 _OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 
-# Defined terms without which the object is not readable: a patient named "Ct" takes none of them.
-_TERMS = """
-    SpecificCharacterSet ImageType Modality PatientPosition PhotometricInterpretation RescaleType
-    DoseUnits DoseType DoseSummationType ContourGeometricType RTROIInterpretedType
-    ROIGenerationAlgorithm ApprovalStatus RTPlanGeometry PlanIntent BeamType RadiationType
-    TreatmentDeliveryType PrimaryDosimeterUnit RTBeamLimitingDeviceType CodingSchemeDesignator
-    CodeValue MappingResource ContextIdentifier Manufacturer DVHType DVHVolumeUnits
-"""
-
-
-_TERMS_BY_KEYWORD = frozenset(_TERMS.split())
+# Without these the object is not readable: a patient named "Axial" takes none of them.
+_NEVER_SWEPT = frozenset(
+    [
+        *("SpecificCharacterSet", "ImageType", "Modality", "PatientPosition", "RescaleType"),
+        *("PhotometricInterpretation", "CodeValue", "CodingSchemeDesignator", "Manufacturer"),
+    ]
+)
+# Code strings of RT objects are defined terms, and say how a beam turns or a contour is meant.
+_FIRST_RT_GROUP = 0x3000
 
 
 class CannotDeidentifyError(UnreadableObjectError):
@@ -184,12 +183,17 @@ class Deidentifier:
             element.value = _DUMMIES.get(element.VR, _DUMMY)
 
     def _tells(self, ds: Dataset, tag: BaseTag, vr: str) -> bool:
-        if vr not in ("AE", "AS", "CS", "LO", "SH", "UI"):
+        if vr not in _SHORT_TEXTS or keyword_for_tag(tag) in _NEVER_SWEPT:
             return False
-        if keyword_for_tag(tag) in _TERMS_BY_KEYWORD:
+        if vr == "CS" and tag.group >= _FIRST_RT_GROUP:
             return False
-        values = [v for v in _values(ds[tag].value) if not (vr == "UI" and _is_well_known(str(v)))]
-        return self._identity.is_told_by(values)
+        values = map(str, _values(ds[tag].value))
+        return any(
+            # A code string of three letters is a term, not somebody's name.
+            self._identity.is_told_by(value, short_words=vr != "CS")
+            for value in values
+            if not (vr == "UI" and _is_well_known(value))
+        )
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from datetime import datetime
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
 _PATIENT_NAMES = frozenset(
@@ -56,15 +55,12 @@ class Identity:
             elif tag == _BIRTH_DATE:
                 self._add_birth_date(str(item[tag].value or ""))
 
-    def is_told_by(self, value: object) -> bool:
-        """Whether the value of an attribute, one or several, contains any of it."""
-        if isinstance(value, list | MultiValue):
-            return any(map(self.is_told_by, value))
-        said = (value.decode("latin-1") if isinstance(value, bytes) else str(value)).casefold()
-        inside = (word for word in self._words if len(word) >= _SURELY_MEANT)
-        return any(word in said for word in inside) or not self._words.isdisjoint(
-            re.findall(r"\w+", said)
-        )
+    def is_told_by(self, value: str, *, short_words: bool = True) -> bool:
+        """Whether a text contains any of it; without `short_words` only what is long enough."""
+        said = value.casefold()
+        if any(word in said for word in self._words if len(word) >= _SURELY_MEANT):
+            return True
+        return short_words and not self._words.isdisjoint(re.findall(r"\w+", said))
 
     def _add_name(self, name: str, shortest: int) -> None:
         for part in re.findall(r"\w+", name.casefold()):

@@ -105,6 +105,30 @@ def test_a_peer_that_speaks_no_tls_fails_with_that_reason(tmp_path: Path) -> Non
         assert "TLS" in found(config, "peer TPS").found
 
 
+def test_a_tls_port_of_ours_and_a_peer_over_tls_are_told_apart(tmp_path: Path) -> None:
+    port = free_port()
+    authority = Authority(tmp_path / "tls")
+    tls = tls_values(authority.certify("node", days=400).settings())
+    config = configured(
+        tmp_path,
+        peers=[peer_values("TPS", port=port, tls=True)],
+        dicom={"tls": tls},
+    )
+    (tmp_path / "tps").mkdir()
+    theirs = tls_values(authority.certify("tps").settings()) | {"port": port}
+    tps = configured(
+        tmp_path / "tps",
+        dicom={"ae_title": "TPS", "tls": theirs},
+        peers=[peer_values("RECONTOUR")],
+        rules=[{"name": "r", "structures": ["Heart"], "destinations": ["RECONTOUR"]}],
+    )
+    with node_at(config), node_at(tps):
+        ours, peer = found(config, f"DICOM port {tls['port']} (TLS)"), found(config, "peer TPS")
+    assert (ours.state, ours.found) == (OK, "RECONTOUR answers C-ECHO")
+    assert peer.state is OK
+    assert peer.found.endswith("over TLS")
+
+
 # --- certificates
 
 

@@ -229,6 +229,23 @@ def test_a_patient_whose_name_is_a_term_of_dicom_leaves_the_object_readable(
     assert read_ct(_on_disk(contents, tmp_path / "ct")).volume.values.shape == (3, 8, 8)
 
 
+def test_a_short_name_takes_no_term_of_a_plan_away() -> None:
+    """CC is how a gantry turns; a patient may have it for initials."""
+    ct, *_ = ct_series(shape=(1, 8, 8))
+    plan = rtplan(ct, structure_set_uid="1.2.3")
+    plan.PatientName, plan.PatientID = "Ng^CC", "17"
+    beam, point = Dataset(), Dataset()
+    beam.BeamNumber, beam.ApplicatorDescription = 1, "made for Mr Ng"
+    beam.BeamType, beam.RadiationType = "STATIC", "PHOTON"
+    point.GantryRotationDirection = "CC"
+    beam.ControlPointSequence = [point]
+    plan.BeamSequence = [beam]
+    (content,), (changes,) = exported([plan])
+    (kept,) = parsed([content])[0].BeamSequence
+    assert kept.ControlPointSequence[0].GantryRotationDirection == "CC"
+    assert changes.counts["ApplicatorDescription", "swept"] == 1
+
+
 def _burned_in(ds: Dataset) -> None:
     ds.BurnedInAnnotation = "YES"
 
