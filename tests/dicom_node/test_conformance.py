@@ -11,6 +11,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pynetdicom import AE, build_context
+from pynetdicom.presentation import PresentationContext
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -73,7 +74,7 @@ def test_every_accepted_context_is_stated_and_no_other_is_accepted(node: Node) -
     assert stated == {str(uid) for uid in STORED}
 
 
-def accepted_by(node: Node, contexts: list[object]) -> list[str]:
+def accepted_by(node: Node, contexts: list[PresentationContext]) -> list[str]:
     association = AE("TPS").associate(
         "127.0.0.1", node.port, contexts=contexts, ae_title=node.settings.dicom.ae_title
     )

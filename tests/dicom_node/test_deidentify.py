@@ -302,6 +302,24 @@ def test_real_objects_lose_everything_that_the_table_names(files: str) -> None:
             assert new.PixelData == old.PixelData
 
 
+def test_a_real_case_reads_as_the_same_volume_contours_and_dose(tmp_path: Path) -> None:
+    chest, eclipse = shared_data("chest-crlm-1006"), shared_data("eclipse-breast-dicompyler")
+    paths = sorted((chest / "CT").glob("*.dcm"))[10:18]
+    others = [chest / "rt" / "RS.silver.dcm", eclipse / "rtss.dcm", eclipse / "rtdose.dcm"]
+    contents, _ = exported([dcmread(path) for path in (*paths, *others)])
+    new = _on_disk(contents, tmp_path / "new")
+    assert np.array_equal(read_ct(paths).volume.values, read_ct(new[:8]).volume.values)
+    for old_file, new_file in zip(others[:2], new[8:10], strict=True):
+        was, is_now = read_structure_set(old_file), read_structure_set(new_file)
+        assert [len(r.contours) for r in was.rois] == [len(r.contours) for r in is_now.rois]
+        for before, after in zip(was.rois, is_now.rois, strict=True):
+            assert all(
+                np.array_equal(a.points_mm, b.points_mm)
+                for a, b in zip(before.contours, after.contours, strict=True)
+            )
+    assert np.array_equal(read_dose(others[2]).volume.values, read_dose(new[10]).volume.values)
+
+
 def _telling_values(ds: Dataset) -> set[str]:
     """Names, numbers and instance UIDs, wherever they stand."""
     found = {str(ds.get(k, "")) for k in ("PatientName", "PatientID", "AccessionNumber", "StudyID")}
