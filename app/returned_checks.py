@@ -26,9 +26,9 @@ REJECTED = "REJECTED"
 class Brought:
     """One structure as it came back in `structure_set`, beside the mask that was sent.
 
-    `same_patient`: the object carries the Patient ID of the case. `approved_at` is local time,
-    as DICOM writes it; `images` are the SOP Instance UIDs of the CT, on which
-    `drawn` was painted.
+    `same_patient`: the object carries the Patient ID of the case. `made_from_ours`: its UIDs say
+    that it goes back to what was sent. `approved_at` is local time, as DICOM writes it; `images`
+    are the SOP Instance UIDs of the CT, on which `drawn` was painted.
     """
 
     structure_set: StructureSet
@@ -39,6 +39,7 @@ class Brought:
     images: frozenset[str]
     series_instance_uid: str
     same_patient: bool
+    made_from_ours: bool
     approved_at: datetime
 
 
@@ -83,8 +84,10 @@ def _doubts(brought: Brought) -> Iterator[str]:
         yield "without saying that it was drawn on this CT series; it is not learned from."
     if told.approval_status == REJECTED:
         yield "with Approval Status REJECTED; it is not learned from."
-    if told.drawn_at and told.drawn_at < brought.approved_at.strftime("%Y%m%d%H%M%S"):
-        yield "in a structure set that is older than what was sent; it is not learned from."
+    # Some systems write the date of the study: UIDs that say where it comes from count for more.
+    older = told.drawn_at and told.drawn_at < brought.approved_at.strftime("%Y%m%d%H%M%S")
+    if older and not brought.made_from_ours:
+        yield "in a structure set dated before what was sent; it is not learned from."
     if brought.dice < LEAST_DICE:
         yield (
             f"with a Dice of {brought.dice:.2f} to what was sent, where an edit has at least "

@@ -15,7 +15,7 @@ from app.reading import structures_of
 from app.returned_checks import Brought, defect, doubt
 from app.room import Room, key_of
 from core.files import mask_digest
-from core.geometry import Mask, VolumeGeometry
+from core.geometry import Mask
 from core.path_length import added_path_length_mm
 from core.rasterise import mask_of_contours
 from core.records import RETURNED, Case, Correction, Instance, Returned
@@ -45,7 +45,8 @@ def take_back(room: Room, current: Case, found: Instance) -> bool:
         matched_by = _matched_by(current, found, structure_set, approved, first_sent)
         if matched_by is None or approved.assembly != current.assembly:
             continue
-        brought = _brought(room, current, geometry, found, structure_set, approved)
+        by_uid = matched_by != SERIES_AND_ROI
+        brought = _brought(room, current, found, structure_set, approved, made_from_ours=by_uid)
         mask = brought.drawn.mask
         note, made = _judged(room, current, found, approved, brought)
         recorded = room.store.returned.record(
@@ -97,15 +98,16 @@ def _matched_by(
 def _brought(
     room: Room,
     current: Case,
-    geometry: VolumeGeometry,
     found: Instance,
     structure_set: StructureSet,
     approved: Correction,
+    *,
+    made_from_ours: bool,
 ) -> Brought:
     roi = structure_set.roi_named(approved.roi_name) or Roi(0, approved.roi_name, ())
-    drawn = mask_of_contours([c.points_mm for c in roi.contours], geometry)
-    sent = _mask_of(room, approved)
     ct = room.store.files.read_ct(current.id, approved.assembly)
+    drawn = mask_of_contours([c.points_mm for c in roi.contours], ct.geometry)
+    sent = _mask_of(room, approved)
     return Brought(
         structure_set=structure_set,
         roi=roi,
@@ -115,6 +117,7 @@ def _brought(
         images=frozenset(s.sop_instance_uid for s in ct.slices),
         series_instance_uid=current.series_instance_uid,
         same_patient=found.header.patient_id == current.patient_id,
+        made_from_ours=made_from_ours,
         approved_at=approved.approved_at.astimezone(),
     )
 

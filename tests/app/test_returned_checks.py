@@ -85,7 +85,7 @@ def heart_twice(ds: Dataset) -> None:
         (drawn_on_other_images, "on images that are not of this CT"),
         (of_nobody, "without the Patient ID of this case"),
         (rejected, "Approval Status REJECTED"),
-        (older, "older than what was sent"),
+        (older, "dated before what was sent"),
         (heart_twice, "twice in one structure set"),
     ],
 )

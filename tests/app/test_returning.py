@@ -149,6 +149,7 @@ def with_predecessor(delivered: Delivered) -> Dataset:
     item.ReferencedSOPClassUID = ds.SOPClassUID
     item.ReferencedSOPInstanceUID = delivered.received_by_tps().SOPInstanceUID
     ds.PredecessorStructureSetSequence = [item]
+    ds.StructureSetDate = "20200101"  # as systems write it that take the study's
     return ds
 
 
