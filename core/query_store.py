@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from core import audit
 from core.database import reading, writing
-from core.instance_store import to_instance
+from core.instance_store import PLANNING_MODALITY, to_instance
 from core.records import Instance
 from core.tables import instance
 
@@ -75,6 +75,35 @@ class QueryStore:
     def instances(self, scope: Scope) -> list[Instance]:
         """The instances of `scope`, in order of arrival."""
         query = sa.select(instance).where(*_in_scope(scope)).order_by(instance.c.id)
+        with reading(self._engine) as connection:
+            return [to_instance(row) for row in connection.execute(query).mappings()]
+
+    def without_ct(self, *, newest: int) -> list[Instance]:
+        """Doses and structure sets on a frame of reference of which the node holds no CT.
+
+        One for each study and kind, the newest first: their CT was not pushed, or not yet.
+        """
+        ct = sa.select(instance.c.frame_of_reference_uid).where(
+            instance.c.modality == PLANNING_MODALITY,
+            instance.c.kept_aside.is_(False),
+            instance.c.frame_of_reference_uid.is_not(None),
+        )
+        last = (
+            sa.select(sa.func.max(instance.c.id))
+            .where(
+                instance.c.modality.in_(["RTDOSE", "RTSTRUCT"]),
+                instance.c.kept_aside.is_(False),
+                instance.c.frame_of_reference_uid.is_not(None),
+                instance.c.frame_of_reference_uid.not_in(ct),
+            )
+            .group_by(instance.c.study_instance_uid, instance.c.modality)
+        )
+        query = (
+            sa.select(instance)
+            .where(instance.c.id.in_(last))
+            .order_by(instance.c.id.desc())
+            .limit(newest)
+        )
         with reading(self._engine) as connection:
             return [to_instance(row) for row in connection.execute(query).mappings()]
 

@@ -10,8 +10,12 @@ from flask_security import current_user
 
 from core.config import PeerSettings
 from core.errors import DeliveryError
+from core.records import Instance
 from review_ui.accounts import ADMIN
 from review_ui.context import Desk, desk
+from review_ui.words import readable_date, readable_name
+
+SHOWN_WITHOUT_CT = 20
 
 blueprint = APIBlueprint("peers", __name__)
 
@@ -39,6 +43,27 @@ def echo(name: str) -> dict[str, Any]:
 def peers_of(room: Desk) -> list[dict[str, Any]]:
     """The peers of config.yaml for the status page."""
     return [{"name": peer.name, "words": _in_words(peer)} for peer in room.settings.peers]
+
+
+def without_ct(room: Desk) -> list[dict[str, str]]:
+    """Doses and contours whose CT is not here, and how to fetch it."""
+    found = room.store.query.without_ct(newest=SHOWN_WITHOUT_CT)
+    return [
+        {
+            "patient": readable_name(i.header.patient_name) or i.header.patient_id,
+            "words": f"{i.header.modality} of {readable_date(i.header.study_date)}, without its CT",
+            "fetch": f"recontour fetch --from {_sender_of(room, i)!r} "
+            f"--study {i.header.study_instance_uid}",
+            "received_at": i.received_at.isoformat(),
+        }
+        for i in found
+    ]
+
+
+def _sender_of(room: Desk, found: Instance) -> str:
+    """The peer that sent it: who pushed the dose may have the CT too."""
+    senders = [p for p in room.settings.peers if p.ae_title.strip() == found.calling_ae_title]
+    return senders[0].name if senders else room.settings.peers[0].name
 
 
 def may_test() -> bool:

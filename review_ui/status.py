@@ -9,7 +9,7 @@ from flask import Response, render_template
 
 from core.records import ModelVersion, Round
 from review_ui.context import Desk, desk
-from review_ui.peers import may_test, peers_of
+from review_ui.peers import may_test, peers_of, without_ct
 from review_ui.words import delivery_in_words, readable_name
 
 blueprint = APIBlueprint("status", __name__)
@@ -50,6 +50,7 @@ def status_of(room: Desk) -> dict[str, Any]:
         "rounds": rounds,
         "learning_set": {"train": len(examples.train), "validation": len(examples.validation)},
         "peers": peers_of(room),
+        "without_ct": without_ct(room),
         "may_test_peers": may_test(),
         "deliveries": [
             {

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from app.room import Room
 from core.config import PeerSettings
-from core.store import open_store
+from core.store import Store, open_store
 from dicom_node.network.scu import echo
 from review_ui import create_app
 from review_ui.accounts import ADMIN, create_user
+from review_ui.context import EXTENSION, Desk
 from tests.dicom_node.serving import serving_node
 from tests.support.review_case import PASSWORD, Reviewer
+from tests.support.room import receive
 from tests.support.settings import free_port, peer_values, settings_for
+from tests.support.synthetic_dicom import ct_series, rtstruct, written
 
 
 @pytest.fixture
@@ -76,3 +80,25 @@ def test_the_status_names_each_peer_and_where_it_is(tmp_path: Path, port: int) -
     assert status is not None
     assert status["peers"] == [{"name": "TPS", "words": f"TPS at 127.0.0.1:{port}"}]
     assert status["may_test_peers"] is True
+
+
+def test_doses_and_contours_without_their_ct_are_listed_with_how_to_fetch_it(
+    tmp_path: Path, port: int
+) -> None:
+    ct = ct_series(patient="P9")
+    contours = rtstruct(ct, {"Heart": []})
+    contours.StudyInstanceUID = ct[0].StudyInstanceUID
+    otto = page(tmp_path, port, ADMIN)
+    room = Room(settings_for(tmp_path, peers=[peer_values("TPS", port=port)]), otto_store(otto))
+    receive(room, written([contours], tmp_path / "rs"))
+    (listed,) = otto.get("/api/status").json["without_ct"]  # type: ignore[index]
+    assert listed["words"].startswith("RTSTRUCT of ")
+    assert listed["fetch"] == f"recontour fetch --from 'TPS' --study {ct[0].StudyInstanceUID}"
+    receive(room, written(ct, tmp_path / "ct"))
+    assert otto.get("/api/status").json["without_ct"] == []  # type: ignore[index]
+
+
+def otto_store(otto: Reviewer) -> Store:
+    """The store behind the page."""
+    desk: Desk = otto.client.application.extensions[EXTENSION]
+    return desk.store

@@ -19,6 +19,7 @@
  * @property {{train: number, validation: number}} learning_set
  * @property {{name: string, words: string}[]} peers
  * @property {boolean} may_test_peers
+ * @property {{patient: string, words: string, fetch: string, received_at: string}[]} without_ct
  * @property {{patient: string, words: string, last_error: string, created_at: string}[]} deliveries
  */
 import { getJson, postJson, ServerError } from "./api.js";
@@ -29,7 +30,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const CURVE = { width: 720, height: 220, left: 34, right: 12, top: 10, bottom: 24 };
 
 /** @param {Status} status */
-function show({ released, versions, round, rounds, learning_set, deliveries }) {
+function show({ released, versions, round, rounds, learning_set, deliveries, without_ct }) {
   setText("connection", "");
   setText(
     "released",
@@ -44,6 +45,10 @@ function show({ released, versions, round, rounds, learning_set, deliveries }) {
     ...(versions.length ? [curveOf(versions), make("p", { className: "dim small", text: caption })] : []),
   );
   showRounds(round, rounds);
+  byId("without-ct-card").hidden = without_ct.length === 0;
+  byId("without-ct").replaceChildren(
+    ...without_ct.map(({ patient, words, fetch, received_at }) => line(`${patient}: ${words}`, received_at, fetch)),
+  );
   const lines = deliveries.map(({ patient, words, last_error, created_at }) =>
     line(`${patient}: ${words}`, created_at, last_error),
   );
