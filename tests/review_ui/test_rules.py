@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from core.config import Settings, StructureSettings
+from core.database import writing
 from core.journal import encode_runs, mask_crc32
 from core.records import Routing
 from core.store import Store
@@ -53,13 +55,17 @@ def test_a_case_is_reviewed_for_the_structure_its_rule_names_first(
 ) -> None:
     """Not for the first of config.yaml: a liver must never be learned as a heart."""
     routing = Routing("abdomen", ("Liver", "Heart"), ("TPS",), "normal", "protocol_name fits Abd*")
-    case_id = put_case(store, CT, routing=routing)
+    dose = Volume(np.ones(GEOMETRY.shape, np.float32), GEOMETRY)
+    case_id = put_case(store, CT, dose=dose, routing=routing)
     facts = anna.get(f"/api/cases/{case_id}").json
     assert facts is not None
     assert (facts["roi"], facts["colour"]) == ("Liver", [10, 200, 30])
     assert "Liver review" in anna.get(f"/cases/{case_id}").text
     assert [row["roi"] for row in cases_of(anna)] == ["Liver"]
     assert approve_box(anna, case_id).status_code == 200
+    figures = anna.get(f"/api/cases/{case_id}/figures").json
+    assert figures is not None
+    assert figures["correction"]["volume_cc"] == pytest.approx(GEOMETRY.volume_cc(BOX))
     assert store.reviews.correction_of(case_id, "Heart") is None
     approved = store.reviews.correction_of(case_id, "Liver")
     assert approved is not None
@@ -78,6 +84,11 @@ def test_urgent_cases_stand_on_top_with_a_mark_until_they_are_finished(
 ) -> None:
     urgent = put_case(store, CT, routing=replace(ROUTING, priority="urgent"))
     later = put_case(store, CT)
+    with writing(store.engine) as connection:
+        connection.execute(
+            sa.text("UPDATE \"case\" SET created_at = '2026-01-01 00:00:00' WHERE id = :id"),
+            {"id": urgent},
+        )
     with_mark = [(row["id"], row["urgent"]) for row in cases_of(anna)]
     assert with_mark == [(urgent, True), (later, False)]
     assert approve_box(anna, urgent).json["next"] == later
