@@ -13,6 +13,7 @@ from core.case_store import NODE
 from core.commitments import Commitment, Reference, as_json, commitment_of
 from core.database import reading, writing
 from core.tables import commitment_owed as owed
+from core.tables import instance
 
 # A report is OWED until the peer took it.
 OWED, REPORTED = "OWED", "REPORTED"
@@ -84,6 +85,29 @@ class OwedStore:
         with reading(self._engine) as connection:
             return [_commitment(row) for row in connection.execute(query).mappings()]
 
+    def missing_beside(self, series_instance_uid: str) -> int:
+        """How many instances of its kind a sender named beside this series that never came.
+
+        A sender that asks to commit what it pushed names all of it: what is not here was lost on
+        the way, though it may have been of another series.
+        """
+        with reading(self._engine) as connection:
+            of_series = sa.select(
+                instance.c.sop_instance_uid, instance.c.sop_class_uid, instance.c.received_at
+            ).where(instance.c.series_instance_uid == series_instance_uid)
+            here = connection.execute(of_series).all()
+            if not here:
+                return 0
+            uids, kinds = {row[0] for row in here}, {row[1] for row in here}
+            since = min(row[2] for row in here)
+            named: set[str] = set()
+            for objects in connection.scalars(
+                sa.select(owed.c.objects).where(owed.c.created_at >= since)
+            ):
+                request = {o["sop_instance_uid"] for o in objects if o["sop_class_uid"] in kinds}
+                named |= request if request & uids else set()
+            return len(named - _known(connection, sorted(named - uids)) - uids)
+
     def reported(self, owed_id: str, *, failed: int, now: datetime) -> None:
         """The caller took our report; `failed` counts the instances that are not committed."""
         with writing(self._engine) as connection:
@@ -122,6 +146,11 @@ class OwedStore:
                     next_try_at=next_try_at,
                 )
             )
+
+
+def _known(connection: sa.Connection, uids: Sequence[str]) -> set[str]:
+    query = sa.select(instance.c.sop_instance_uid).where(instance.c.sop_instance_uid.in_(uids))
+    return set(connection.scalars(query))
 
 
 def _commitment(row: sa.RowMapping) -> Commitment:

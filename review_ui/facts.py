@@ -95,12 +95,19 @@ def flags_now(desk: Desk, current: Case) -> list[str]:
     instances = desk.store.instances
     notes = [came.note for came in desk.store.returned.all(case_id=current.id) if came.note]
     counts = instances.counts_by_series([current.series_instance_uid])
-    return flags_of(
+    flags = flags_of(
         current,
         refusals=[*instances.refusals(current.id), *notes],
         kept_aside=instances.kept_aside_count(current.study_instance_uid),
         instances=counts.get(current.series_instance_uid, 0),
     )
+    missing = desk.store.owed.missing_beside(current.series_instance_uid)
+    if missing:
+        flags.append(
+            f"The sender named {missing} image(s) beside these that never came: the series may be "
+            "incomplete."
+        )
+    return flags
 
 
 def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:

@@ -229,6 +229,18 @@ def test_a_request_for_too_much_is_refused(node: Serving, monkeypatch: pytest.Mo
     assert asked(node, many) == 0x0213
 
 
+def test_images_that_a_request_names_and_that_never_came_are_counted(node: Serving) -> None:
+    lost, *came = ct_series()
+    (other,) = ct_series(shape=(1, 8, 8), name="another series")
+    node.hold([*came, other])
+    series = str(lost.SeriesInstanceUID)
+    assert node.store.owed.missing_beside(series) == 0
+    asked(node, information(*map(reference, [lost, *came, other])))
+    assert node.store.owed.missing_beside(series) == 1
+    node.hold([lost])
+    assert node.store.owed.missing_beside(series) == 0
+
+
 def later(node: Serving) -> Any:
     return node.room.now() + timedelta(days=2)
 
