@@ -14,6 +14,7 @@ import ssl
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ MOST_WAITING_PER_ADDRESS = 16
 # A receiver with more to do lets its neighbours on the same port be quicker.
 COURTESY_S = 0.002
 LONGEST_COURTESY_S = 0.03
+BETWEEN_LOG_LINES_S = 10.0
 
 _A_ASSOCIATE_RQ, _SMALLEST_REQUEST_BYTES = 1, 68
 
@@ -91,6 +93,22 @@ class _Waiting:
         return 6 + int(length) - len(self.received)
 
 
+class _Tally:
+    """Writes down why callers were turned away; of many, one line in a while."""
+
+    def __init__(self) -> None:
+        self._reasons: Counter[str] = Counter()
+        self._not_before = 0.0
+
+    def note(self, reason: str) -> None:
+        self._reasons[reason] += 1
+        now = time.monotonic()
+        if now >= self._not_before:
+            log.warning("association.turned_away", reasons=dict(self._reasons))
+            self._reasons.clear()
+            self._not_before = now + BETWEEN_LOG_LINES_S
+
+
 class Door:
     """Accepts connections in a thread of its own until `close`.
 
@@ -109,6 +127,7 @@ class Door:
     ) -> None:
         self._longest_request_s = longest_request_s
         self._decide, self._admit, self._busy = decide, admit, busy
+        self._turned_away = _Tally()
         self._waiting: list[_Waiting] = []  # the one that waits longest first
         self._selector = selectors.DefaultSelector()
         for listener, context in listeners:
@@ -140,6 +159,7 @@ class Door:
                     self._open(key.fileobj, key.data)  # type: ignore[arg-type]
             now = time.monotonic()
             for waiting in [w for w in self._waiting if w.until <= now]:
+                self._turned_away.note("no whole request in time")
                 self._send_away(waiting)
 
     def _patience_s(self) -> float | None:
@@ -193,7 +213,7 @@ class Door:
             self._selector.modify(waiting.connected, selectors.EVENT_WRITE, waiting)
         except (OSError, ValueError) as error:
             # An alert or an A-ABORT would help nobody: it is no DICOM caller that we know.
-            log.info("door.sent_away", kind=type(error).__name__)
+            self._turned_away.note(type(error).__name__)
             self._send_away(waiting)
         else:
             self._let_in_or_reject(waiting)
@@ -215,7 +235,7 @@ class Door:
         if rejection is None:
             self._admit(request)
             return
-        log.warning("association.rejected", source=rejection.source, reason=rejection.reason)
+        self._turned_away.note(f"rejected, source {rejection.source}, reason {rejection.reason}")
         with contextlib.suppress(OSError):
             waiting.connected.send(rejection.pdu())
         waiting.connected.close()

@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
+from core.errors import UnreadableObjectError
+
 _EXPLICIT, _IMPLICIT = b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2"
 _ENCAPSULATED = b"1.2.840.10008.1.2.4."
 _RLE = b"1.2.840.10008.1.2.5"
@@ -31,7 +33,8 @@ def data_set_offset(part10: bytes) -> int:
 def scan(part10: bytes, wanted: Mapping[int, tuple[str, str]]) -> dict[str, str] | None:
     """Values of `wanted` (tag -> keyword, VR) that are there, padding and all; None if not plain.
 
-    Every value is ASCII and single.
+    Every value is ASCII and single. Raises `UnreadableObjectError` where an element claims more
+    bytes than there are.
     """
     implicit = _is_implicit(part10)
     if implicit is None:
@@ -68,10 +71,16 @@ def _elements(
             elif vr not in _SHORT_FORM:
                 raise ValueError("No VR of the standard.")
         tag = group << 16 | element
-        if tag > last_wanted:
-            break
-        if tag <= last_tag or length == _UNDEFINED or start + length > end:
+        past = tag > last_wanted
+        if tag <= last_tag or (length == _UNDEFINED and not past):
             raise ValueError("Not plain.")
+        if start + length > end and length != _UNDEFINED:
+            raise UnreadableObjectError(
+                f"Element ({group:04X},{element:04X}) claims {length} bytes, {end - start} are "
+                "there. Send the instance again, or export it anew."
+            )
+        if past:
+            break
         if tag in wanted:
             if not implicit and vr != wanted[tag]:
                 raise ValueError("Not the VR of the data dictionary.")
@@ -90,7 +99,7 @@ def _of_meta(part10: bytes, tag: int, vr: bytes) -> bytes:
     end = min(data_set_offset(part10), len(part10))
     try:
         found = _elements(part10[:end], 132, {tag: vr}, implicit=False)
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, UnreadableObjectError):
         return b""
     return found.get(tag, b"").rstrip(b"\0 ")
 

@@ -43,7 +43,7 @@ LARGEST_TOGETHER_BYTES = 2 << 30
 MOST_UNANSWERED = 16
 LONGEST_WAIT_S = 0.02
 
-_P_DATA_TF, _DATA_TRANSFER = 4, "Sta6"
+_P_DATA_TF, _DATA_TRANSFER, _AWAITING_CLOSE = 4, "Sta6", "Sta13"
 _CLOSED, _INVALID_PDU = "Evt17", "Evt19"  # PS3.8 Table 9-10
 _COMMAND, _LAST = 1, 2  # message control header (PS3.8 Annex E.2)
 
@@ -136,6 +136,9 @@ class Messages:
 
     def read(self) -> None:
         """Take one PDU from the wire."""
+        if self._dul.state_machine.current_state == _AWAITING_CLOSE:
+            self._wire.close()  # we said our last word; who goes on talking is not listened to
+            return
         try:
             pdu_type, _, length = struct.unpack(">BBL", self._wire.peek(6))
             if length > LARGEST_PDU_BYTES:
@@ -161,11 +164,18 @@ class Messages:
         except queue.Empty:
             return None, None
 
+    def forget(self) -> None:
+        """Let go of what came of a message that will not be finished."""
+        self._store = None
+        self._dimse.message = None
+        self._command.clear()
+
     def _is_transferring(self) -> bool:
         return self._dul.state_machine.current_state == _DATA_TRANSFER
 
     def _refuse(self, what: str) -> None:
         log.warning("association.aborted", reason=f"{what} is larger than we take")
+        self.forget()
         self._dul.event_queue.put(_INVALID_PDU)
 
     def _take_fragments(self, pdu: memoryview) -> None:

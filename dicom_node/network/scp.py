@@ -87,7 +87,7 @@ def listening(
         decide=receiver.decide,
         admit=receiver.admit,
         busy=receiver.associations if settings.receivers > 1 else lambda: 0,
-        longest_request_s=min(door.LONGEST_REQUEST_S, settings.network_timeout_s),
+        longest_request_s=_longest_request_s(settings),
     )
     try:
         yield int(opened[0][0].getsockname()[1])
@@ -96,6 +96,10 @@ def listening(
         for listener, _ in () if listeners else opened:
             listener.close()
         ae.shutdown()
+
+
+def _longest_request_s(settings: DicomSettings) -> float:
+    return min(door.LONGEST_REQUEST_S, settings.network_timeout_s)
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -109,7 +113,7 @@ def _application_entity(settings: DicomSettings, *, with_services: bool) -> AE:
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.maximum_pdu_size = settings.maximum_pdu_size
     ae.maximum_associations = 10 * settings.maximum_associations  # we count ourselves
-    ae.acse_timeout = door.LONGEST_REQUEST_S
+    ae.acse_timeout = _longest_request_s(settings)
     ae.dimse_timeout = settings.network_timeout_s
     ae.network_timeout = settings.network_timeout_s
     ae.add_supported_context(VERIFICATION)
@@ -225,14 +229,16 @@ class _AdmittedHandler(RequestHandler):
         dul.socket = wire
         dul.to_provider_queue = WakingQueue(wire)
         dul._run_loop_delay = 0  # noqa: SLF001 (the wire sleeps)
-        Messages(association, wire, self.server.budget, self.server.store).take_over()
+        messages = Messages(association, wire, self.server.budget, self.server.store)
+        messages.take_over()
         self.server.begun(association, self._admitted.address[0])
         association.start()
-        args = (association, wire)
+        args = (association, wire, messages)
         threading.Thread(target=self._see_off, args=args, daemon=True).start()
 
-    def _see_off(self, association: Association, wire: Wire) -> None:
+    def _see_off(self, association: Association, wire: Wire, messages: Messages) -> None:
         association.join()
         association.dul.join()
         wire.release()
+        messages.forget()
         self.server.ended(association)
