@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from pathlib import Path
 from types import FrameType
@@ -47,9 +48,9 @@ def stop_on_signal() -> threading.Event:
 def start_logging(role: str) -> None:
     """One JSON object a line on standard error: time, level, role, event. No patient identity.
 
-    Of messages of the DICOM libraries, and of Python's warnings, only the kind and the line of
-    code are told: they quote what was read, which may be a patient's name. From here on the process
-    writes files that only its own account may read.
+    Of messages of the DICOM libraries, of Python's warnings and of threads that died, only the
+    kind and the line of code are told: they quote what was read, which may be a patient's name.
+    From here on the process writes files that only its own account may read.
     """
     os.umask(0o077)
     structlog.configure(
@@ -66,6 +67,7 @@ def start_logging(role: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine(role))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    threading.excepthook = _on_thread_death
     warnings.showwarning = _show_warning  # type: ignore[assignment]
 
 
@@ -88,6 +90,16 @@ class _OneLine(logging.Formatter):
         if record.name.partition(".")[0] not in _QUOTE_WHAT_THEY_READ:
             told["message"] = super().format(record)
         return json.dumps({name: value for name, value in told.items() if value is not None})
+
+
+def _on_thread_death(ended: threading.ExceptHookArgs) -> None:
+    """A peer that breaks the protocol ends the thread of its own association, and nothing else."""
+    place = traceback.extract_tb(ended.exc_traceback)[-1]
+    structlog.get_logger().error(
+        "thread.ended",
+        kind=ended.exc_type.__name__,
+        at=f"{Path(place.filename).stem}:{place.lineno}",
+    )
 
 
 def _show_warning(
