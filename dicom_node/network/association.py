@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ def associated(
             contexts=list(contexts),
             ae_title=peer.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, reached), *handlers],
+            evt_handlers=[(evt.EVT_CONN_OPEN, reached.note), *handlers],
             tls_args=tls_arguments,
         )
     except OSError as error:  # a host name that does not resolve, among others
@@ -75,7 +76,8 @@ def without_delay(event: evt.Event) -> None:
     """Switch off Nagle's algorithm, which pynetdicom leaves on: it halves the speed of sending."""
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
-        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # gone already; sending will tell
+            transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class _Reached:
@@ -84,13 +86,16 @@ class _Reached:
     def __init__(self) -> None:
         self.somebody = False
 
-    def __call__(self, event: evt.Event) -> None:
+    def note(self, event: evt.Event) -> None:
+        """Remember what is at the other end of a connection that opened."""
         without_delay(event)
         transport = event.assoc.dul.socket
         if transport is not None and transport.socket is not None:
             wire = transport.socket
-            # On this machine a closed port may be given to the very socket that calls it.
-            self.somebody = wire.getsockname() != wire.getpeername()
+            self.somebody = True
+            with contextlib.suppress(OSError):  # somebody who hung up at once
+                # On this machine a closed port may be given to the very socket that calls it.
+                self.somebody = wire.getsockname() != wire.getpeername()
 
 
 def _why(association: Association, reached: _Reached, calling_ae_title: str) -> str:

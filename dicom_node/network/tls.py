@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import ssl
 import stat
@@ -110,6 +111,10 @@ class _CallingSocket(ssl.SSLSocket):
             self.context.failure = _reason(error)  # type: ignore[attr-defined]
             self.close()  # pynetdicom forgets to, once the other end has hung up
             raise
+
+    def shutdown(self, how: int) -> None:
+        with contextlib.suppress(OSError):  # pynetdicom would not close what the peer has left
+            super().shutdown(how)
 
     def _require_named_host(self) -> None:
         found = self.getpeercert() or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import select
@@ -103,6 +104,15 @@ class Wire(AssociationSocket):
         with self._waker_lock:
             os.close(self._waker)
             self._waker = -1
+
+    def _shutdown_socket(self) -> None:
+        """Shut down and close; pynetdicom leaves open what the peer has left already."""
+        connected = self.socket
+        if connected is None:
+            return
+        with contextlib.suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+        connected.close()
 
     def _make_room(self, count: int) -> None:
         if self._start + count <= len(self._buffer):

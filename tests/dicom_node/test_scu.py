@@ -78,7 +78,7 @@ def test_a_socket_that_reaches_itself_is_nobody() -> None:
         port,
         contexts=[build_context(VERIFICATION)],
         bind_address=("127.0.0.1", port),
-        evt_handlers=[(evt.EVT_CONN_OPEN, reached)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, reached.note)],
     )
     association.abort()
     assert not reached.somebody
