@@ -167,7 +167,7 @@ def _error(answer: dict[str, Any], status: int, at: Path | None, limits: Limits)
 
 
 def _sentence(kind: str | None, status: int, limits: Limits) -> str:
-    if kind == "MemoryError" or -status in {signal.SIGKILL, signal.SIGABRT}:
+    if kind == "MemoryError" or -status == signal.SIGKILL:
         found = f"asked for more than the {limits.memory_mb} MB of memory that reading may take"
     elif -status == signal.SIGXCPU:
         found = f"took more than the {limits.cpu_s} s of processor time that reading may take"
@@ -177,6 +177,8 @@ def _sentence(kind: str | None, status: int, limits: Limits) -> str:
         found = f"wrote more than the {limits.file_mb} MB that reading may write"
     elif kind is not None:
         found = f"broke its reader ({kind})"
+    elif status < 0:
+        found = f"ended its decoder ({signal.Signals(-status).name})"
     else:
-        found = f"broke its reader (it ended with {status})"
+        found = f"ended its reader (exit code {status})"
     return f"An object {found}. {_REMEDY}"

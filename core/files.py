@@ -24,6 +24,8 @@ from core.geometry import Mask
 
 TEMPORARY_SUFFIX = ".part"
 _LOOSE_UID = re.compile(r"[0-9.]{1,64}")
+# Whatever stands there may be a name: it is not repeated.
+_NOT_OF_A_UID = re.compile(r"[^0-9./\\]")
 _NOT_ONLY_DOTS = re.compile(r"[0-9]")
 
 
@@ -34,7 +36,8 @@ def require_uid(uid: str, *, name: str) -> str:
     """
     if not _LOOSE_UID.fullmatch(uid) or not _NOT_ONLY_DOTS.search(uid) or ".." in uid:
         raise BadUidError(
-            f"{name} is not a UID (1 to 64 digits and dots, PS3.5 9.1); found {uid[:64]!r}. "
+            f"{name} is not a UID (1 to 64 digits and dots, PS3.5 9.1); found "
+            f"{_NOT_OF_A_UID.sub('?', uid[:64])!r} with {len(uid)} characters. "
             "The sender must be corrected."
         )
     return uid

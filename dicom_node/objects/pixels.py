@@ -45,18 +45,34 @@ def stored_values(ds: Dataset) -> npt.NDArray[Any]:
     way that cannot be decoded here.
     """
     shape = image_size(ds)
-    if not ds.get("PixelData"):
-        raise UnreadableObjectError("The image has no Pixel Data (7FE0,0010). Send it again.")
+    raw = _pixel_data(ds)
     if number(ds, "SamplesPerPixel") != 1:
         raise UnreadableObjectError("The image is in colour; expected one sample for each pixel.")
     transfer_syntax = UID(ds.file_meta.TransferSyntaxUID)
     if transfer_syntax.is_compressed:
         return _decoded(ds, transfer_syntax).reshape(shape)
-    return _uncompressed(ds, shape, big_endian=transfer_syntax == ExplicitVRBigEndian)
+    return _uncompressed(ds, raw, shape, big_endian=transfer_syntax == ExplicitVRBigEndian)
+
+
+def _pixel_data(ds: Dataset) -> bytes:
+    try:
+        found = ds.get("PixelData")
+    except Exception as error:
+        # An element whose Value Representation was damaged fails when it is first looked at.
+        raise DamagedObjectError(
+            f"The Pixel Data (7FE0,0010) cannot be read ({type(error).__name__}). Send it again."
+        ) from error
+    if found is None or found == b"":
+        raise UnreadableObjectError("The image has no Pixel Data (7FE0,0010). Send it again.")
+    if not isinstance(found, bytes):
+        raise DamagedObjectError(
+            f"The Pixel Data (7FE0,0010) is {ds['PixelData'].VR}; expected OB or OW. Send it again."
+        )
+    return found
 
 
 def _uncompressed(
-    ds: Dataset, shape: tuple[int, int, int], *, big_endian: bool
+    ds: Dataset, raw: bytes, shape: tuple[int, int, int], *, big_endian: bool
 ) -> npt.NDArray[Any]:
     allocated, stored, high = (
         int(number(ds, keyword)) for keyword in ("BitsAllocated", "BitsStored", "HighBit")
@@ -69,7 +85,6 @@ def _uncompressed(
     signed = number(ds, "PixelRepresentation") == 1
     kind = f"{'>' if big_endian else '<'}{'i' if signed else 'u'}{allocated // 8}"
     count = int(np.prod(shape))
-    raw = bytes(ds.PixelData)
     if len(raw) < count * (allocated // 8):
         raise UnreadableObjectError(
             f"The image has {len(raw)} bytes of pixels; {count * (allocated // 8)} are needed. "

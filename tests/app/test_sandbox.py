@@ -117,12 +117,23 @@ def test_a_bomb_is_bounded_in_memory_and_time_and_told(
     assert sandbox.run("plan", _plan(tmp_path))["label"] == "PLAN"
 
 
-def test_the_slice_that_is_a_bomb_is_found_in_its_series(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("bomb", "sentence"),
+    [
+        (lambda: bombs.jpeg_larger_than_its_header(30_000), "cannot be decoded"),
+        (lambda: bombs.rle_that_grows(400), "600 MB of memory|cannot be decoded"),
+        (bombs.jpeg_ls_that_ends_its_decoder, r"ended its decoder \(SIGABRT\)"),
+    ],
+    ids=["code stream of 1.8 GB", "runs of 800 MB", "terminate() in the decoder"],
+)
+def test_the_slice_that_is_a_bomb_is_found_in_its_series(
+    sandbox: Sandbox, tmp_path: Path, bomb: Callable[[], bytes], sentence: str
+) -> None:
     second, first = written(ct_series(shape=(2, 16, 16)), tmp_path / "series")
-    bombs.put(bombs.jpeg_larger_than_its_header(30_000), second)
+    bombs.put(bomb(), second)
     series = [first, second]
     arguments = _in_case(tmp_path, assembly=ASSEMBLY)
-    with pytest.raises(DamagedObjectError, match="cannot be decoded") as raised:
+    with pytest.raises(DamagedObjectError, match=sentence) as raised:
         sandbox.run("series", series, limits=TIGHT, **arguments)
     assert raised.value.path == second
 

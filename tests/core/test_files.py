@@ -31,6 +31,12 @@ def test_what_is_no_uid_never_reaches_a_path(uid: str) -> None:
         require_uid(uid, name="SOP Instance UID")
 
 
+def test_what_stands_in_the_place_of_a_uid_is_not_repeated() -> None:
+    with pytest.raises(BadUidError, match=r"'\.\./\?\?\?\?\?\?\?\?1'") as raised:
+        require_uid("../Doe^Jane1", name="SOP Instance UID")
+    assert "Doe" not in str(raised.value)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -54,6 +55,15 @@ def jpeg_larger_than_its_header(side: int) -> bytes:
     at = stream.index(b"\xff\x51") + 6
     stream[at : at + 8] = struct.pack(">II", side, side)
     stream[at + 16 : at + 24] = struct.pack(">II", side, side)
+    ds.PixelData = encapsulate([bytes(stream)])
+    return encoded(ds)
+
+
+def jpeg_ls_that_ends_its_decoder() -> bytes:
+    """A CT slice whose code stream claims 151 bits a sample; GDCM ends its process over it."""
+    ds = in_syntax(ct_series(shape=(2, 16, 16))[0], JPEGLSLossless)
+    stream = bytearray(_fragment(ds))
+    stream[stream.index(b"\xff\xf7") + 4] = 151
     ds.PixelData = encapsulate([bytes(stream)])
     return encoded(ds)
 
