@@ -1,0 +1,104 @@
+"""Several receivers on one port: each takes its part, and what dies is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from app.clinic import wait_for
+from core.records import RECOVERED
+from tests.support.raw_scu import RawAssociation
+from tests.support.receiver import Receiver, running_receiver
+
+CT = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Receiver]:
+    limits = {"maximum_associations": 10, "maximum_associations_per_address": 10}
+    with running_receiver(tmp_path, receivers=2, network_timeout_s=30, **limits) as running:
+        yield running
+
+
+def sockets_of(pid: int) -> int:
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return sum(str(link.readlink()).startswith("socket:") for link in links)
+
+
+@pytest.mark.parametrize(("associations", "at_least"), [(4, 1), (10, 3)])
+def test_associations_are_spread_over_the_receivers(
+    associations: int, at_least: int, pair: Receiver
+) -> None:
+    before = {pid: sockets_of(pid) for pid in pair.processes()}
+    assert len(before) == 2
+    with ExitStack() as open_ones:
+        for _ in range(associations):
+            open_ones.enter_context(RawAssociation(pair.port, [CT]))
+        taken = sorted(sockets_of(pid) - before[pid] for pid in before)
+    assert sum(taken) == associations
+    assert taken[0] >= at_least
+
+
+def test_a_receiver_that_dies_is_replaced_while_the_other_serves(pair: Receiver) -> None:
+    victim, other = pair.processes()
+    os.kill(victim, signal.SIGKILL)
+    pair.serve_good_peer()
+    wait_for(
+        lambda: pair.process.poll() is None and len(_alive(pair)) == 2,
+        timeout_s=15,
+        what="another receiver",
+    )
+    assert other in pair.processes()
+    assert victim not in pair.processes()
+    pair.serve_good_peer()
+
+
+def _alive(pair: Receiver) -> list[int]:
+    states = {
+        pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        for pid in pair.processes()
+    }
+    return [pid for pid, state in states.items() if state != "Z"]
+
+
+def test_no_receiver_outlives_its_parent(pair: Receiver) -> None:
+    receivers = pair.processes()
+    pair.process.kill()
+    pair.process.wait()
+    wait_for(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in receivers),
+        timeout_s=5,
+        what="the receivers to end",
+    )
+
+
+def test_all_end_when_they_are_asked(pair: Receiver) -> None:
+    receivers = pair.processes()
+    pair.process.terminate()
+    assert pair.process.wait(timeout=10) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in receivers)
+
+
+def test_files_are_looked_through_once_and_rows_know_their_sender(
+    pair: Receiver, tmp_path: Path
+) -> None:
+    pair.serve_good_peer()
+    assert pair.log.read_text().count("node.reindexed") == 1
+    pair.process.terminate()
+    pair.process.wait(timeout=10)
+    (pair.settings.data_folder / "recontour.db").unlink()  # a lost database
+    with running_receiver(tmp_path, receivers=2) as again:
+        (row,) = _rows(again)
+        assert row == "TPS" != RECOVERED
+
+
+def _rows(receiver: Receiver) -> list[str]:
+    store = receiver.store()
+    with store.engine.connect() as connection:
+        found = connection.exec_driver_sql("select calling_ae_title from instance")
+        return [str(row[0]) for row in found]
