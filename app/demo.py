@@ -31,7 +31,6 @@ from review_ui.accounts import create_user, set_password, user_exists
 SEEDS = (11, 12, 13)
 SPACING_MM = (4.0, 2.0, 2.0)
 USERNAME = "physician"
-CLINIC = "CLINIC"
 console = Console()
 
 
@@ -131,9 +130,10 @@ def _push_patients(settings: Settings, folder: Path) -> list[SyntheticPatient]:
         host=settings.dicom.host,
         port=settings.dicom.port,
     )
+    caller = settings.peers[0].ae_title  # the node answers nobody else
 
     def hears_us() -> bool:
-        echo(peer, calling_ae_title=CLINIC)
+        echo(peer, calling_ae_title=caller)
         return True
 
     patients = []
@@ -149,7 +149,7 @@ def _push_patients(settings: Settings, folder: Path) -> list[SyntheticPatient]:
             progress.update(task, total=len(paths))
             for start in range(0, len(paths), 20):
                 batch = paths[start : start + 20]
-                send_instances(batch, peer, calling_ae_title=CLINIC)
+                send_instances(batch, peer, calling_ae_title=caller)
                 progress.advance(task, len(batch))
             patients.append(patient)
     return patients
