@@ -14,6 +14,7 @@ from review_ui import (
     api,
     errors,
     peers,
+    quarantine,
     reports,
     review,
     security,
@@ -24,7 +25,7 @@ from review_ui import (
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
 
-ROOMS = (worklist, review, api, volumes, reports, peers, status)
+ROOMS = (worklist, review, api, volumes, reports, peers, quarantine, status)
 
 
 def create_app(

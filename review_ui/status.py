@@ -50,6 +50,7 @@ def status_of(room: Desk) -> dict[str, Any]:
         "rounds": rounds,
         "learning_set": {"train": len(examples.train), "validation": len(examples.validation)},
         "peers": peers_of(room),
+        "quarantined": room.store.quarantine.count(),
         "without_ct": without_ct(room),
         "may_test_peers": may_test(),
         "deliveries": [

@@ -19,6 +19,7 @@
  * @property {{train: number, validation: number}} learning_set
  * @property {{name: string, words: string}[]} peers
  * @property {boolean} may_test_peers
+ * @property {number} quarantined
  * @property {{patient: string, words: string, fetch: string, received_at: string}[]} without_ct
  * @property {{patient: string, words: string, last_error: string, created_at: string}[]} deliveries
  */
@@ -30,7 +31,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const CURVE = { width: 720, height: 220, left: 34, right: 12, top: 10, bottom: 24 };
 
 /** @param {Status} status */
-function show({ released, versions, round, rounds, learning_set, deliveries, without_ct }) {
+function show({ released, versions, round, rounds, learning_set, deliveries, without_ct, quarantined }) {
   setText("connection", "");
   setText(
     "released",
@@ -45,6 +46,8 @@ function show({ released, versions, round, rounds, learning_set, deliveries, wit
     ...(versions.length ? [curveOf(versions), make("p", { className: "dim small", text: caption })] : []),
   );
   showRounds(round, rounds);
+  byId("quarantine-card").hidden = quarantined === 0;
+  setText("quarantined", `Objects that could not be read and are not used: ${quarantined}.`);
   byId("without-ct-card").hidden = without_ct.length === 0;
   byId("without-ct").replaceChildren(
     ...without_ct.map(({ patient, words, fetch, received_at }) => line(`${patient}: ${words}`, received_at, fetch)),
