@@ -43,6 +43,7 @@ _NEEDED = (
 _Values = Dataset | dict[str, Any]
 _TAGS = {keyword: tag_for_keyword(keyword) or 0 for keyword in _NEEDED}
 _WANTED = {tag: (keyword, dictionary_VR(tag)) for keyword, tag in _TAGS.items()}
+_REQUIRED = {"SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"}
 _SEQUENCES = frozenset(keyword for keyword in _NEEDED if keyword.endswith("Sequence"))
 _PLAIN_CHARACTER_SETS = frozenset({"", "ISO_IR 6", "ISO_IR 100", "ISO_IR 192"})
 _INTEGERS = ("SeriesNumber", "InstanceNumber", "NumberOfSeriesRelatedInstances")
@@ -72,7 +73,7 @@ def read_header(part10: bytes) -> InstanceHeader:
 def _scanned(part10: bytes) -> dict[str, str] | None:
     """The needed values, where nothing about them needs a parser."""
     found = scan(part10, _WANTED)
-    if found is None or not _SEQUENCES.isdisjoint(found):
+    if found is None or not _SEQUENCES.isdisjoint(found) or not found.keys() >= _REQUIRED:
         return None
     if found.get("SpecificCharacterSet", "").strip(" \0") not in _PLAIN_CHARACTER_SETS:
         return None
@@ -80,8 +81,6 @@ def _scanned(part10: bytes) -> dict[str, str] | None:
         digits = found.get(keyword, "").strip(" \0")
         if digits and not digits.isdecimal():
             return None
-        if digits:
-            found[keyword] = str(int(digits))
     if "=" in found.get("PatientName", ""):
         return None
     return found
