@@ -69,6 +69,7 @@ class Story:
         for part in (
             self._deliver_what_was_approved,
             self._commit_what_is_owed_and_asked,
+            self._use_what_replaces_damaged,
             self._assemble_quiet_series,
             self._route_what_has_no_rule,
             self._join_what_belongs,
@@ -80,6 +81,11 @@ class Story:
                 part()
             except Exception:
                 log.exception("reconcile.failed", part=part.__name__)
+
+    def _use_what_replaces_damaged(self) -> None:
+        replaced = self._room.store.quarantine.put_replacements_in_use(now=self._room.now())
+        if replaced:
+            log.info("instance.replaced", instances=replaced)
 
     def _assemble_quiet_series(self) -> None:
         quiet_since = self._room.now() - timedelta(seconds=self._room.settings.dicom.quiet_time_s)

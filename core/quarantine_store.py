@@ -10,12 +10,33 @@ from typing import Any
 import sqlalchemy as sa
 
 from core import audit
+from core.case import CaseState
 from core.case_store import NODE
 from core.database import reading, writing
 from core.records import Instance
-from core.tables import quarantine
+from core.tables import attachment, case, instance, quarantine
 
 LONGEST_REASON = 2_000
+
+_DAMAGED = sa.select(quarantine.c.instance_id).where(quarantine.c.instance_id.is_not(None))
+_newer = instance.alias("newer")
+# (damaged instance, the newest other object under its UID that was not found damaged, series)
+_REPLACEMENTS = (
+    sa.select(instance.c.id, sa.func.max(_newer.c.id), instance.c.series_instance_uid)
+    .join(
+        _newer,
+        (_newer.c.sop_instance_uid == instance.c.sop_instance_uid)
+        & (_newer.c.series_instance_uid == instance.c.series_instance_uid)
+        & (_newer.c.sop_class_uid == instance.c.sop_class_uid)
+        & _newer.c.kept_aside.is_(True),
+    )
+    .where(
+        instance.c.kept_aside.is_(False),
+        instance.c.id.in_(_DAMAGED),
+        _newer.c.id.not_in(_DAMAGED),
+    )
+    .group_by(instance.c.id, instance.c.series_instance_uid)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +152,37 @@ class QuarantineStore:
         """Write down who took a copy."""
         with writing(self._engine) as connection:
             _record(connection, found, "quarantine.downloaded", who=who, now=now)
+
+    def put_replacements_in_use(self, *, now: datetime) -> int:
+        """Use what came again under the UID of a damaged instance, and try its case again.
+
+        The sender was asked to send it again, and a UID that is taken sets an object aside. Only
+        another object of the same series and class takes the place of one that was never read.
+        Returns how many did.
+        """
+        with reading(self._engine) as connection:
+            if connection.execute(_REPLACEMENTS).first() is None:
+                return 0  # asked often, and nearly always so: no lock for it
+        with writing(self._engine) as connection:
+            pairs = connection.execute(_REPLACEMENTS).all()
+            for damaged_id, newer_id, series in pairs:
+                for row_id, aside in ((damaged_id, True), (newer_id, False)):
+                    mine = instance.c.id == row_id
+                    connection.execute(sa.update(instance).where(mine).values(kept_aside=aside))
+                connection.execute(
+                    sa.delete(attachment).where(attachment.c.instance_id == damaged_id)
+                )
+                failed = (case.c.series_instance_uid == series) & (case.c.state == CaseState.FAILED)
+                connection.execute(sa.update(case).where(failed).values(assembled_count=0))
+                audit.record(
+                    connection,
+                    who=NODE,
+                    event="instance.replaced",
+                    now=now,
+                    damaged=damaged_id,
+                    instance_id=newer_id,
+                )
+        return len(pairs)
 
     def _set_aside(self, *, reason: str, now: datetime, **values: Any) -> None:
         values |= {"reason": reason[:LONGEST_REASON], "quarantined_at": now}

@@ -63,6 +63,35 @@ def test_a_refusal_for_what_an_object_says_is_no_quarantine(tmp_path: Path) -> N
     assert room.store.quarantine.all() == []
 
 
+def test_a_slice_that_is_sent_again_takes_the_place_of_the_damaged_one(tmp_path: Path) -> None:
+    room = open_room(tmp_path)
+    good = written(ct_series(shape=(2, 16, 16)), tmp_path / "ct")
+    (bad,) = written(ct_series(shape=(2, 16, 16))[:1], tmp_path / "bad")
+    bad.write_bytes(bombs.jpeg_ls_that_ends_its_decoder())
+    receive(room, [bad, good[1]])
+    bring_up_to_date(room)
+    (case,) = room.store.cases.all()
+    assert case.state is CaseState.FAILED
+    receive(room, [good[0]])
+    bring_up_to_date(room)
+    assert room.store.cases.get(case.id).state is CaseState.ASSEMBLED
+    in_use, aside = room.store.instances.find(good[0].stem)
+    assert room.path(in_use.path).read_bytes() == good[0].read_bytes()
+    assert (in_use.kept_aside, aside.kept_aside) == (False, True)
+    # What came is not tried again and again.
+    assert room.store.quarantine.put_replacements_in_use(now=room.now()) == 0
+
+
+def test_another_object_under_the_uid_of_one_that_was_read_replaces_nothing(tmp_path: Path) -> None:
+    room = open_room(tmp_path)
+    series = ct_series(shape=(2, 16, 16))
+    receive(room, written(series, tmp_path / "ct"))
+    bring_up_to_date(room)
+    series[0].SeriesDescription = "another object"
+    receive(room, written(series[:1], tmp_path / "other"))
+    assert room.store.quarantine.put_replacements_in_use(now=room.now()) == 0
+
+
 def test_the_command_lists_what_is_in_quarantine(tmp_path: Path) -> None:
     room = open_room(tmp_path)
     config = str(tmp_path / "config.yaml")

@@ -57,6 +57,7 @@ def receive(room: Room, paths: list[Path]) -> None:
 
 def bring_up_to_date(room: Room) -> None:
     """Assemble, join and measure whatever is due, in this thread."""
+    room.store.quarantine.put_replacements_in_use(now=room.now())
     for case_id, series, _ in room.store.instances.series_due(quiet_since=room.now()):
         intake.assemble(room, case_id, series)
     for case_id, instance in room.store.instances.to_attach():
