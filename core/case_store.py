@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -214,8 +214,17 @@ class CaseStore:
         return self._cases(query.order_by(case.c.created_at))
 
     def routed(self, case_id: str, routing: Routing) -> None:
-        """What the rules decided for a case that had no routing."""
+        """What the rules decided for a case that had no routing.
+
+        The structure that somebody painted before stays the one under review.
+        """
         with writing(self._engine) as connection:
+            painted = connection.scalar(
+                sa.select(journal.c.roi_name).where(journal.c.case_id == case_id).limit(1)
+            )
+            if painted is not None:
+                others = (name for name in routing.structures if name != painted)
+                routing = replace(routing, structures=(painted, *others))
             connection.execute(
                 sa.update(case).where(case.c.id == case_id).values(routing=asdict(routing))
             )

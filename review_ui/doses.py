@@ -16,7 +16,7 @@ def primary_in_words(desk: Desk, case_id: str) -> str:
 
 def others_in_words(desk: Desk, current: Case) -> list[str]:
     """The other doses of a case with their recorded mean, a sentence each, oldest first."""
-    store, roi_name = desk.store, desk.roi_name
+    store, roi_name = desk.store, desk.roi_of(current)
     plans, primary = store.doses.plans(current.id), store.doses.primary(current.id)
     shown = shown_prediction(store, current, roi_name)
     approved = store.reviews.correction_of(current.id, roi_name)

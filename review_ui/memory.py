@@ -47,7 +47,7 @@ class CaseMemory:
     def __init__(self, store: Store, roi_name: str) -> None:
         self._store = store
         self._default_roi = roi_name
-        self._cases: OrderedDict[tuple[str, str | None, str | None], RememberedCase] = OrderedDict()
+        self._cases: OrderedDict[tuple[str | None, ...], RememberedCase] = OrderedDict()
         self._lock = threading.Lock()
 
     def recall(self, current: Case) -> RememberedCase:
@@ -58,7 +58,8 @@ class CaseMemory:
             )
         roi_name = structure_under_review(current, self._default_roi)
         shown = shown_prediction(self._store, current, roi_name)
-        key = (current.id, current.assembly, shown.id if shown else None)
+        # A rule may come later and name another structure: strokes of one are never another's.
+        key = (current.id, current.assembly, roi_name, shown.id if shown else None)
         with self._lock:
             if key not in self._cases:
                 self._cases[key] = self._load(current, current.geometry, shown)

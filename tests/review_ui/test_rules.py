@@ -14,11 +14,19 @@ from flask import Flask
 from core.config import Settings, StructureSettings
 from core.database import writing
 from core.journal import encode_runs, mask_crc32
-from core.records import Routing
+from core.records import DoseFigure, Routing
 from core.store import Store
 from core.volume import Volume
 from review_ui import create_app
-from tests.support.review_case import ROUTING, Reviewer, box_mask, put_case, small_geometry
+from tests.support.review_case import (
+    NOW,
+    ROUTING,
+    Reviewer,
+    box_mask,
+    put_case,
+    put_dose,
+    small_geometry,
+)
 
 GEOMETRY = small_geometry((4, 5, 6))
 CT = Volume(np.zeros(GEOMETRY.shape, np.int16), GEOMETRY)
@@ -71,6 +79,50 @@ def test_a_case_is_reviewed_for_the_structure_its_rule_names_first(
     assert approved is not None
     kept = store.files.read_mask(case_id, f"correction-{approved.id}")
     np.testing.assert_array_equal(kept, BOX)
+
+
+def test_other_doses_are_told_of_the_structure_of_the_case(anna: Reviewer, store: Store) -> None:
+    """The heart's mean dose beside a liver would be taken for the liver's."""
+    routing = Routing("abdomen", ("Liver", "Heart"), ("TPS",), "normal", "it asks for nothing")
+    case_id = put_case(store, CT, prediction=BOX, routing=routing)  # of the heart
+    dose = Volume(np.ones(GEOMETRY.shape, np.float32), GEOMETRY)
+    for _ in range(2):
+        put_dose(store, case_id, dose)
+    for due in store.cases.dose_due():
+        store.cases.add_dose_figure(
+            DoseFigure(
+                case_id, due.roi_name, due.source, due.source_id, due.dose_instance_id,
+                1.0, 1.0, 1.0, 1.0, 1.0, NOW,
+            )
+        )  # fmt: skip
+    answer = anna.get(f"/api/cases/{case_id}/figures").json
+    assert answer is not None
+    assert answer["other_doses"] == ["Plan not recorded: no figure yet"]
+
+
+def test_what_was_painted_stays_on_the_page_when_a_rule_comes_later(
+    anna: Reviewer, store: Store
+) -> None:
+    """The rule names the liver first; the heart was painted before there were rules."""
+    case_id = put_case(store, CT, routing=None)
+    anna.open(case_id)
+    assert anna.stroke(case_id, 1, encode_runs(np.flatnonzero(BOX))).status_code == 200
+    store.cases.routed(case_id, Routing("abdomen", ("Liver", "Heart"), ("TPS",), "normal", "all"))
+    facts = anna.get(f"/api/cases/{case_id}").json
+    assert facts is not None
+    assert (facts["roi"], facts["journal"]["seq"]) == ("Heart", 1)
+    assert store.cases.get(case_id).routing == Routing(
+        "abdomen", ("Heart", "Liver"), ("TPS",), "normal", "all"
+    )
+
+
+def test_strokes_of_one_structure_are_never_those_of_another(anna: Reviewer, store: Store) -> None:
+    case_id = put_case(store, CT, routing=None)
+    desk = anna.client.application.extensions["recontour"]
+    before = store.cases.get(case_id)
+    assert desk.memory.recall(before).layer is not None
+    after = replace(before, routing=replace(ROUTING, structures=("Liver",)))
+    assert desk.memory.recall(after) is not desk.memory.recall(before)
 
 
 def test_the_page_says_which_rule_decided_and_why(anna: Reviewer, store: Store) -> None:
