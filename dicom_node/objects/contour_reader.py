@@ -19,6 +19,8 @@ from core.structures import Contour
 from dicom_node.objects.attributes import items, numbers, optional_number, text
 
 _CLOSED = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
+# No patient's coordinates are farther out, and arithmetic on far larger ones overflows.
+_FARTHEST_MM = 1e9
 _OPEN = frozenset({"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"})
 
 
@@ -96,7 +98,7 @@ def _contour(item: Dataset, odd: Counter[_Odd]) -> Contour | None:
 
 def _points(item: Dataset, odd: Counter[_Odd]) -> Points | None:
     """Contour Data as (n, 3) in mm, without a repeated first point; None if not in threes."""
-    values = _contour_data(item)
+    values = _require_near(_contour_data(item))
     if len(values) % 3:
         odd[_Odd.NOT_TRIPLES] += 1
         return None
@@ -131,6 +133,14 @@ def _contour_data(item: Dataset) -> Points:
     # Python reads 1_0 as ten.
     if "_" in decimals or not np.isfinite(values).all():
         raise UnreadableObjectError("A contour holds coordinates that are no finite numbers.")
+    return values
+
+
+def _require_near(values: Points) -> Points:
+    if values.size and np.abs(values).max() > _FARTHEST_MM:
+        raise UnreadableObjectError(
+            f"A contour lies farther out than {_FARTHEST_MM:g} mm. Export it again from the TPS."
+        )
     return values
 
 

@@ -68,6 +68,7 @@ _ODD_CONTOURS: dict[str, tuple[Callable[[Dataset], None], str]] = {
     "a word": (_coordinates(b"1\\2\\3\\4\\5\\x\\7\\8\\9 "), _NO_NUMBERS),
     "not finite": (_coordinates(b"1\\2\\3\\4\\5\\nan\\7\\8\\9 "), _NO_NUMBERS),
     "beyond all numbers": (_coordinates(b"1\\2\\3\\4\\5\\1e999\\7\\8\\9 "), _NO_NUMBERS),
+    "farther than any patient": (_coordinates(b"1\\2\\3\\4\\5\\1.7e308\\7\\8\\9 "), _NO_NUMBERS),
     "a decimal comma": (_coordinates(b"1,5\\2\\3\\4\\5\\6\\7\\8\\9 "), _NO_NUMBERS),
     "an underscore": (_coordinates(b"1_5\\2\\3\\4\\5\\6\\7\\8\\9 "), _NO_NUMBERS),
     "a gap": (_coordinates(b"1\\\\3\\4\\5\\6\\7\\8\\9 "), _NO_NUMBERS),
