@@ -126,7 +126,13 @@ def _shown(path: Path, made: Deidentifier, report: Report) -> str | None:
 
 def _place(out: Path, kind: str, sop_instance_uid: str) -> Path:
     folder = kind.removesuffix(" Storage").replace(" ", "_")
-    return out / folder / f"{require_uid(sop_instance_uid, name='SOP Instance UID')}.dcm"
+    uid = require_uid(sop_instance_uid, name="SOP Instance UID")
+    # A structure set of ours that was edited in a TPS may have kept its UID.
+    path, number = out / folder / f"{uid}.dcm", 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{uid}-{number}.dcm")
+    return path
 
 
 def rows_of(report: Report) -> list[Row]:

@@ -10,7 +10,7 @@ from core import audit
 from core.database import reading, writing
 from core.errors import NoSuchCaseError
 from core.instance_store import to_instance
-from core.records import Correction, Instance
+from core.records import REVIEWED, Correction, Instance
 from core.review_store import to_correction
 from core.tables import attachment, case, correction, instance, quarantine
 
@@ -43,11 +43,17 @@ class ExportStore:
         )
 
     def approved(self, series_instance_uids: set[str]) -> list[Correction]:
-        """Approved structures on these CT series, oldest first."""
+        """Structures approved on the review page on these CT series, oldest first.
+
+        What came back from a TPS is among the instances.
+        """
         query = (
             sa.select(correction)
             .join(case, case.c.id == correction.c.case_id)
-            .where(case.c.series_instance_uid.in_(series_instance_uids))
+            .where(
+                case.c.series_instance_uid.in_(series_instance_uids),
+                correction.c.origin == REVIEWED,
+            )
             .order_by(correction.c.approved_at)
         )
         with reading(self._engine) as connection:

@@ -20,6 +20,7 @@ from core.errors import NoSuchCaseError
 from core.tables import audit, quarantine
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from tests.dicom_node.test_deidentify import TELLING, identified
+from tests.support.returned_files import WIDER, deliver_a_case
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
 from tests.support.synthetic_dicom import ct_series, written
 
@@ -101,6 +102,28 @@ def test_what_was_approved_goes_with_the_case_on_the_new_uids(room: Room, tmp_pa
     series = dcmread(ours).ReferencedFrameOfReferenceSequence[0]
     series = series.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
     assert {i.ReferencedSOPInstanceUID for i in series.ContourImageSequence} == exported_ct
+
+
+@pytest.mark.parametrize("deidentify", [False, True])
+@pytest.mark.parametrize("returning", ["compare", "learn"])
+def test_what_was_approved_and_what_came_back_under_its_uid_both_leave(
+    tmp_path: Path, returning: str, deidentify: bool
+) -> None:
+    """Neither file takes the place of the other."""
+    case = deliver_a_case(tmp_path, returning=returning)
+    ds = case.edited(WIDER)
+    ds.SOPInstanceUID = case.received_by_tps().SOPInstanceUID
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    case.comes_back(ds)
+    report = export_case(case.room, case.case_id, tmp_path / "out", deidentify=deidentify)
+    found = list((tmp_path / "out" / "RT_Structure_Set").iterdir())
+    assert len(found) == report.written["RT Structure Set Storage"] == 2
+    assert len({_rightmost_mm(path) for path in found}) == 2
+
+
+def _rightmost_mm(structure_set: Path) -> float:
+    (heart,) = read_structure_set(structure_set).rois
+    return max(float(contour.points_mm[:, 0].max()) for contour in heart.contours)
 
 
 def test_objects_kept_aside_or_in_quarantine_do_not_leave(room: Room, tmp_path: Path) -> None:
