@@ -73,9 +73,12 @@ def _case(room: Room, case_id: str) -> dict[str, Any]:
 def _read(room: Room, task: str, instances: Sequence[Instance], **arguments: Any) -> Any:
     by_path: dict[Path, Instance] = {room.path(i.path).resolve(): i for i in instances}
     try:
-        return sandbox().run(task, list(by_path), **arguments)
+        found = sandbox().run(task, list(by_path), **arguments)
     except DamagedObjectError as error:
         if error.path is not None:
             broken = by_path[error.path]
             room.store.quarantine.damaged(broken, reason=str(error), now=room.now())
         raise
+    # It may have been the machine that was short of memory, and not the object.
+    room.store.quarantine.read_after_all([i.id for i in instances], now=room.now())
+    return found

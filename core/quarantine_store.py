@@ -96,6 +96,18 @@ class QuarantineStore:
             now=now,
         )
 
+    def read_after_all(self, instance_ids: Sequence[int], *, now: datetime) -> None:
+        """Take kept instances off the list: they could be read now."""
+        mine = quarantine.c.instance_id.in_(instance_ids)
+        with reading(self._engine) as connection:
+            if connection.execute(sa.select(quarantine.c.id).where(mine)).first() is None:
+                return
+        with writing(self._engine) as connection:
+            rows = connection.execute(sa.select(quarantine).where(mine)).mappings().all()
+            connection.execute(sa.delete(quarantine).where(mine))
+            for row in rows:
+                _record(connection, Quarantined(**row), "quarantine.read", who=NODE, now=now)
+
     def all(self) -> list[Quarantined]:
         """Everything that is set aside, the newest first."""
         newest = (quarantine.c.quarantined_at.desc(), quarantine.c.id.desc())

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.exporting import ExportError, export_case, export_study
+from app.intake import assemble
 from app.room import Room
 from app.writing import write_approved
 from core.case import CaseState
@@ -124,6 +125,17 @@ def test_what_was_approved_and_what_came_back_under_its_uid_both_leave(
 def _rightmost_mm(structure_set: Path) -> float:
     (heart,) = read_structure_set(structure_set).rois
     return max(float(contour.points_mm[:, 0].max()) for contour in heart.contours)
+
+
+def test_a_slice_that_was_read_after_all_leaves_with_its_series(room: Room, tmp_path: Path) -> None:
+    """The machine was short of memory when it was read first: a CT with a hole would leave."""
+    case_id = _case_id(room)
+    (slice_, *_) = room.store.instances.of_series(room.store.cases.get(case_id).series_instance_uid)
+    room.store.quarantine.damaged(slice_, reason="test", now=room.now())
+    assert assemble(room, case_id, slice_.header.series_instance_uid) == "assembled"
+    assert room.store.quarantine.count() == 0
+    report = export_case(room, case_id, tmp_path / "out", deidentify=False)
+    assert report.written["CT Image Storage"] == 4
 
 
 def test_objects_kept_aside_or_in_quarantine_do_not_leave(room: Room, tmp_path: Path) -> None:
