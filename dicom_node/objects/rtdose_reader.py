@@ -173,7 +173,9 @@ def _plane_heights_mm(ds: Dataset, normal: Points, *, frames: int) -> Points:
         return offsets
     gaps = np.diff(offsets)
     step = float(np.median(gaps))
-    if step == 0 or np.abs(gaps - step).max() > 0.01 * abs(step) + _SAME_POSITION_MM:
+    even = np.linspace(offsets[0], offsets[-1], frames)
+    off_mm = max(np.abs(gaps - step).max(), np.abs(offsets - even).max())  # small ones add up
+    if step == 0 or off_mm > 0.01 * abs(step) + _SAME_POSITION_MM:
         raise UnreadableObjectError(
             f"Dose planes lie {np.abs(gaps).min():.2f} to {np.abs(gaps).max():.2f} mm apart; "
             "expected one distance. Compute the dose on an even grid."

@@ -98,6 +98,15 @@ def test_references_and_kind_go_along(tmp_path: Path) -> None:
     assert (origin.dose_type, origin.summation_type) == ("PHYSICAL", "PLAN")
 
 
+def test_planes_that_drift_away_from_an_even_lattice_are_refused(tmp_path: Path) -> None:
+    """Each gap is within its tolerance, and the middle plane 0.75 mm from where it would be."""
+    ds = rtdose(_slope_gy, shape=(51, 4, 4), spacing_mm=(3.0, 5.0, 5.0))
+    gaps = [2.97] * 25 + [3.03] * 25
+    ds.GridFrameOffsetVector = [round(sum(gaps[:k]), 2) for k in range(51)]
+    with pytest.raises(UnreadableObjectError, match="expected one distance"):
+        _read(ds, tmp_path)
+
+
 def test_a_dose_without_a_plan_is_read(tmp_path: Path) -> None:
     ds = rtdose(_slope_gy)
     del ds.ReferencedRTPlanSequence
