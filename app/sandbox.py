@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ class Sandbox:
                 [sys.executable, "-m", "app.sandbox_child"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD},
+                env=_without_settings(os.environ) | _ONE_THREAD,
             )
         self._control = ours
         log.info("sandbox.started", pid=self._process.pid)
@@ -110,6 +110,11 @@ class Sandbox:
         if self._process is not None:
             self._process.wait()
         self._control = self._process = None
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """A reader needs none of them, and a database's URL may carry its password."""
+    return {k: v for k, v in environment.items() if not k.startswith("RECONTOUR_")}
 
 
 @cache

@@ -298,6 +298,21 @@ def test_a_reader_has_no_network_where_the_system_lets_it_give_it_up() -> None:
     assert ran.stdout.split(b"\n")[:2] == ([b"True", b"no network"] if lets else [b"False", b""])
 
 
+def test_a_reader_knows_no_setting_and_no_secret_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database's URL may carry its password."""
+    monkeypatch.setenv("RECONTOUR_DATABASE_URL", "postgresql://node:secret@host/recontour")
+    sandbox = Sandbox()
+    try:
+        sandbox.run("plan", _plan(tmp_path))
+        environment = Path(f"/proc/{sandbox.process_id()}/environ").read_bytes()
+    finally:
+        sandbox.close()
+    assert b"PATH=" in environment
+    assert b"secret" not in environment
+
+
 def test_the_small_process_loads_no_model_no_web_and_no_database() -> None:
     heavy = ("torch", "flask", "sqlalchemy", "pynetdicom", "highdicom", "SimpleITK")
     script = f"import sys, app.sandbox_child; print([m for m in {heavy} if m in sys.modules])"
