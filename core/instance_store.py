@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from core.case import CaseState
 from core.database import reading, writing
 from core.records import RECOVERED, Case, Instance, InstanceHeader
 from core.tables import attachment, case, delivery, instance, journal
+from core.together import Together
 
 PLANNING_MODALITY = "CT"
 
@@ -37,7 +37,7 @@ class InstanceStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._turn = threading.Lock()
+        self._added_together = Together(self._add_all)
 
     def find(self, sop_instance_uid: str) -> list[Instance]:
         """Every object that came under this UID, the one in use first."""
@@ -70,37 +70,23 @@ class InstanceStore:
 
         The first CT instance of a series opens its case, in the same transaction.
         """
-        values = {name: getattr(header, name) for name in _HEADER_COLUMNS} | {
-            "header": {name: getattr(header, name) for name in _HEADER_FIELDS},
-            "path": path,
-            "sha256": sha256,
-            "size_bytes": size_bytes,
-            "calling_ae_title": calling_ae_title,
-            "received_at": received_at,
-        }
-        # Waiting here is fair; waiting in the database is not, it looks again now and then.
-        with self._turn, writing(self._engine) as connection:
-            rows = connection.execute(_SAME_UID, {"uid": header.sop_instance_uid}).all()
-            for row in rows:
-                if row.sha256 == sha256:
-                    return _known_sender(connection, row.id, calling_ae_title)
-            # Two associations may bring different objects under one UID at once: here only one
-            # of them can be the first.
-            aside = kept_aside or any(not row.kept_aside for row in rows)
-            added = connection.execute(_INSERT, {**values, "kept_aside": aside})
-            if header.modality == PLANNING_MODALITY and not aside:
-                _open_case(connection, header, received_at)
-        (row_id,) = added.inserted_primary_key or (0,)  # an insert of one row has it
-        return Instance(
-            id=row_id,
-            header=header,
-            path=path,
-            sha256=sha256,
-            size_bytes=size_bytes,
-            calling_ae_title=calling_ae_title,
-            received_at=received_at,
-            kept_aside=aside,
+        # In one transaction for all associations that wait for theirs.
+        return self._added_together.do(
+            Instance(
+                id=0,
+                header=header,
+                path=path,
+                sha256=sha256,
+                size_bytes=size_bytes,
+                calling_ae_title=calling_ae_title,
+                received_at=received_at,
+                kept_aside=kept_aside,
+            )
         )
+
+    def _add_all(self, new: Sequence[Instance]) -> list[Instance]:
+        with writing(self._engine) as connection:
+            return [_added(connection, one) for one in new]
 
     def paths(self) -> set[str]:
         """Paths of all kept files, relative to the data folder."""
@@ -298,6 +284,32 @@ class InstanceStore:
 def is_joined() -> sa.Exists:
     """Whether an instance joined a case."""
     return sa.exists().where(attachment.c.instance_id == instance.c.id)
+
+
+def _added(connection: sa.Connection, new: Instance) -> Instance:
+    """The row of `new`: made, or found."""
+    header = new.header
+    rows = connection.execute(_SAME_UID, {"uid": header.sop_instance_uid}).all()
+    for row in rows:
+        if row.sha256 == new.sha256:
+            return _known_sender(connection, row.id, new.calling_ae_title)
+    # Two associations may bring different objects under one UID at once: here only one of them
+    # can be the first.
+    aside = new.kept_aside or any(not row.kept_aside for row in rows)
+    values = {name: getattr(header, name) for name in _HEADER_COLUMNS} | {
+        "header": {name: getattr(header, name) for name in _HEADER_FIELDS},
+        "path": new.path,
+        "sha256": new.sha256,
+        "size_bytes": new.size_bytes,
+        "calling_ae_title": new.calling_ae_title,
+        "received_at": new.received_at,
+        "kept_aside": aside,
+    }
+    added = connection.execute(_INSERT, values)
+    if header.modality == PLANNING_MODALITY and not aside:
+        _open_case(connection, header, new.received_at)
+    (row_id,) = added.inserted_primary_key or (0,)  # an insert of one row has it
+    return replace(new, id=row_id, kept_aside=aside)
 
 
 def _known_sender(connection: sa.Connection, row_id: int, calling_ae_title: str) -> Instance:

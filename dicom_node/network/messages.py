@@ -135,10 +135,22 @@ class Messages:
         self._dimse.get_msg = self.next_message  # type: ignore[method-assign]
 
     def read(self) -> None:
-        """Take one PDU from the wire."""
+        """Take PDUs from the wire until something else is to be done or none comes."""
         if self._dul.state_machine.current_state == _AWAITING_CLOSE:
             self._wire.close()  # we said our last word; who goes on talking is not listened to
             return
+        self._read_one()
+        # Each turn of pynetdicom's reactor gives the processor away; a message has many PDUs.
+        while self._nothing_else_to_do() and self._wire.ready:
+            self._dul._idle_timer.restart()  # noqa: SLF001
+            self._read_one()
+
+    def _nothing_else_to_do(self) -> bool:
+        dul = self._dul
+        waiting = dul.to_provider_queue.qsize() or dul.event_queue.qsize()
+        return self._is_transferring() and not waiting and not dul._kill_thread  # noqa: SLF001
+
+    def _read_one(self) -> None:
         try:
             pdu_type, _, length = struct.unpack(">BBL", self._wire.peek(6))
             if length > LARGEST_PDU_BYTES:

@@ -39,6 +39,8 @@ class Wire(AssociationSocket):
         super().__init__(association, client_socket=connected)
         self._longest_pdu_s = longest_pdu_s
         self._deadline: float | None = None
+        connected.settimeout(longest_pdu_s)  # also bounds a peer that does not read
+        self._hurries = False
         self._buffer = bytearray(max(READ_AHEAD_BYTES, len(first_pdu)))
         self._buffer[: len(first_pdu)] = first_pdu
         self._start, self._end = 0, len(first_pdu)
@@ -88,15 +90,21 @@ class Wire(AssociationSocket):
     def skip(self, count: int) -> None:
         """Leave behind what was peeked: the end of a PDU."""
         self._start += count
-        self._deadline = None
+        self._end_of_pdu()
 
     def recv(self, nr_bytes: int) -> bytearray:
         """As in pynetdicom; the end of a PDU's body ends its time."""
         found = bytearray(self.peek(nr_bytes))
         self._start += nr_bytes
         if nr_bytes != _HEADER_BYTES:
-            self._deadline = None
+            self._end_of_pdu()
         return found
+
+    def _end_of_pdu(self) -> None:
+        self._deadline = None
+        if self._hurries and self.socket is not None:
+            self.socket.settimeout(self._longest_pdu_s)
+            self._hurries = False
 
     def release(self) -> None:
         """Give back what the association held, after both its threads have ended."""
@@ -127,10 +135,11 @@ class Wire(AssociationSocket):
         left_s = deadline - time.monotonic()
         if left_s <= 0 or self.socket is None:
             raise TimeoutError("The PDU did not come in time.")
-        self.socket.settimeout(left_s)
+        if left_s < self._longest_pdu_s / 2:  # each change costs a system call
+            self.socket.settimeout(left_s)
+            self._hurries = True
         with memoryview(self._buffer) as view:
             count = self.socket.recv_into(view[self._end :])
-        self.socket.settimeout(self._longest_pdu_s)  # also bounds a peer that does not read
         if count == 0:
             raise ConnectionError("The peer closed the connection.")
         self._end += count
