@@ -302,7 +302,7 @@ def test_a_reader_knows_no_setting_and_no_secret_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A database's URL may carry its password."""
-    monkeypatch.setenv("RECONTOUR_DATABASE_URL", "postgresql://node:secret@host/recontour")
+    monkeypatch.setenv("RECONTOUR_DATABASE_URL", "postgresql://node:hunter2@host/recontour")
     sandbox = Sandbox()
     try:
         sandbox.run("plan", _plan(tmp_path))
@@ -310,7 +310,7 @@ def test_a_reader_knows_no_setting_and_no_secret_of_the_environment(
     finally:
         sandbox.close()
     assert b"PATH=" in environment
-    assert b"secret" not in environment
+    assert b"hunter2" not in environment
 
 
 def test_the_small_process_loads_no_model_no_web_and_no_database() -> None:
