@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import structlog
 
-from app.room import SOFTWARE_VERSION, Room
-from core.config import ModelSettings
-from core.errors import RecontourError
+from app.judging import in_service_of, judge_candidate, readable_cases
+from app.room import SOFTWARE_VERSION, Room, key_of
+from app.synthetic_cases import replayed_cases
 from core.learning_store import DONE, LearningSet
-from core.records import Correction, ModelVersion, Round
-from model.gate import judge
-from model.metrics import score_weights
+from core.records import ModelVersion, Round
 from model.registry import (
     LoadedModel,
     ModelDescription,
     NetworkConfig,
     Weights,
-    load,
     publish,
 )
-from model.samples import TrainingCase, cached_training_case, make_training_case
-from model.train import Candidate, RoundProgress, steps_of_round, train_round
+from model.samples import TrainingCase
+from model.train import Candidate, Resume, RoundProgress, steps_of_round, train_round
 
 log = structlog.get_logger()
 
@@ -41,8 +38,8 @@ def learn_what_is_new(room: Room, roi_name: str, should_stop: Callable[[], bool]
     if not _is_due(room, roi_name, known):
         return False
     model = room.settings.model
-    train = _readable_cases(room, known.train, model)
-    validation = _readable_cases(room, known.validation, model)
+    train = readable_cases(room, known.train, model)
+    validation = readable_cases(room, known.validation, model)
     if not train or not validation:
         return False  # nothing could be judged: the gate needs a validation case
     return _run_round(room, roi_name, known, (train, validation), should_stop)
@@ -81,7 +78,8 @@ def _run_round(
         started_at=room.now(),
         finished_at=None,
     )
-    in_service = _in_service(room, roi_name)
+    in_service = in_service_of(room, roi_name)
+    resume = _resume(room, roi_name, known, in_service)
     store.learning.start_round(started)
 
     def progress(now: RoundProgress) -> None:
@@ -98,21 +96,29 @@ def _run_round(
         rng=np.random.default_rng([settings.training.seed, rounds_before]),
         progress=progress,
         should_stop=should_stop,
+        replay=replayed_cases(settings.data_folder, settings.model),
+        resume=resume,
     )
-    if should_stop():
-        return False  # the next start abandons this round and begins anew
-    verdict = judge(candidate.dice_by_case, _scores_in_service(room, in_service, known, validation))
+    if candidate.steps < started.steps:
+        return False  # stopped: the next start goes on from the checkpoint
+    verdict = judge_candidate(
+        room, candidate.weights, candidate.scores, in_service, known, validation
+    )
     released = _release(room, started, candidate, in_service) if verdict.promoted else None
     store.learning.finish_round(
         started.id, verdict=verdict.sentence, now=room.now(), released=released
     )
+    resume.path.unlink(missing_ok=True)
     log.info("round.finished", roi=roi_name, verdict=verdict.sentence)
     return released is not None
 
 
-def _in_service(room: Room, roi_name: str) -> LoadedModel | None:
-    released = room.store.learning.released(roi_name)
-    return None if released is None else load(room.models_folder, released.version)
+def _resume(room: Room, roi_name: str, known: LearningSet, parent: LoadedModel | None) -> Resume:
+    """Where this round keeps its checkpoint: a round on other corrections begins anew."""
+    settings = room.settings
+    parts = (known.ids(), settings.model, settings.training, parent and parent.version)
+    key = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Resume(settings.data_folder / "training" / f"round_{key_of(roi_name)}.ckpt", key)
 
 
 def _start_weights(room: Room, in_service: LoadedModel | None) -> Weights | None:
@@ -125,35 +131,15 @@ def _start_weights(room: Room, in_service: LoadedModel | None) -> Weights | None
     return in_service.weights
 
 
-def _scores_in_service(
-    room: Room,
-    in_service: LoadedModel | None,
-    known: LearningSet,
-    validation: list[TrainingCase],
-) -> dict[str, float] | None:
-    """What the model in service scores on the same cases, seen as that model sees them."""
-    if in_service is None:
-        return None
-    config = in_service.description.config
-    today = room.settings.model
-    seen = today.model_copy(
-        update={
-            "spacing_mm": config.spacing_mm,
-            "widths": config.widths,
-            "window_hu": config.window_hu,
-        }
-    )
-    if seen != today:
-        validation = _readable_cases(room, known.validation, seen)
-    return score_weights(in_service.weights, validation, seen)
-
-
 def _release(
     room: Room, started: Round, candidate: Candidate, parent: LoadedModel | None
 ) -> ModelVersion:
     """Files first, whole; the row that puts them into service comes after."""
     now = room.now()
-    scores = {"dice_by_case": candidate.dice_by_case, "steps": candidate.steps}
+    scores = {
+        "validation": {case: score.to_json() for case, score in candidate.scores.items()},
+        "steps": candidate.steps,
+    }
     description = ModelDescription(
         roi_name=started.roi_name,
         config=NetworkConfig.of(room.settings.model),
@@ -172,42 +158,4 @@ def _release(
         scores=scores,
         training_set=started.corrections,
         released_at=now,
-    )
-
-
-def _readable_cases(
-    room: Room, corrections: Sequence[Correction], model: ModelSettings
-) -> list[TrainingCase]:
-    """The corrections as the network learns them; one that cannot be read is left out, and said."""
-    cases = []
-    for approved in corrections:
-        try:
-            cases.append(_training_case(room, approved, model))
-        except (RecontourError, OSError) as error:
-            log.warning("correction.left_out", correction=approved.id, reason=str(error))
-    return cases
-
-
-def _training_case(room: Room, approved: Correction, model: ModelSettings) -> TrainingCase:
-    current = room.store.cases.get(approved.case_id)
-    patient_key = hashlib.sha256(current.patient_id.encode()).hexdigest()[:16]
-    files = room.store.files
-
-    def make() -> TrainingCase:
-        return make_training_case(
-            files.read_ct(current.id, approved.assembly).volume,
-            files.read_mask(current.id, f"correction-{approved.id}", digest=approved.mask_digest),
-            painted=files.read_mask(current.id, f"painted-{approved.id}"),
-            settings=model,
-            case_id=current.id,
-            patient_key=patient_key,
-        )
-
-    return cached_training_case(
-        room.settings.data_folder / "training",
-        approved.id,
-        model,
-        make,
-        case_id=current.id,
-        patient_key=patient_key,
     )

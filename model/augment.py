@@ -1,102 +1,56 @@
-"""Patches with small random changes; never a mirror image, for the heart is on the left."""
+"""Patches of a case as other patients on other scanners might give them."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's spelling
 from torch import Tensor
 
+from model.grey import another_scan
 from model.samples import TrainingCase
+from model.warp import Index, Size, patch_places, pick, random_field_of_view, seen
 
-ROTATION_RAD = 0.15
-SCALE = 0.12
-GAIN = 0.15
-OFFSET = 0.10
-NOISE = 0.06
-ENHANCED_SHARE = 0.6
-REMAPPED_SHARE = 0.4
-# How far the grey at each knot of the window (-1..1) may wander: air hardly, enhanced blood most.
-GREY_KNOTS = np.array([-1.3, -0.75, -0.55, -0.2, 0.0, 0.2, 0.45, 1.0])
-GREY_SPREAD = np.array([0.05, 0.12, 0.15, 0.2, 0.2, 0.2, 0.25, 0.3])
-Index = npt.NDArray[np.intp]
-Matrix = npt.NDArray[np.float64]
+AIR_HU = -1000.0
+_DENSEST_HU = 1500.0
 
 
 def random_patch(
-    case: TrainingCase, centre: Index, size: tuple[int, int, int], rng: np.random.Generator
+    case: TrainingCase,
+    centre: Index,
+    size: Size,
+    *,
+    window_hu: tuple[float, float],
+    rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, target (0 or 1) and weight of a patch about `centre`, each (1, *size).
+    """Image (-1..1), target (0 or 1) and weight of a patch about `centre`, each (1, *size).
 
-    It is turned and scaled a little, and changed in grey so that contrast medium, which half of
-    the first patients may or may not have had, does not become the mark of the structure. Beyond
-    the volume the image goes on as at its border and the weight is 0 (unlabelled).
+    Turned, scaled and bent, at times cut by a shorter field of view, and shown as another scanner
+    might. Beyond the volume there is air, and the weight is 0 (unlabelled). The randomness is
+    strong on purpose: with it a network that saw phantoms alone finds the heart on real scans.
     """
-    affine = small_affine(rng)
-    # Enough tissue around the patch that turning it brings no made-up border in.
-    reach = np.abs(affine) @ (np.asarray(size) / 2) + 1
-    shape = np.asarray(case.image.shape)
-    low = np.clip(np.floor(centre - reach), 0, shape - 1).astype(int)
-    high = np.clip(np.ceil(centre + reach) + 1, 1, shape).astype(int)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    places = _places(affine, centre - low, high - low, size)
-    image = _pick(case.image[box], places, mode="bilinear", outside="border")
-    target = (_pick(case.target[box], places, mode="bilinear", outside="border") > 0.5).float()
-    weight = _pick(case.weight[box], places, mode="nearest", outside="zeros")
-    return change_grey(image, target, rng), target, weight
+    noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    bends = torch.randn((1, 3, 5, 5, 5), generator=noise)
+    places = patch_places(centre, size, case.spacing_mm, rng, bends=bends)
+    low, box = _box_of(places, case.image.shape)
+    shown = seen(places, random_field_of_view(np.asarray(case.image.shape), rng))
+    places -= torch.from_numpy(low.astype(np.float32))[:, None, None, None]
+    picked = pick(_above_air(case, box), places)
+    hu = picked[:1] * shown + AIR_HU
+    target = ((picked[1:2] > 0.5) & shown).float()
+    return another_scan(hu, target, window_hu, rng, noise), target, picked[2:]
 
 
-def small_affine(rng: np.random.Generator) -> Matrix:
-    """A random 3 x 3 map from patch offsets to volume offsets, both (slice, row, column) voxels.
-
-    Rotations of at most 0.15 rad about each axis, scales within 12 %; the determinant is positive,
-    so nothing is mirrored.
-    """
-    angles = rng.uniform(-ROTATION_RAD, ROTATION_RAD, 3)
-    (c0, c1, c2), (s0, s1, s2) = np.cos(angles), np.sin(angles)
-    about_slice = np.array([[1, 0, 0], [0, c0, -s0], [0, s0, c0]])
-    about_row = np.array([[c1, 0, s1], [0, 1, 0], [-s1, 0, c1]])
-    about_column = np.array([[c2, -s2, 0], [s2, c2, 0], [0, 0, 1]])
-    scales = 1.0 + rng.uniform(-SCALE, SCALE, 3)
-    return np.asarray(about_column @ about_row @ about_slice * scales, np.float64)
+def _above_air(case: TrainingCase, box: tuple[slice, slice, slice]) -> Tensor:
+    """HU above air, target and weight of a part of the case, one channel each: 0 is nothing."""
+    hu = np.clip(case.image[box], AIR_HU, _DENSEST_HU) - np.float32(AIR_HU)
+    return torch.from_numpy(np.stack([hu, case.target[box], case.weight[box]], dtype=np.float32))
 
 
-def _places(affine: Matrix, centre: Index, shape: Index, size: tuple[int, int, int]) -> Tensor:
-    """Where each patch voxel is picked, as grid_sample wants it: -1..1, (column, row, slice)."""
-    offsets = np.moveaxis(np.indices(size), 0, -1) - (np.asarray(size) - 1) / 2
-    index = offsets @ affine.T + centre
-    unit = (2.0 * index + 1.0) / shape - 1.0
-    return torch.from_numpy(unit[..., ::-1].astype(np.float32))[None]
-
-
-def _pick(values: npt.NDArray[np.generic], places: Tensor, *, mode: str, outside: str) -> Tensor:
-    volume = torch.from_numpy(values.astype(np.float32))[None, None]
-    return F.grid_sample(volume, places, mode=mode, padding_mode=outside, align_corners=False)[0]
-
-
-def change_grey(image: Tensor, target: Tensor, rng: np.random.Generator) -> Tensor:
-    """`image` (1, slices, rows, columns), -1..1, as another scan of the patient might show it.
-
-    The structure takes up contrast medium or loses it, all tissues change their grey a little, and
-    gain, offset and noise are the scanner's.
-    """
-    if rng.random() < ENHANCED_SHARE:
-        image = image + _contrast_medium(target, rng) * (image > -0.9)
-    if rng.random() < REMAPPED_SHARE:
-        moved = GREY_KNOTS + rng.standard_normal(len(GREY_KNOTS)) * GREY_SPREAD * rng.uniform(
-            0, 1.4
-        )
-        image = torch.from_numpy(np.interp(image.numpy(), GREY_KNOTS, moved).astype(np.float32))
-    gain, offset = 1.0 + rng.uniform(-GAIN, GAIN), rng.uniform(-OFFSET, OFFSET)
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0, NOISE))
-    return torch.clamp(image * gain + offset + torch.from_numpy(noise), -1.3, 1.3)
-
-
-def _contrast_medium(target: Tensor, rng: np.random.Generator) -> Tensor:
-    """Uneven grey to add inside the structure, with a soft edge."""
-    inside = F.avg_pool3d(target[None], 3, 1, 1)[0]
-    level = rng.uniform(-0.15, 0.15) if rng.random() < 0.4 else rng.uniform(0.0, 1.2)
-    coarse = torch.from_numpy(rng.standard_normal((1, 1, 5, 5, 5), dtype=np.float32))
-    uneven = F.interpolate(coarse, size=target.shape[1:], mode="trilinear", align_corners=True)[0]
-    return inside * (level + 0.4 * abs(level) * uneven)
+def _box_of(places: Tensor, shape: tuple[int, ...]) -> tuple[Index, tuple[slice, slice, slice]]:
+    """The part of the volume that the places reach, and its first index; never empty."""
+    flat = places.flatten(1)
+    last = np.asarray(shape) - 1
+    low = np.clip(np.floor(flat.amin(1).numpy()), 0, last).astype(int)
+    high = np.clip(np.ceil(flat.amax(1).numpy()), low, last).astype(int) + 1
+    slices, rows, columns = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return low, (slices, rows, columns)

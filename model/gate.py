@@ -2,40 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from model.metrics import mean
+import numpy as np
+import numpy.typing as npt
+
+from model.metrics import CaseScore, mean_of
+
+# How much worse than the released model a candidate may be in one respect while it is better in
+# the mean Dice. Wide enough for the noise of a few cases, narrow enough that nobody is harmed.
+DICE_MARGIN = 0.02
+SURFACE_DICE_MARGIN = 0.03
+HAUSDORFF_MARGIN_MM = 2.0
+DOSE_MARGIN_GY = 0.10
+WORST_CASE_MARGIN = 0.10
+SENTINEL_MARGIN = 0.03
+RESAMPLES = 2000
+CONFIDENCE = 95.0
+
+Scores = Mapping[str, CaseScore]
+Differences = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promoted or not, and why, in one sentence."""
+    """Promoted or not, why in one sentence, and the figures it rests on."""
 
     promoted: bool
     sentence: str
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Respect:
+    """One respect in which a candidate must not be worse; `worse` is positive where it is."""
+
+    name: str
+    unit: str
+    margin: float
+    worse: Callable[[CaseScore, CaseScore], float | None]
+
+
+def _dose_worse(new: CaseScore, old: CaseScore) -> float | None:
+    if new.mean_dose_error_gy is None or old.mean_dose_error_gy is None:
+        return None
+    return new.mean_dose_error_gy - old.mean_dose_error_gy
+
+
+_RESPECTS = (
+    _Respect("Dice", "", DICE_MARGIN, lambda new, old: old.dice - new.dice),
+    _Respect(
+        "surface Dice",
+        "",
+        SURFACE_DICE_MARGIN,
+        lambda new, old: old.surface_dice - new.surface_dice,
+    ),
+    _Respect(
+        "95 % Hausdorff distance",
+        " mm",
+        HAUSDORFF_MARGIN_MM,
+        lambda new, old: new.hausdorff_95_mm - old.hausdorff_95_mm,
+    ),
+    _Respect("mean dose error", " Gy", DOSE_MARGIN_GY, _dose_worse),
+)
 
 
 def judge(
-    candidate_dice: Mapping[str, float], released_dice: Mapping[str, float] | None
+    candidate: Scores,
+    released: Scores | None,
+    *,
+    sentinel: Scores | None = None,
+    released_sentinel: Scores | None = None,
 ) -> Verdict:
-    """Promote only what is strictly better in mean Dice on the same validation cases.
+    """Promote what is better in mean Dice and worse in nothing, on the same validation cases.
 
-    Both map case id to Dice; `released_dice` is None while no model is released. Raises
-    `ValueError` when the two were not measured on the same cases.
+    All map case id to scores; `released` is None while no model is released. *Worse in nothing*:
+    the 95 % bound of the paired bootstrap over the cases stays within a margin in Dice, surface
+    Dice, 95 % Hausdorff distance and mean dose error; no single case loses more than 0.10; and the
+    sentinel cases, which are the same for ever, do not fall. Raises `ValueError` when both models
+    were not measured on the same cases.
     """
-    if not candidate_dice:
+    if not candidate:
         return Verdict(False, "Not promoted: there is no validation case to judge the candidate.")
-    if released_dice is not None and released_dice.keys() != candidate_dice.keys():
-        raise ValueError("Candidate and released model must be measured on the same cases.")
-    candidate, count = mean(candidate_dice), len(candidate_dice)
+    if released is None:
+        return _first(candidate)
+    _require_same_cases(candidate, released)
+    new, old = mean_of(candidate), mean_of(released)
+    cases = f"{len(candidate)} validation case" + ("" if len(candidate) == 1 else "s")
+    figures = {"dice": new, "dice_released": old}
+    against = f"mean Dice {new:.3f} against {old:.3f} of the released model on {cases}"
+    if new <= old:
+        return Verdict(False, f"Not promoted: {against}.", figures)
+    objection = _objection(candidate, released, figures) or _sentinel_objection(
+        sentinel, released_sentinel, figures
+    )
+    if objection:
+        return Verdict(False, f"Not promoted: {against}, but {objection}.", figures)
+    return Verdict(True, f"Promoted: {against}, and worse in nothing.", figures)
+
+
+def _first(candidate: Scores) -> Verdict:
+    found, count = mean_of(candidate), len(candidate)
     cases = f"{count} validation case" + ("" if count == 1 else "s")
-    if released_dice is None:
-        if candidate > 0.0:
-            return Verdict(True, f"Promoted: first model, mean Dice {candidate:.3f} on {cases}.")
-        return Verdict(False, f"Not promoted: the candidate found nothing on {cases}.")
-    released = mean(released_dice)
-    figures = f"mean Dice {candidate:.3f} against {released:.3f} of the released model on {cases}"
-    if candidate > released:
-        return Verdict(True, f"Promoted: {figures}.")
-    return Verdict(False, f"Not promoted: {figures}.")
+    if found > 0.0:
+        return Verdict(True, f"Promoted: first model, mean Dice {found:.3f} on {cases}.")
+    return Verdict(False, f"Not promoted: the candidate found nothing on {cases}.")
+
+
+def _objection(candidate: Scores, released: Scores, figures: dict[str, float]) -> str:
+    for respect in _RESPECTS:
+        both = (respect.worse(candidate[case], released[case]) for case in sorted(candidate))
+        differences = np.array([d for d in both if d is not None])
+        if not len(differences):
+            continue
+        bound = bootstrap_bound(differences)
+        figures[f"{respect.name}: worse by at most"] = bound
+        if bound > respect.margin:
+            return (
+                f"its {respect.name} may be worse by {bound:.3f}{respect.unit} "
+                f"(allowed: {respect.margin:.2f}{respect.unit})"
+            )
+    falls = {case: released[case].dice - candidate[case].dice for case in candidate}
+    worst = max(falls.values())
+    figures["worst case"] = worst
+    if worst > WORST_CASE_MARGIN:
+        return f"one case loses {worst:.3f} Dice (allowed: {WORST_CASE_MARGIN:.2f})"
+    return ""
+
+
+def _sentinel_objection(
+    sentinel: Scores | None, released: Scores | None, figures: dict[str, float]
+) -> str:
+    if not sentinel or not released:
+        return ""
+    _require_same_cases(sentinel, released)
+    fall = mean_of(released) - mean_of(sentinel)
+    worst = max(released[case].dice - sentinel[case].dice for case in sentinel)
+    figures["sentinel: mean fall"], figures["sentinel: worst fall"] = fall, worst
+    if fall > SENTINEL_MARGIN or worst > WORST_CASE_MARGIN:
+        return (
+            f"the sentinel cases fall by {fall:.3f} in the mean and {worst:.3f} at worst (allowed: "
+            f"{SENTINEL_MARGIN:.2f} and {WORST_CASE_MARGIN:.2f})"
+        )
+    return ""
+
+
+def bootstrap_bound(differences: Differences) -> float:
+    """Upper 95 % bound of the mean of paired `differences`, by resampling cases; repeatable."""
+    rng = np.random.default_rng(0)
+    picks = rng.integers(0, len(differences), (RESAMPLES, len(differences)))
+    return float(np.percentile(differences[picks].mean(axis=1), CONFIDENCE))
+
+
+def _require_same_cases(candidate: Scores, released: Scores) -> None:
+    if released.keys() != candidate.keys():
+        raise ValueError("Candidate and released model must be measured on the same cases.")

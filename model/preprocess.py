@@ -31,7 +31,13 @@ def normalise(values_hu: npt.NDArray[Any], window_hu: tuple[float, float]) -> Va
 def network_input(
     volume: Volume, *, spacing_mm: tuple[float, float, float], window_hu: tuple[float, float]
 ) -> Volume:
-    """`volume` (HU) on its working grid, normalised to -1..1, float32.
+    """`volume` (HU) on its working grid, normalised to -1..1, float32."""
+    coarse = tissue_on_working_grid(volume, spacing_mm)
+    return Volume(normalise(coarse.values, window_hu), coarse.geometry)
+
+
+def tissue_on_working_grid(volume: Volume, spacing_mm: tuple[float, float, float]) -> Volume:
+    """`volume` on its working grid, HU, float32.
 
     A working voxel is the mean of what was measured in it: -1024 HU is padding or the end of the
     scale, and would pull tissue at the rim of the field of view down to air. Where less than half
@@ -44,7 +50,7 @@ def network_input(
     share = to_working_grid(part, spacing_mm, outside=0.0).values
     mean_hu = np.full(share.shape, OUTSIDE_HU, np.float32)
     np.divide(total.values, share, out=mean_hu, where=share >= LEAST_MEASURED)
-    return Volume(normalise(mean_hu, window_hu), total.geometry)
+    return Volume(mean_hu, total.geometry)
 
 
 def to_working_grid(

@@ -16,7 +16,7 @@ from core.errors import UnreadableObjectError
 from core.files import read_array, write_array
 from core.geometry import Mask
 from core.volume import Volume
-from model.preprocess import Values, mask_to_working_grid, network_input
+from model.preprocess import Values, mask_to_working_grid, tissue_on_working_grid
 
 # Measured on phantoms: an error that the physician left alone becomes dense "truth", so only what
 # was painted counts in full.
@@ -32,8 +32,9 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 class TrainingCase:
     """One approved structure on the working grid.
 
-    `image` is normalised to -1..1, `target` the approved mask, `weight` how much a voxel counts
-    (0: unlabelled). `patient_key` names the patient without identifying anybody.
+    `image` is in HU, `target` the approved mask, `weight` how much a voxel counts (0: unlabelled).
+    `patient_key` names the patient without identifying anybody. `dose_gy` is the dose on the same
+    grid (NaN where nothing was calculated), None without a dose.
     """
 
     case_id: str
@@ -41,6 +42,8 @@ class TrainingCase:
     image: Values
     target: Mask
     weight: Values
+    spacing_mm: tuple[float, float, float]
+    dose_gy: Values | None = None
 
 
 def make_training_case(
@@ -57,7 +60,7 @@ def make_training_case(
     Painted voxels weigh 1, the box around the structure grown by 20 mm weighs 0.25, the rest 0.05.
     """
     spacing_mm = settings.spacing_mm
-    image = network_input(volume, spacing_mm=spacing_mm, window_hu=settings.window_hu)
+    image = tissue_on_working_grid(volume, spacing_mm)
     target = mask_to_working_grid(approved, volume.geometry, spacing_mm)
     weight = np.full(target.shape, FAR_WEIGHT, np.float32)
     weight[_box_around(target, spacing_mm)] = NEAR_WEIGHT
@@ -66,7 +69,7 @@ def make_training_case(
         weight[mask_to_working_grid(painted, volume.geometry, spacing_mm, share=0.1)] = (
             PAINTED_WEIGHT
         )
-    return TrainingCase(case_id, patient_key, image.values, target, weight)
+    return TrainingCase(case_id, patient_key, image.values, target, weight, spacing_mm)
 
 
 def cached_training_case(
@@ -95,7 +98,7 @@ def cached_training_case(
         made = make()
         write_array(path, np.stack([made.image, made.target.astype(np.float32), made.weight]))
         image, target, weight = read_array(path)
-    return TrainingCase(case_id, patient_key, image, target > 0.5, weight)
+    return TrainingCase(case_id, patient_key, image, target > 0.5, weight, settings.spacing_mm)
 
 
 def _box_around(target: Mask, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:
@@ -109,5 +112,5 @@ def _box_around(target: Mask, spacing_mm: tuple[float, float, float]) -> tuple[s
 
 
 def _settings_digest(settings: ModelSettings) -> str:
-    values = [_RECIPE, settings.spacing_mm, settings.window_hu]
+    values = [_RECIPE, settings.spacing_mm]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from app import intake
-from app.learning import _readable_cases
+from app.judging import readable_cases
 from app.returning import take_back
 from core.case import CaseState
 from core.database import writing
@@ -112,7 +112,7 @@ def test_the_trainer_reads_it_and_what_was_touched_in_the_tps_weighs_most(
     store = learning.room.store
     known = store.learning.learning_set("Heart")
     model = learning.room.settings.model
-    assert len(_readable_cases(learning.room, (*known.train, *known.validation), model)) == 1
+    assert len(readable_cases(learning.room, (*known.train, *known.validation), model)) == 1
     became = rows(learning)[0].became
     painted = store.files.read_mask(learning.case_id, f"painted-{became}")
     assert painted[WIDER & ~SENT].all()

@@ -12,7 +12,7 @@ import torch
 from pydicom import dcmread
 from pydicom.uid import UID
 
-from app import delivering, intake, learning, predicting
+from app import delivering, intake, judging, predicting
 from app.clinic import running_tps
 from app.clinic_dicom import SyntheticPatient, write_patient
 from app.room import SOFTWARE_VERSION, Room
@@ -208,7 +208,7 @@ def test_a_correction_that_cannot_be_read_is_left_out_not_a_stop_to_learning(
     approved = approve_mask(room, case.id, patient.phantom.heart)
     (room.store.files.folder(case.id) / f"correction-{approved.id}.mask").unlink()
     train = room.store.learning.learning_set("Heart").train
-    assert learning._readable_cases(room, train, room.settings.model) == []
+    assert judging.readable_cases(room, train, room.settings.model) == []
 
 
 def test_two_destinations_of_one_name_are_refused_at_start(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class Clinic:
         before = (
             None if parent is None else score_weights(parent.weights, validation, self.settings)
         )
-        verdict = judge(candidate.dice_by_case, before)
+        verdict = judge(candidate.scores, before)
         if verdict.promoted:
             description = ModelDescription(
                 roi_name="Heart",
@@ -94,7 +94,7 @@ class Clinic:
                 code_version="test",
                 parent=self.released,
                 training_set=tuple(case.case_id for case in cases),
-                scores=dict(candidate.dice_by_case),
+                scores={c: s.to_json() for c, s in candidate.scores.items()},
                 created_at="2026-01-01T00:00:00+00:00",
             )
             self.released = publish(self.registry, candidate.weights, description)

@@ -1,44 +1,126 @@
-"""Only what is strictly better on the same cases is promoted."""
+"""Only what is better in the mean and worse in nothing is promoted."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
 import pytest
 
-from model.gate import judge
+from model.gate import bootstrap_bound, judge
+from model.metrics import CaseScore
 
 
-def test_a_better_candidate_is_promoted_with_its_figures():
-    verdict = judge({"a": 0.8, "b": 0.9}, {"a": 0.8, "b": 0.8})
+def scores(
+    dice: Mapping[str, float] | list[float], **others: float | list[float]
+) -> dict[str, CaseScore]:
+    """Scores of cases a, b, c ... with everything else alike unless it is given."""
+    values = list(dice.values()) if isinstance(dice, Mapping) else dice
+    common: dict[str, float | list[float]] = {
+        "surface_dice": 0.9,
+        "hausdorff_95_mm": 6.0,
+        "mean_dose_error_gy": 0.1,
+        **others,
+    }
+    made = {}
+    for n, value in enumerate(values):
+        own = {k: v[n] if isinstance(v, list) else v for k, v in common.items()}
+        made["abcdefghij"[n]] = CaseScore(dice=value, **own)
+    return made
+
+
+def test_a_better_candidate_is_promoted_with_its_figures() -> None:
+    verdict = judge(scores([0.8, 0.9]), scores([0.8, 0.8]))
     assert verdict.promoted
     assert verdict.sentence == (
-        "Promoted: mean Dice 0.850 against 0.800 of the released model on 2 validation cases."
+        "Promoted: mean Dice 0.850 against 0.800 of the released model on 2 validation cases, "
+        "and worse in nothing."
     )
+    assert verdict.figures["dice"] == pytest.approx(0.85)
 
 
-@pytest.mark.parametrize("candidate", [{"a": 0.8}, {"a": 0.3}])
-def test_an_equal_or_worse_candidate_is_not_promoted(candidate):
-    verdict = judge(candidate, {"a": 0.8})
+@pytest.mark.parametrize("dice", [0.8, 0.3])
+def test_an_equal_or_worse_candidate_is_not_promoted(dice: float) -> None:
+    verdict = judge(scores([dice]), scores([0.8]))
     assert not verdict.promoted
     assert "against 0.800" in verdict.sentence
-    assert verdict.sentence.endswith("on 1 validation case.")
 
 
-def test_the_mean_decides_and_not_the_best_case():
-    assert not judge({"a": 0.99, "b": 0.2}, {"a": 0.6, "b": 0.6}).promoted
+def test_one_case_that_falls_far_stops_a_better_mean() -> None:
+    released = scores([0.7, 0.7, 0.7, 0.7])
+    verdict = judge(scores([0.9, 0.9, 0.9, 0.58]), released)
+    assert not verdict.promoted
+    assert "one case loses 0.120 Dice" in verdict.sentence
+    assert judge(scores([0.9, 0.9, 0.9, 0.65]), released).promoted
 
 
-def test_the_first_model_must_find_something():
-    assert judge({"a": 0.01}, None).promoted
-    verdict = judge({"a": 0.0, "b": 0.0}, None)
+@pytest.mark.parametrize(
+    ("worse", "named"),
+    [
+        ({"surface_dice": 0.8}, "surface Dice"),
+        ({"hausdorff_95_mm": 12.0}, "95 % Hausdorff distance may be worse by 6.000 mm"),
+        ({"mean_dose_error_gy": 0.4}, "mean dose error may be worse by 0.300 Gy"),
+    ],
+)
+def test_a_better_dice_does_not_buy_a_worse_surface_or_dose(
+    worse: dict[str, float], named: str
+) -> None:
+    verdict = judge(scores([0.9, 0.9], **worse), scores([0.8, 0.8]))
+    assert not verdict.promoted
+    assert named in verdict.sentence
+
+
+def test_cases_without_a_dose_do_not_stop_a_candidate() -> None:
+    without = {
+        case: CaseScore(s.dice, s.surface_dice, s.hausdorff_95_mm)
+        for case, s in scores([0.9, 0.9]).items()
+    }
+    assert judge(without, scores([0.8, 0.8])).promoted
+
+
+def test_a_better_candidate_that_loses_the_sentinel_is_refused() -> None:
+    better, released = scores([0.9, 0.9]), scores([0.8, 0.8])
+    kept = judge(
+        better, released, sentinel=scores([0.88, 0.87]), released_sentinel=scores([0.9, 0.88])
+    )
+    assert kept.promoted
+    lost = judge(
+        better, released, sentinel=scores([0.8, 0.85]), released_sentinel=scores([0.9, 0.88])
+    )
+    assert not lost.promoted
+    assert "the sentinel cases fall by 0.065 in the mean and 0.100 at worst" in lost.sentence
+
+
+def test_a_wild_gain_on_few_cases_is_not_trusted() -> None:
+    """Better in the mean, but resampling the cases says it may as well be worse."""
+    released = scores([0.8] * 5)
+    verdict = judge(scores([0.99, 0.99, 0.71, 0.72, 0.73]), released)
+    assert not verdict.promoted
+    assert "its Dice may be worse by" in verdict.sentence
+
+
+def test_the_first_model_must_find_something() -> None:
+    assert judge(scores([0.01]), None).promoted
+    verdict = judge(scores([0.0, 0.0]), None)
     assert not verdict.promoted
     assert "found nothing" in verdict.sentence
 
 
 @pytest.mark.parametrize("released", [None, {}])
-def test_without_validation_cases_nobody_is_promoted(released):
+def test_without_validation_cases_nobody_is_promoted(released: dict[str, CaseScore] | None) -> None:
     verdict = judge({}, released)
     assert not verdict.promoted
     assert "no validation case" in verdict.sentence
 
 
-def test_scores_of_other_cases_are_refused():
+def test_scores_of_other_cases_are_refused() -> None:
     with pytest.raises(ValueError, match="same cases"):
-        judge({"a": 0.9}, {"b": 0.1})
+        judge(scores([0.9]), {"z": CaseScore(0.1, 0.1, 1.0)})
+
+
+def test_the_bootstrap_bound_lies_above_the_mean_and_shrinks_with_cases() -> None:
+    rng = np.random.default_rng(1)
+    few, many = rng.normal(0.0, 0.1, 5), rng.normal(0.0, 0.1, 200)
+    assert bootstrap_bound(few) > few.mean()
+    assert bootstrap_bound(many) - many.mean() == pytest.approx(1.645 * 0.1 / 200**0.5, rel=0.2)
+    assert bootstrap_bound(few) == bootstrap_bound(few)

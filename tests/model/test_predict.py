@@ -28,6 +28,11 @@ def describe(settings: ModelSettings, **changes: Any) -> ModelDescription:
     )
 
 
+def brightness_described(settings: ModelSettings) -> ModelDescription:
+    """At 4 mm, and with the window that the brightness network was thought out for."""
+    return describe(settings, spacing_mm=(4.0, 4.0, 4.0), window_hu=(-160.0, 240.0))
+
+
 def brightness_network(widths: tuple[int, ...]) -> UNet:
     """A network that answers with the mean brightness of each 2 x 2 x 2 block, times twenty."""
     network = fresh_network(widths, seed=0)
@@ -51,7 +56,7 @@ def set_bias(network: UNet, value: float) -> None:
 def test_a_bright_ball_is_found_where_it_is(tmp_path, settings, sphere):
     volume, ball = sphere
     weights = brightness_network(settings.widths).state_dict()
-    model = load(tmp_path, publish(tmp_path, weights, describe(settings, spacing_mm=(4.0,) * 3)))
+    model = load(tmp_path, publish(tmp_path, weights, brightness_described(settings)))
     prediction = Predictor(settings).predict(volume, model)
     assert prediction.mask.shape == volume.geometry.shape
     assert prediction.mask.dtype == np.bool_
@@ -69,7 +74,7 @@ def test_a_ct_of_another_spacing_gets_its_mask_on_its_own_grid(tmp_path, setting
     x, y, z = volume.geometry.index_to_mm((0, -0.25, -0.25))
     fine = VolumeGeometry(halves.shape, (x, y, z), (4.0, 2.0, 2.0), "2.25.1")
     weights = brightness_network(settings.widths).state_dict()
-    model = load(tmp_path, publish(tmp_path, weights, describe(settings, spacing_mm=(4.0,) * 3)))
+    model = load(tmp_path, publish(tmp_path, weights, brightness_described(settings)))
     mask = Predictor(settings).predict(Volume(halves, fine), model).mask
     assert mask.shape == halves.shape
     assert dice(mask, np.repeat(np.repeat(ball, 2, 1), 2, 2)) > 0.9

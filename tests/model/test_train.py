@@ -91,7 +91,7 @@ def test_a_round_learns_and_the_candidate_scores_what_it_says(cases, settings, t
     assert np.mean(candidate.losses[-10:]) < 0.75 * np.mean(candidate.losses[:10])
     assert candidate.validation_dice > 0.7
     measured = score_weights(candidate.weights, cases[2:], settings)
-    assert measured == candidate.dice_by_case
+    assert measured == candidate.scores
     assert all(value.device.type == "cpu" for value in candidate.weights.values())
 
 
@@ -117,12 +117,12 @@ def test_a_stopped_round_still_gives_measured_weights(cases, settings, training)
     answers = iter([False, True])
     candidate = learn(cases[:2], cases[2:], settings, training, should_stop=lambda: next(answers))
     assert candidate.steps == 2
-    assert candidate.dice_by_case == score_weights(candidate.weights, cases[2:], settings)
+    assert candidate.scores == score_weights(candidate.weights, cases[2:], settings)
 
 
 def test_without_validation_cases_the_averaged_weights_come_unscored(cases, settings, training):
     candidate = learn(cases[:1], [], settings, training)
-    assert candidate.dice_by_case == {}
+    assert candidate.scores == {}
     assert candidate.validation_dice == 0.0
     assert candidate.weights
 

@@ -1,0 +1,173 @@
+"""The starting model: learned from synthetic patients alone, so that the first patient has one.
+
+It never saw a patient, and says so wherever it is named. Corrections go on from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from app.judging import judge_on_validation
+from app.room import SOFTWARE_VERSION, Room, key_of
+from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
+from core.errors import ConfigError
+from core.records import ModelVersion, Round
+from model.gate import Verdict
+from model.metrics import mean_of, score_weights
+from model.registry import ModelDescription, NetworkConfig, publish
+from model.samples import TrainingCase
+from model.train import Candidate, Resume, RoundProgress, train_round
+
+log = structlog.get_logger()
+
+TOLD_EVERY = 20
+# What phantoms can teach. Another structure starts from its first corrections.
+DRAWN = frozenset({"heart"})
+ORIGIN = "synthetic patients alone; it never saw a patient"
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """How much the starting model learns: synthetic patients, optimiser steps, and the seed."""
+
+    patients: int = 80
+    steps: int = 3600
+    seed: int = 0
+
+
+def train_cold_start(
+    room: Room,
+    roi_name: str,
+    plan: ColdStart,
+    *,
+    drawn: Callable[[int, int], None],
+    progress: Callable[[RoundProgress], None],
+    should_stop: Callable[[], bool],
+) -> Round | None:
+    """Train on synthetic patients, judge and release the model; None when stopped before the end.
+
+    Goes on from its checkpoint when it was stopped or killed. `drawn(done, of)` is told of each
+    synthetic patient, `progress` of each step. A model that learned from patients is replaced only
+    where the gate says so. Raises `ConfigError` for a structure that synthetic patients lack.
+    """
+    if roi_name.casefold() not in DRAWN:
+        raise ConfigError(
+            f"structures: synthetic patients have no {roi_name!r}; they have a Heart. Contour the "
+            "first cases of other structures from scratch."
+        )
+    cases = _cases(room, plan, drawn)
+    path = room.settings.data_folder / "training" / f"cold_start_{key_of(roi_name)}.ckpt"
+    resume = Resume(path, _key(room, plan))
+    started = _record_start(room, roi_name, plan)
+    candidate = train_round(
+        cases,
+        [],
+        start=None,
+        settings=room.settings.model,
+        training=room.settings.training,
+        rng=np.random.default_rng([plan.seed, 77]),
+        progress=_told(room, started, progress),
+        should_stop=should_stop,
+        steps=plan.steps,
+        resume=resume,
+    )
+    if candidate.steps < plan.steps:
+        return None
+    verdict = _verdict(room, roi_name, candidate)
+    released = _publish(room, started, plan, candidate) if verdict.promoted else None
+    room.store.learning.finish_round(
+        started.id, verdict=verdict.sentence, now=room.now(), released=released
+    )
+    resume.path.unlink(missing_ok=True)
+    log.info("cold_start.finished", roi=roi_name, verdict=verdict.sentence)
+    return room.store.learning.rounds(roi_name, newest=1)[0]
+
+
+def _record_start(room: Room, roi_name: str, plan: ColdStart) -> Round:
+    started = Round(
+        id=uuid.uuid4().hex,
+        roi_name=roi_name,
+        corrections=(),
+        state="RUNNING",
+        step=0,
+        steps=plan.steps,
+        loss=None,
+        validation_dice=None,
+        verdict="",
+        started_at=room.now(),
+        finished_at=None,
+    )
+    room.store.learning.start_round(started)
+    return started
+
+
+def _told(
+    room: Room, started: Round, progress: Callable[[RoundProgress], None]
+) -> Callable[[RoundProgress], None]:
+    def tell(now: RoundProgress) -> None:
+        progress(now)
+        if now.step % TOLD_EVERY == 0:
+            room.store.learning.progress(
+                started.id, step=now.step, loss=now.loss, validation_dice=None
+            )
+
+    return tell
+
+
+def _verdict(room: Room, roi_name: str, candidate: Candidate) -> Verdict:
+    """Into service where nothing is, or another starting model; else as the gate says."""
+    released = room.store.learning.released(roi_name)
+    if released is None or released.scores.get("origin") == ORIGIN:
+        return Verdict(True, f"Released as starting model: {ORIGIN}.")
+    return judge_on_validation(room, roi_name, candidate.weights)
+
+
+def _cases(room: Room, plan: ColdStart, drawn: Callable[[int, int], None]) -> list[TrainingCase]:
+    cases = []
+    for number in range(plan.patients):
+        seed = FIRST_SEED + number
+        cases.append(synthetic_case(room.settings.data_folder, room.settings.model, seed))
+        drawn(number + 1, plan.patients)
+    return cases
+
+
+def _key(room: Room, plan: ColdStart) -> str:
+    parts = (plan, room.settings.model, room.settings.training.patch_voxels)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _publish(room: Room, started: Round, plan: ColdStart, candidate: Candidate) -> ModelVersion:
+    model = room.settings.model
+    held_out = sentinel_cases(room.settings.data_folder, model)
+    on_synthetic = score_weights(candidate.weights, held_out, model)
+    scores = {
+        "origin": ORIGIN,
+        "synthetic": {case: score.to_json() for case, score in on_synthetic.items()},
+        "steps": candidate.steps,
+    }
+    now = room.now()
+    training_set = tuple(f"synthetic-{FIRST_SEED + n}" for n in range(plan.patients))
+    description = ModelDescription(
+        roi_name=started.roi_name,
+        config=NetworkConfig.of(model),
+        code_version=SOFTWARE_VERSION,
+        parent=None,
+        training_set=training_set,
+        scores=scores,
+        created_at=now.isoformat(),
+    )
+    return ModelVersion(
+        version=publish(room.models_folder, candidate.weights, description),
+        roi_name=started.roi_name,
+        parent=None,
+        validation_dice=mean_of(on_synthetic),
+        scores=scores,
+        training_set=training_set,
+        released_at=now,
+    )

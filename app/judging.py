@@ -1,0 +1,119 @@
+"""What the trainer learns from as cases, and how a candidate is judged on them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import structlog
+
+from app.room import Room
+from app.synthetic_cases import replayed_cases, sentinel_cases
+from core.config import ModelSettings
+from core.errors import RecontourError
+from core.learning_store import LearningSet
+from core.records import Correction
+from model.gate import Verdict, judge
+from model.metrics import CaseScore, score_weights
+from model.registry import LoadedModel, NetworkConfig, Weights, load
+from model.samples import TrainingCase, cached_training_case, make_training_case
+
+log = structlog.get_logger()
+
+
+def judge_candidate(
+    room: Room,
+    weights: Weights,
+    scores: dict[str, CaseScore],
+    in_service: LoadedModel | None,
+    known: LearningSet,
+    validation: list[TrainingCase],
+) -> Verdict:
+    """The gate, with sentinel cases where a starting model was built here."""
+    before = _scores_in_service(room, in_service, known, validation)
+    model, folder = room.settings.model, room.settings.data_folder
+    same = in_service is not None and in_service.description.config == NetworkConfig.of(model)
+    if in_service is None or not same or not replayed_cases(folder, model):
+        return judge(scores, before)
+    sentinel = sentinel_cases(folder, model)
+    return judge(
+        scores,
+        before,
+        sentinel=score_weights(weights, sentinel, model),
+        released_sentinel=score_weights(in_service.weights, sentinel, model),
+    )
+
+
+def judge_on_validation(room: Room, roi_name: str, weights: Weights) -> Verdict:
+    """Judge weights that did not come from a round against the model in service."""
+    known = room.store.learning.learning_set(roi_name)
+    validation = readable_cases(room, known.validation, room.settings.model)
+    scores = score_weights(weights, validation, room.settings.model)
+    return judge_candidate(room, weights, scores, in_service_of(room, roi_name), known, validation)
+
+
+def in_service_of(room: Room, roi_name: str) -> LoadedModel | None:
+    """The model in service with its weights, None before the first."""
+    released = room.store.learning.released(roi_name)
+    return None if released is None else load(room.models_folder, released.version)
+
+
+def _scores_in_service(
+    room: Room,
+    in_service: LoadedModel | None,
+    known: LearningSet,
+    validation: list[TrainingCase],
+) -> dict[str, CaseScore] | None:
+    """What the model in service scores on the same cases, seen as that model sees them."""
+    if in_service is None:
+        return None
+    config = in_service.description.config
+    today = room.settings.model
+    seen = today.model_copy(
+        update={
+            "spacing_mm": config.spacing_mm,
+            "widths": config.widths,
+            "window_hu": config.window_hu,
+        }
+    )
+    if seen != today:
+        validation = readable_cases(room, known.validation, seen)
+    return score_weights(in_service.weights, validation, seen)
+
+
+def readable_cases(
+    room: Room, corrections: Sequence[Correction], model: ModelSettings
+) -> list[TrainingCase]:
+    """The corrections as the network learns them; one that cannot be read is left out, and said."""
+    cases = []
+    for approved in corrections:
+        try:
+            cases.append(_training_case(room, approved, model))
+        except (RecontourError, OSError) as error:
+            log.warning("correction.left_out", correction=approved.id, reason=str(error))
+    return cases
+
+
+def _training_case(room: Room, approved: Correction, model: ModelSettings) -> TrainingCase:
+    current = room.store.cases.get(approved.case_id)
+    patient_key = hashlib.sha256(current.patient_id.encode()).hexdigest()[:16]
+    files = room.store.files
+
+    def make() -> TrainingCase:
+        return make_training_case(
+            files.read_ct(current.id, approved.assembly).volume,
+            files.read_mask(current.id, f"correction-{approved.id}", digest=approved.mask_digest),
+            painted=files.read_mask(current.id, f"painted-{approved.id}"),
+            settings=model,
+            case_id=current.id,
+            patient_key=patient_key,
+        )
+
+    return cached_training_case(
+        room.settings.data_folder / "training",
+        approved.id,
+        model,
+        make,
+        case_id=current.id,
+        patient_key=patient_key,
+    )

@@ -1,0 +1,114 @@
+"""The grey values of another scan of the patient: contrast medium, beam, kernel, noise, window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's spelling
+from torch import Tensor
+
+from model.warp import spread_out
+
+REMAPPED_SHARE = 0.8
+ENHANCED_SHARE = 0.4
+SHADED_SHARE = 0.6
+BLURRED_SHARE = 0.5
+SHARPENED_SHARE = 0.15
+NOISY_SHARE = 0.7
+MOTTLED_SHARE = 0.2
+GAMMA_SHARE = 0.5
+# How far the grey at each knot (HU) may wander: air hardly, enhanced blood most. Not always
+# growing: tissues change places from scanner to scanner and from phase to phase.
+KNOTS_HU = np.array([-1000, -750, -200, -90, 0, 45, 90, 160, 300, 600, 1500], np.float64)
+SPREAD_HU = np.array([10, 70, 35, 30, 25, 25, 30, 40, 70, 120, 100], np.float64)
+
+Noise = Callable[..., Tensor]
+
+
+def another_scan(
+    hu: Tensor,
+    target: Tensor,
+    window_hu: tuple[float, float],
+    rng: np.random.Generator,
+    noise: torch.Generator,
+) -> Tensor:
+    """`hu` (1, slices, rows, columns) as another scanner might show it, normalised to -1..1.
+
+    Contrast medium, which half of the first patients may or may not have had, must not become the
+    mark of the structure `target` (0 or 1, same shape); nor may any one scanner's grey.
+    """
+    hu = _other_tissue(hu, target, rng, noise)
+    hu = _other_scanner(hu, rng, noise)
+    return _windowed(hu, window_hu, rng)
+
+
+def _other_tissue(
+    hu: Tensor, target: Tensor, rng: np.random.Generator, noise: torch.Generator
+) -> Tensor:
+    if rng.random() < REMAPPED_SHARE:
+        moved = KNOTS_HU + rng.standard_normal(len(KNOTS_HU)) * SPREAD_HU * rng.uniform(0, 1.4)
+        hu = torch.from_numpy(np.interp(hu.numpy(), KNOTS_HU, moved).astype(np.float32))
+    if rng.random() < ENHANCED_SHARE:
+        hu = hu + _contrast_medium(target, rng, noise) * (hu > -150)
+    return hu
+
+
+def _contrast_medium(target: Tensor, rng: np.random.Generator, noise: torch.Generator) -> Tensor:
+    """Uneven HU to add inside the structure, with a soft edge."""
+    inside = F.avg_pool3d(target[None], 3, 1, 1)[0]
+    level = rng.uniform(-25, 25) if rng.random() < 0.5 else rng.uniform(0, 350)
+    uneven = _field(target, 7, noise)
+    return inside * (level + 0.35 * abs(level) * uneven)
+
+
+def _other_scanner(hu: Tensor, rng: np.random.Generator, noise: torch.Generator) -> Tensor:
+    if rng.random() < SHADED_SHARE:
+        shade = torch.randn((1, 1, 4, 4, 4), generator=noise) * rng.uniform(0, 18)
+        hu = hu + spread_out(shade, _size(hu))[0] * (hu > -300)
+    sharpness = rng.random()
+    if sharpness < BLURRED_SHARE:
+        hu = _blurred(hu, rng)
+    elif sharpness < BLURRED_SHARE + SHARPENED_SHARE:
+        hu = hu + (hu - F.avg_pool3d(hu[None], 3, 1, 1)[0]) * rng.uniform(0, 0.6)
+    if rng.random() < NOISY_SHARE:
+        hu = hu + torch.randn(hu.shape, generator=noise) * abs(rng.normal(0, 25))
+    if rng.random() < MOTTLED_SHARE:
+        hu = hu + _field(hu, 3, noise) * rng.uniform(0, 25)
+    return hu
+
+
+def _blurred(hu: Tensor, rng: np.random.Generator) -> Tensor:
+    """Thick slices and soft kernels: a Gaussian along each axis, mostly along the slices."""
+    reach = rng.uniform(0, 1.3)
+    for axis, share in ((0, rng.uniform(0.5, 1.5)), (1, 0.5), (2, 0.5)):
+        sigma = reach * share
+        if sigma > 0.2:
+            shape, pads = [1] * 5, [0] * 6
+            shape[axis + 2] = 7
+            pads[4 - 2 * axis : 6 - 2 * axis] = [3, 3]
+            kernel = torch.exp(-0.5 * (torch.arange(-3.0, 4.0) / sigma) ** 2)
+            padded = F.pad(hu[None], pads, mode="replicate")
+            hu = F.conv3d(padded, (kernel / kernel.sum()).view(shape))[0]
+    return hu
+
+
+def _windowed(hu: Tensor, window_hu: tuple[float, float], rng: np.random.Generator) -> Tensor:
+    low = window_hu[0] + rng.uniform(-30, 30)
+    width = (window_hu[1] - window_hu[0]) * np.exp(rng.uniform(-0.2, 0.2))
+    grey = torch.clamp((hu - low) / width, 0, 1)
+    if rng.random() < GAMMA_SHARE:
+        grey = grey ** float(np.exp(rng.uniform(-0.35, 0.35)))
+    return grey * 2.0 - 1.0
+
+
+def _field(like: Tensor, voxels_a_node: int, noise: torch.Generator) -> Tensor:
+    """Smooth noise of about unit spread in the shape of `like` (1, slices, rows, columns)."""
+    nodes = [max(2, n // voxels_a_node) for n in like.shape[1:]]
+    return spread_out(torch.randn((1, 1, *nodes), generator=noise), _size(like))[0]
+
+
+def _size(like: Tensor) -> tuple[int, int, int]:
+    _, slices, rows, columns = like.shape
+    return (slices, rows, columns)
