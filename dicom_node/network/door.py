@@ -32,6 +32,7 @@ MOST_WAITING_PER_ADDRESS = 16
 COURTESY_S = 0.002
 LONGEST_COURTESY_S = 0.03
 BETWEEN_LOG_LINES_S = 10.0
+AFTER_FAILURE_S = 0.1
 
 _A_ASSOCIATE_RQ, _SMALLEST_REQUEST_BYTES = 1, 68
 
@@ -153,14 +154,28 @@ class Door:
     def _run(self) -> None:
         while not self._closed.is_set():
             for key, _ in self._selector.select(self._patience_s()):
-                if isinstance(key.data, _Waiting):
-                    self._hear(key.data)
-                elif key.fileobj != self._bell:
-                    self._open(key.fileobj, key.data)  # type: ignore[arg-type]
+                try:
+                    self._serve(key)
+                except Exception as error:  # noqa: BLE001 (a closed door would be for everybody)
+                    # No file descriptor, thread or memory is free, most likely.
+                    log.warning("door.cannot_admit", kind=type(error).__name__)
+                    self._give_up(key.data)
             now = time.monotonic()
             for waiting in [w for w in self._waiting if w.until <= now]:
                 self._turned_away.note("no whole request in time")
                 self._send_away(waiting)
+
+    def _serve(self, key: selectors.SelectorKey) -> None:
+        if isinstance(key.data, _Waiting):
+            self._hear(key.data)
+        elif key.fileobj != self._bell:
+            self._open(key.fileobj, key.data)  # type: ignore[arg-type]
+
+    def _give_up(self, on: object) -> None:
+        if isinstance(on, _Waiting):
+            self._send_away(on)
+        else:
+            time.sleep(AFTER_FAILURE_S)  # the next one is at the listener already
 
     def _patience_s(self) -> float | None:
         if not self._waiting:
@@ -175,10 +190,6 @@ class Door:
             connected, address = listener.accept()
         except BlockingIOError:
             return  # a neighbour was quicker
-        except OSError as error:
-            log.warning("door.cannot_accept", errno=error.errno)
-            time.sleep(0.1)  # no file descriptor is free, most likely
-            return
         self._make_room(address[0])
         connected.setblocking(False)
         try:
@@ -245,5 +256,6 @@ class Door:
         waiting.connected.close()
 
     def _forget(self, waiting: _Waiting) -> None:
-        self._waiting.remove(waiting)
-        self._selector.unregister(waiting.connected)
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+            self._selector.unregister(waiting.connected)

@@ -116,7 +116,7 @@ def _application_entity(settings: DicomSettings, *, with_services: bool) -> AE:
     ae.acse_timeout = _longest_request_s(settings)
     ae.dimse_timeout = settings.network_timeout_s
     ae.network_timeout = settings.network_timeout_s
-    ae.add_supported_context(VERIFICATION)
+    ae.add_supported_context(VERIFICATION, list(PLAIN_SYNTAXES))
     for sop_class_uid in STORED:
         # With C-GET the caller receives on its own association: it may take the role of the SCP.
         ae.add_supported_context(
@@ -218,27 +218,39 @@ class _AdmittedHandler(RequestHandler):
 
     def handle(self) -> None:
         association = self._create_association()
-        dul = association.dul
-        dul.event_queue.get_nowait()  # of the transport that is replaced
+        held = contextlib.ExitStack()
+        try:
+            self._connect(association, held)
+            threading.Thread(target=_attend, args=(association, held), daemon=True).start()
+        except BaseException:  # no file descriptor or no thread is free
+            held.close()
+            raise
+
+    def _connect(self, association: Association, held: contextlib.ExitStack) -> None:
+        """Put our reading in place of pynetdicom's; `held` gives back what that takes."""
+        self.server.begun(association, self._admitted.address[0])
+        held.callback(self.server.ended, association)
         wire = Wire(
             association,
             self._admitted.connected,
             first_pdu=self._admitted.pdu,
             longest_pdu_s=self.server.longest_pdu_s,
         )
+        held.callback(wire.release)
+        dul = association.dul
+        dul.event_queue.get_nowait()  # of the transport that is replaced
         dul.socket = wire
         dul.to_provider_queue = WakingQueue(wire)
         dul._run_loop_delay = 0  # noqa: SLF001 (the wire sleeps)
         messages = Messages(association, wire, self.server.budget, self.server.store)
+        held.callback(messages.forget)
         messages.take_over()
-        self.server.begun(association, self._admitted.address[0])
-        association.start()
-        args = (association, wire, messages)
-        threading.Thread(target=self._see_off, args=args, daemon=True).start()
 
-    def _see_off(self, association: Association, wire: Wire, messages: Messages) -> None:
+
+def _attend(association: Association, held: contextlib.ExitStack) -> None:
+    """Run the association; when its threads ended, or did not start, give back what it held."""
+    with held:
+        association.start()
         association.join()
+        association.dul.kill_dul()  # it ended before, unless the association died of an error
         association.dul.join()
-        wire.release()
-        messages.forget()
-        self.server.ended(association)
