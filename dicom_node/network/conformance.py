@@ -13,7 +13,6 @@ from string import Template
 from pydicom.datadict import dictionary_description, tag_for_keyword
 from pydicom.tag import Tag
 from pydicom.uid import UID
-from pynetdicom import DEFAULT_TRANSFER_SYNTAXES
 
 from core.config import DicomSettings, Settings
 from dicom_node.implementation import (
@@ -153,9 +152,8 @@ def _proposed() -> str:
 
 
 def _accepted() -> str:
-    default = _names([UID(syntax) for syntax in DEFAULT_TRANSFER_SYNTAXES])
     roles = "SCP; SCU by role selection"
-    rows = [(VERIFICATION.name, str(VERIFICATION), default, "SCP")]
+    rows = [(VERIFICATION.name, str(VERIFICATION), _names(PLAIN_SYNTAXES), "SCP")]
     rows += [(u.name, str(u), "every one of table 4.4-2", roles) for u in STORED]
     rows += [(u.name, str(u), _names(PLAIN_SYNTAXES), roles) for u in SERVICES]
     return table(("abstract syntax", "UID", "transfer syntaxes", "role"), rows)

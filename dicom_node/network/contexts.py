@@ -62,5 +62,5 @@ TRANSFER_SYNTAXES: tuple[UID, ...] = (
     RLELossless,
 )
 
-# Requests and identifiers carry no pixels: every peer speaks one of these.
+# Of everything else: it carries no pixels, and every peer speaks one of these.
 PLAIN_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)

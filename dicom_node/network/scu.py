@@ -16,7 +16,7 @@ from core.commitments import Reference
 from core.config import PeerSettings, TlsSettings
 from core.errors import DeliveryError
 from dicom_node.network.association import associated
-from dicom_node.network.contexts import VERIFICATION
+from dicom_node.network.contexts import PLAIN_SYNTAXES, VERIFICATION
 from dicom_node.network.status import StoreStatus
 from dicom_node.network.transcode import as_accepted, contexts_for
 
@@ -26,7 +26,7 @@ def echo(peer: PeerSettings, *, calling_ae_title: str, tls: TlsSettings | None =
 
     Raises `DeliveryError` where none does.
     """
-    contexts = [build_context(VERIFICATION)]
+    contexts = [build_context(VERIFICATION, list(PLAIN_SYNTAXES))]
     with associated(peer, contexts, calling_ae_title=calling_ae_title, tls=tls) as association:
         require_success(association.send_c_echo(), peer)
         return str(association.acceptor.implementation_class_uid)

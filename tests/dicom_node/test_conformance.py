@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pynetdicom import AE, build_context, evt
 from pynetdicom.presentation import PresentationContext
 from typer.testing import CliRunner
 
@@ -21,11 +21,13 @@ from core.config import load_settings
 from core.store import open_store
 from dicom_node.network.conformance import network_statement
 from dicom_node.network.conformance_words import services
-from dicom_node.network.contexts import STORED, TRANSFER_SYNTAXES
+from dicom_node.network.contexts import SERVICES, STORED, TRANSFER_SYNTAXES, VERIFICATION
 from dicom_node.network.inbox import Inbox
+from dicom_node.network.scu import echo
 from dicom_node.objects import rtplan_reader
 from dicom_node.objects.attribute_tables import read_attributes, written_attributes
-from tests.dicom_node.nodes import Node, listening_node
+from tests.dicom_node.nodes import Node, listening_node, peer_at
+from tests.dicom_node.serving import serving_node
 from tests.docs.pages import REPOSITORY, rows
 from tests.support.settings import settings_for
 from tests.support.synthetic_dicom import ct_series, encoded
@@ -61,17 +63,45 @@ def test_the_page_is_what_the_command_prints() -> None:
     assert (REPOSITORY / "docs/conformance.md").read_text() == printed
 
 
-def test_every_accepted_context_is_stated_and_no_other_is_accepted(node: Node) -> None:
-    text = network_statement(node.settings)
-    stated = {row[1] for row in after(text, "Table 4.4-1") if "table 4.4-2" in row[2]}
-    syntaxes = [row[1] for row in after(text, "Table 4.4-2")]
+def test_every_accepted_context_is_stated_and_no_other_is_accepted(tmp_path: Path) -> None:
+    with serving_node(tmp_path / "serving") as node:
+        text = network_statement(node.settings)
+        syntaxes = [row[1] for row in after(text, "Table 4.4-2")]
+        stated = {row[1]: row[2] for row in after(text, "Table 4.4-1")}
+        offered = [*syntaxes, DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.50"]
+        for uid in (*stated, "1.2.840.10008.5.1.4.1.1.4"):
+            contexts = [build_context(uid, [syntax]) for syntax in offered]
+            names = stated.get(uid, "")
+            expected = (
+                syntaxes
+                if names == "every one of table 4.4-2"
+                else [str(s) for s in syntaxes if UID(s).name in names.split(", ")]
+            )
+            assert accepted_by(node, contexts) == expected, uid
     assert syntaxes == [str(uid) for uid in TRANSFER_SYNTAXES]
-    offered = [*syntaxes, DeflatedExplicitVRLittleEndian, "1.2.840.10008.1.2.4.50"]
-    for uid in (*STORED, "1.2.840.10008.5.1.4.1.1.4"):
-        contexts = [build_context(uid, [syntax]) for syntax in offered]
-        accepted = accepted_by(node, contexts)
-        assert accepted == (syntaxes if uid in stated else []), uid
-    assert stated == {str(uid) for uid in STORED}
+    assert set(stated) == {str(uid) for uid in (VERIFICATION, *STORED, *SERVICES)}
+
+
+def test_what_an_echo_proposes_is_stated() -> None:
+    proposed: list[list[str]] = []
+
+    def on_request(event: evt.Event) -> None:
+        contexts = event.assoc.requestor.requested_contexts
+        proposed.extend([UID(s).name for s in context.transfer_syntax] for context in contexts)
+
+    ae = AE("PEER")
+    ae.add_supported_context(VERIFICATION)
+    server = ae.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_REQUESTED, on_request)]
+    )
+    assert server is not None
+    try:
+        echo(peer_at(server.server_address[1]), calling_ae_title="RECONTOUR")
+    finally:
+        ae.shutdown()
+    verify = after(network_statement(SHIPPED), "Table 4.3-1")[0]
+    assert verify[0] == "verify"
+    assert proposed == [verify[2].split(", ")]
 
 
 def accepted_by(node: Node, contexts: list[PresentationContext]) -> list[str]:
