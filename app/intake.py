@@ -21,7 +21,7 @@ from core.errors import (
     RecontourError,
     TransitionError,
 )
-from core.records import RETURNED, Case, Instance
+from core.records import RETURNED, Case, Instance, Routing
 from core.rules import route_series
 
 log = structlog.get_logger()
@@ -31,18 +31,23 @@ PAST_ASSEMBLY = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.RE
 LEFT_ALONE = "left alone: the case is past assembly"
 
 
-def assemble(room: Room, case_id: str, series_instance_uid: str) -> str:
-    """Make the case's volume from its series, or write down in one sentence why not."""
+def assemble(
+    room: Room, case_id: str, series_instance_uid: str, routing: Routing | None = None
+) -> str:
+    """Make the case's volume from its series, or write down in one sentence why not.
+
+    The rules are asked unless `routing` is given.
+    """
     instances = room.store.instances.of_series(series_instance_uid)
     if room.store.cases.get(case_id).state in PAST_ASSEMBLY:
         return LEFT_ALONE
     try:
-        return _assemble(room, case_id, instances)
+        return _assemble(room, case_id, instances, routing)
     except TransitionError:
         return LEFT_ALONE
 
 
-def _assemble(room: Room, case_id: str, instances: list[Instance]) -> str:
+def _assemble(room: Room, case_id: str, instances: list[Instance], routing: Routing | None) -> str:
     try:
         _require_all_announced(instances)
         assembly = assembly_of(instances)
@@ -53,7 +58,7 @@ def _assemble(room: Room, case_id: str, instances: list[Instance]) -> str:
             instance_count=len(instances),
             geometry=geometry,
             findings=findings,
-            routing=route_series(room.settings.rules, instances),
+            routing=routing or route_series(room.settings.rules, instances),
             now=room.now(),
         )
     except TransitionError:

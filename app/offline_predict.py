@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from app.offline import Row, read_ct_folder
 from app.room import Room, software_versions
+from app.writing import UNREVIEWED_LABEL
 from core.config import Settings
 from core.errors import ModelUnavailableError
 from core.files import write_whole
@@ -90,7 +91,7 @@ def _structure_set(ct: CtVolume, roi: WrittenRoi, version: str, made_at: datetim
         [roi],
         sop_instance_uid=derived_uid("offline prediction", *made),
         series_instance_uid=derived_uid("offline prediction series", *made),
-        label="AI unreviewed",
+        label=UNREVIEWED_LABEL,
         made_at=made_at,
         approval=None,
         software_versions=software_versions(version),

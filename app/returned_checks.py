@@ -68,7 +68,7 @@ def _defects(brought: Brought) -> Iterator[str]:
         )
     if not drawn.mask.any():
         yield "with contours that hold no voxel; nothing is learned from it."
-    if _has_gap(drawn.mask) and not _has_gap(brought.sent):
+    if has_gap(drawn.mask) and not has_gap(brought.sent):
         yield "with slices left out in between; interpolate it in the TPS and export it again."
     name = roi.roi_name.strip().casefold()
     twins = [r for r in brought.structure_set.rois if r.roi_name.strip().casefold() == name]
@@ -95,7 +95,7 @@ def _doubts(brought: Brought) -> Iterator[str]:
         )
 
 
-def _has_gap(mask: Mask) -> bool:
+def has_gap(mask: Mask) -> bool:
     """Whether an empty slice lies between two that are not."""
     used = np.flatnonzero(mask.any(axis=(1, 2)))
     return len(used) > 0 and bool(np.ptp(used) + 1 != len(used))

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from app.cold_start import ColdStart, train_cold_start
 from app.learning import learn_what_is_new
 from app.process import stop_on_signal
+from app.progress import bars
 from app.room import Room
 from core.config import Settings
 from core.store import open_store
@@ -25,16 +17,16 @@ def train_starting_model(
 ) -> str:
     """Build the starting model; Ctrl+C keeps a checkpoint. Returns what came of it."""
     stop, room = stop_on_signal(), Room(settings, open_store(settings))
-    with _bars() as bars:
-        drawing = bars.add_task("synthetic patients", total=patients)
-        learning = bars.add_task("optimiser steps", total=steps)
+    with bars() as shown:
+        drawing = shown.add_task("synthetic patients", total=patients)
+        learning = shown.add_task("optimiser steps", total=steps)
 
         def drawn(done: int, _of: int) -> None:
-            bars.update(drawing, completed=done)
+            shown.update(drawing, completed=done)
 
         def progress(now: RoundProgress) -> None:
             words = f"optimiser steps, loss {now.loss:.3f}"
-            bars.update(learning, completed=now.step, description=words)
+            shown.update(learning, completed=now.step, description=words)
 
         finished = train_cold_start(
             room,
@@ -57,13 +49,3 @@ def train_from_corrections(settings: Settings, roi_name: str) -> str:
     if room.store.learning.round_count(roi_name) == before:
         return "There is nothing new to learn, or no validation case yet."
     return room.store.learning.rounds(roi_name, newest=1)[0].verdict
-
-
-def _bars() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )

@@ -17,6 +17,8 @@ from dicom_node.objects.uids import derived_uid
 
 log = structlog.get_logger()
 
+UNREVIEWED_LABEL = "AI unreviewed"
+
 
 def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
     """Write the RTSTRUCT of a prediction: UNAPPROVED, and its label says so."""
@@ -25,7 +27,7 @@ def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
         [_roi(room, made.roi_name, mask)],
         sop_instance_uid=derived_uid("prediction", made.id),
         series_instance_uid=derived_uid("prediction series", made.case_id),
-        label="AI unreviewed",
+        label=UNREVIEWED_LABEL,
         made_at=made.created_at.astimezone(),
         approval=None,
         software_versions=software_versions(made.model_version),

@@ -15,7 +15,7 @@ from core.database import reading, writing
 from core.errors import NoSuchCaseError, TransitionError
 from core.geometry import VolumeGeometry
 from core.records import Case, DoseFigure, Prediction, Routing
-from core.rules import urgency
+from core.rules import FOR_TRAINING, urgency
 from core.tables import (
     attachment,
     case,
@@ -200,6 +200,8 @@ class CaseStore:
             .order_by(case.c.created_at)
         )
         waiting = [c for c in self._cases(query) if c.routing and roi_name in c.routing.structures]
+        # What was imported to be learned from waits for nobody.
+        waiting = [c for c in waiting if c.routing and c.routing.rule != FOR_TRAINING]
         return sorted(waiting, key=urgency)
 
     def to_route(self) -> list[Case]:

@@ -75,6 +75,10 @@ class DeliveryError(RecontourError):
     """The destination did not accept the object."""
 
 
+class ImportRefusedError(RecontourError):
+    """A contour made elsewhere cannot be learned from."""
+
+
 class ModelUnavailableError(RecontourError):
     """No released model exists, or its files are not whole."""
 

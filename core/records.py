@@ -118,15 +118,17 @@ class Prediction:
     created_at: datetime
 
 
-REVIEWED, RETURNED = "review", "returned"
+REVIEWED, RETURNED, IMPORTED, STROKES = "review", "returned", "imported", "strokes"
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A structure a physician approved: who, when, from which prediction.
+    """What teaches of a structure: as a rule what a physician approved on which prediction.
 
     `origin` is REVIEWED for our page, RETURNED for a structure set edited in the TPS: then
-    `approved_by` is the AE title that sent it, and `approved_at` when it came.
+    `approved_by` is the AE title that sent it, and `approved_at` when it came. IMPORTED: drawn
+    elsewhere, `approved_by` imported it; it trains and goes nowhere. STROKES: nobody approved;
+    what was painted up to `journal_seq` is all there is, and `mask_digest` is empty.
     """
 
     id: str

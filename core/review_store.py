@@ -237,7 +237,7 @@ class ReviewStore:
             values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
             values["slices_seen"] = list(made.slices_seen)
             connection.execute(sa.insert(correction).values(**values))
-            _assign_split(connection, made.case_id)
+            assign_split(connection, made.case_id)
             for destination in destinations:
                 connection.execute(
                     sa.insert(delivery).values(
@@ -301,7 +301,7 @@ def _last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:
     return connection.scalar(query) or 0
 
 
-def _assign_split(connection: sa.Connection, case_id: str) -> None:
+def assign_split(connection: sa.Connection, case_id: str) -> None:
     """Fix the case's set for ever; a patient's later cases follow the first."""
     current = fetch_case(connection, case_id)
     approved = sa.select(case.c.patient_id, case.c.split).where(case.c.split.is_not(None))

@@ -10,6 +10,8 @@ from core.config import RuleCondition, RuleSettings
 from core.errors import NoRuleError
 from core.records import RECOVERED, Case, Instance, InstanceHeader, Routing
 
+# No rule of config.yaml: its name could not be one that a person gives.
+FOR_TRAINING = "(imported for training)"
 URGENT = 1
 _URGENCY = {"urgent": URGENT, "normal": 2, "low": 3}
 
@@ -71,6 +73,11 @@ def route_series(rules: Sequence[RuleSettings], instances: Sequence[Instance]) -
     """
     first = min(instances, key=lambda i: (i.calling_ae_title == RECOVERED, i.received_at, i.id))
     return route(rules, first.header, first.calling_ae_title)
+
+
+def for_training(roi_name: str) -> Routing:
+    """The routing of a case that was imported to be learned from: it is sent nowhere."""
+    return Routing(FOR_TRAINING, (roi_name,), (), "low", "it was imported to be learned from")
 
 
 def urgency(current: Case) -> int:

@@ -21,6 +21,7 @@ from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
 from core.returned_store import ReturnedStore
 from core.review_store import ReviewStore
+from core.teaching_store import TeachingStore
 from core.worklist_store import WorklistStore
 
 
@@ -42,6 +43,7 @@ class Store:
     exports: ExportStore
     returned: ReturnedStore
     learning: LearningStore
+    teaching: TeachingStore
     worklist: WorklistStore
 
 
@@ -66,5 +68,6 @@ def open_store(settings: Settings) -> Store:
         exports=ExportStore(engine),
         returned=ReturnedStore(engine),
         learning=LearningStore(engine),
+        teaching=TeachingStore(engine),
         worklist=WorklistStore(engine),
     )
