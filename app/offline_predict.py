@@ -37,7 +37,7 @@ def predict_command(
     of `settings`. The RTSTRUCT is read back by two readers before it appears. Raises
     `ModelUnavailableError` where there is no such model.
     """
-    loaded = _model(settings, roi_name, model)
+    loaded = model_for(settings, roi_name, model)
     ct = read_ct_folder(ct_folder)
     proposed = Predictor(settings.model).predict(ct.volume, loaded)
     roi = _written_roi(settings, roi_name, proposed)
@@ -50,7 +50,8 @@ def predict_command(
     return [_row(ct, roi_name, loaded, proposed)]
 
 
-def _model(settings: Settings, roi_name: str, folder: Path | None) -> LoadedModel:
+def model_for(settings: Settings, roi_name: str, folder: Path | None) -> LoadedModel:
+    """The model version in `folder`, or the one in service; raises `ModelUnavailableError`."""
     if folder is None:
         return _model_in_service(settings, roi_name)
     path = folder.resolve()

@@ -79,6 +79,10 @@ class ImportRefusedError(RecontourError):
     """A contour made elsewhere cannot be learned from."""
 
 
+class EvaluationError(RecontourError):
+    """There is nothing to hold a model against."""
+
+
 class ModelUnavailableError(RecontourError):
     """No released model exists, or its files are not whole."""
 
