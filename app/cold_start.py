@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from app.judging import judge_on_validation
+from app.judging import judge_on_validation, network_config
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
 from core.errors import ConfigError
 from core.records import ModelVersion, Round
 from model.gate import Verdict
 from model.metrics import mean_of, score_weights
-from model.registry import ModelDescription, NetworkConfig, publish
+from model.predict import choose_device
+from model.registry import ModelDescription, publish
 from model.samples import TrainingCase
 from model.train import Candidate, Resume, RoundProgress, train_round
 
@@ -70,6 +71,7 @@ def train_cold_start(
         [],
         start=None,
         settings=room.settings.model,
+        config=network_config(room.settings, roi_name),
         training=room.settings.training,
         rng=np.random.default_rng([plan.seed, 77]),
         progress=_told(room, started, progress),
@@ -138,14 +140,14 @@ def _cases(room: Room, plan: ColdStart, drawn: Callable[[int, int], None]) -> li
 
 
 def _key(room: Room, plan: ColdStart) -> str:
-    parts = (plan, room.settings.model, room.settings.training.patch_voxels)
+    parts = (plan, room.settings.model, room.settings.training)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _publish(room: Room, started: Round, plan: ColdStart, candidate: Candidate) -> ModelVersion:
-    model = room.settings.model
+    model, config = room.settings.model, network_config(room.settings, started.roi_name)
     held_out = sentinel_cases(room.settings.data_folder, model)
-    on_synthetic = score_weights(candidate.weights, held_out, model)
+    on_synthetic = score_weights(candidate.weights, config, held_out, choose_device(model))
     scores = {
         "origin": ORIGIN,
         "synthetic": {case: score.to_json() for case, score in on_synthetic.items()},
@@ -155,7 +157,7 @@ def _publish(room: Room, started: Round, plan: ColdStart, candidate: Candidate) 
     training_set = tuple(f"synthetic-{FIRST_SEED + n}" for n in range(plan.patients))
     description = ModelDescription(
         roi_name=started.roi_name,
-        config=NetworkConfig.of(model),
+        config=config,
         code_version=SOFTWARE_VERSION,
         parent=None,
         training_set=training_set,

@@ -9,12 +9,13 @@ import structlog
 
 from app.room import Room
 from app.synthetic_cases import replayed_cases, sentinel_cases
-from core.config import ModelSettings
+from core.config import ModelSettings, Settings
 from core.errors import RecontourError
 from core.learning_store import LearningSet
 from core.records import Correction
 from model.gate import Verdict, judge
 from model.metrics import CaseScore, score_weights
+from model.predict import choose_device
 from model.registry import LoadedModel, NetworkConfig, Weights, load
 from model.samples import TrainingCase, cached_training_case, make_training_case
 
@@ -32,24 +33,33 @@ def judge_candidate(
     """The gate, with sentinel cases where a starting model was built here."""
     before = _scores_in_service(room, in_service, known, validation)
     model, folder = room.settings.model, room.settings.data_folder
-    same = in_service is not None and in_service.description.config == NetworkConfig.of(model)
-    if in_service is None or not same or not replayed_cases(folder, model):
+    if in_service is None or not replayed_cases(folder, model):
         return judge(scores, before)
-    sentinel = sentinel_cases(folder, model)
+    config = network_config(room.settings, in_service.description.roi_name)
+    if in_service.description.config != config:
+        return judge(scores, before)
+    sentinel, device = sentinel_cases(folder, model), choose_device(model)
     return judge(
         scores,
         before,
-        sentinel=score_weights(weights, sentinel, model),
-        released_sentinel=score_weights(in_service.weights, sentinel, model),
+        sentinel=score_weights(weights, config, sentinel, device),
+        released_sentinel=score_weights(in_service.weights, config, sentinel, device),
     )
 
 
 def judge_on_validation(room: Room, roi_name: str, weights: Weights) -> Verdict:
     """Judge weights that did not come from a round against the model in service."""
     known = room.store.learning.learning_set(roi_name)
-    validation = readable_cases(room, known.validation, room.settings.model)
-    scores = score_weights(weights, validation, room.settings.model)
+    model = room.settings.model
+    validation = readable_cases(room, known.validation, model)
+    config = network_config(room.settings, roi_name)
+    scores = score_weights(weights, config, validation, choose_device(model))
     return judge_candidate(room, weights, scores, in_service_of(room, roi_name), known, validation)
+
+
+def network_config(settings: Settings, roi_name: str) -> NetworkConfig:
+    """What a model of the structure that is trained today looks like."""
+    return NetworkConfig.of(settings.model, settings.structure_named(roi_name))
 
 
 def in_service_of(room: Room, roi_name: str) -> LoadedModel | None:
@@ -67,18 +77,18 @@ def _scores_in_service(
     """What the model in service scores on the same cases, seen as that model sees them."""
     if in_service is None:
         return None
-    config = in_service.description.config
-    today = room.settings.model
-    seen = today.model_copy(
-        update={
-            "spacing_mm": config.spacing_mm,
-            "widths": config.widths,
-            "window_hu": config.window_hu,
-        }
-    )
+    config, today = in_service.description.config, room.settings.model
+    seen = _seen_by(config, today)
     if seen != today:
         validation = readable_cases(room, known.validation, seen)
-    return score_weights(in_service.weights, validation, seen)
+    return score_weights(in_service.weights, config, validation, choose_device(today))
+
+
+def _seen_by(config: NetworkConfig, today: ModelSettings) -> ModelSettings:
+    """Today's settings with the spacings of a model that was made with others."""
+    coarse = today.coarse.model_copy(update={"spacing_mm": config.coarse.spacing_mm})
+    fine = today.fine.model_copy(update={"spacing_mm": config.fine.spacing_mm})
+    return today.model_copy(update={"coarse": coarse, "fine": fine})
 
 
 def readable_cases(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import structlog
 
-from app.judging import in_service_of, judge_candidate, readable_cases
+from app.judging import in_service_of, judge_candidate, network_config, readable_cases
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import replayed_cases
 from core.learning_store import DONE, LearningSet
@@ -17,7 +17,6 @@ from core.records import ModelVersion, Round
 from model.registry import (
     LoadedModel,
     ModelDescription,
-    NetworkConfig,
     Weights,
     publish,
 )
@@ -92,6 +91,7 @@ def _run_round(
         validation,
         start=_start_weights(room, in_service),
         settings=settings.model,
+        config=network_config(settings, roi_name),
         training=settings.training,
         rng=np.random.default_rng([settings.training.seed, rounds_before]),
         progress=progress,
@@ -125,7 +125,8 @@ def _start_weights(room: Room, in_service: LoadedModel | None) -> Weights | None
     """The weights in service, if they fit today's network settings; else none: from scratch."""
     if in_service is None:
         return None
-    if in_service.description.config != NetworkConfig.of(room.settings.model):
+    today = network_config(room.settings, in_service.description.roi_name)
+    if in_service.description.config != today:
         log.warning("round.from_scratch", reason="the model settings were changed")
         return None
     return in_service.weights
@@ -142,7 +143,7 @@ def _release(
     }
     description = ModelDescription(
         roi_name=started.roi_name,
-        config=NetworkConfig.of(room.settings.model),
+        config=network_config(room.settings, started.roi_name),
         code_version=SOFTWARE_VERSION,
         parent=None if parent is None else parent.version,
         training_set=started.corrections,

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.phantom import make_phantom
+from app.phantom import Phantom, make_phantom
 from core.config import ModelSettings
-from core.files import read_array, write_array
-from model.preprocess import Values, mask_to_working_grid, tissue_on_working_grid
-from model.samples import TrainingCase
+from model.preprocess import mask_to_working_grid, tissue_on_working_grid
+from model.samples import Sample, TrainingCase, has_samples, read_samples, write_samples
 
 # Synthetic patients that are learned, and others that only measure.
 FIRST_SEED, FIRST_SENTINEL_SEED = 5_000, 900_000
@@ -20,16 +19,14 @@ _FOLDER = "training/synthetic"
 
 
 def synthetic_case(data_folder: Path, model: ModelSettings, seed: int) -> TrainingCase:
-    """One synthetic patient on the working grid; every voxel of it is known."""
-    path = _path(data_folder, model, seed)
+    """One synthetic patient on the working grids; every voxel of it is known."""
+    folder, name = data_folder / _FOLDER, f"synthetic-{seed}"
     try:
-        image, target = read_array(path)
+        coarse, fine = read_samples(folder, name, model)
     except (OSError, ValueError, EOFError):
-        write_array(path, np.stack(_drawn(seed, model)))
-        image, target = read_array(path)
-    name = f"synthetic-{seed}"
-    weight = np.ones(target.shape, np.float32)
-    return TrainingCase(name, name, image, target > 0.5, weight, model.spacing_mm)
+        write_samples(folder, name, model, _drawn(name, seed, model))
+        coarse, fine = read_samples(folder, name, model)
+    return TrainingCase(name, name, coarse, fine)
 
 
 def sentinel_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase]:
@@ -40,18 +37,19 @@ def sentinel_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase
 
 def replayed_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase]:
     """Synthetic patients that a starting model learned from here; none where none was built."""
+    folder = data_folder / _FOLDER
     seeds = range(FIRST_SEED, FIRST_SEED + MOST_REPLAYED)
-    known = [seed for seed in seeds if _path(data_folder, model, seed).is_file()]
+    known = [s for s in seeds if has_samples(folder, f"synthetic-{s}", model)]
     return [synthetic_case(data_folder, model, seed) for seed in known]
 
 
-def _path(data_folder: Path, model: ModelSettings, seed: int) -> Path:
-    spacing = "x".join(f"{mm:g}" for mm in model.spacing_mm)
-    return data_folder / _FOLDER / f"{seed}.{spacing}.npy"
+def _drawn(name: str, seed: int, model: ModelSettings) -> TrainingCase:
+    phantom = make_phantom(seed, spacing_mm=model.fine.spacing_mm)
+    coarse, fine = (_sample(phantom, stage.spacing_mm) for stage in (model.coarse, model.fine))
+    return TrainingCase(name, name, coarse, fine)
 
 
-def _drawn(seed: int, model: ModelSettings) -> tuple[Values, Values]:
-    phantom = make_phantom(seed, spacing_mm=model.spacing_mm)
-    tissue = tissue_on_working_grid(phantom.volume, model.spacing_mm).values
-    heart = mask_to_working_grid(phantom.heart, phantom.volume.geometry, model.spacing_mm)
-    return tissue, heart.astype(np.float32)
+def _sample(phantom: Phantom, spacing_mm: tuple[float, float, float]) -> Sample:
+    tissue = tissue_on_working_grid(phantom.volume, spacing_mm).values
+    heart = mask_to_working_grid(phantom.heart, phantom.volume.geometry, spacing_mm)
+    return Sample.of(tissue, heart, np.ones(heart.shape, np.float32), spacing_mm)

@@ -110,6 +110,8 @@ class StructureSettings(_Section):
     name: Annotated[str, StringConstraints(min_length=1, max_length=16)]
     interpreted_type: Literal["ORGAN", "AVOIDANCE", "EXTERNAL", "GTV", "CTV", "PTV"]
     colour: tuple[Byte, Byte, Byte]
+    keep_largest: bool = True
+    fill_holes: bool = True
     code: CodeSettings | None = None
 
 
@@ -146,13 +148,25 @@ class ReviewSettings(_Section):
     session_minutes: Annotated[int, Field(ge=1)]
 
 
+PatchSide = Annotated[int, Field(ge=16, multiple_of=8)]
+
+
+class StageSettings(_Section):
+    """One of the two networks: the grid it works on, its size, and the patches it learns from."""
+
+    spacing_mm: tuple[PositiveMm, PositiveMm, PositiveMm]
+    widths: Annotated[tuple[Annotated[int, Field(ge=8, multiple_of=8)], ...], Field(min_length=2)]
+    patch_voxels: tuple[PatchSide, PatchSide, PatchSide]
+
+
 class ModelSettings(_Section):
-    """The network and how it sees a CT."""
+    """The two networks and how they see a CT."""
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Annotated[int, Field(ge=1, le=64)]
-    spacing_mm: tuple[PositiveMm, PositiveMm, PositiveMm]
-    widths: Annotated[tuple[Annotated[int, Field(ge=8, multiple_of=8)], ...], Field(min_length=2)]
+    coarse: StageSettings
+    fine: StageSettings
+    box_margin_mm: PositiveMm
     window_hu: tuple[float, float]
 
 
@@ -163,11 +177,6 @@ class TrainingSettings(_Section):
     steps_per_case: Annotated[int, Field(ge=0)]
     steps_longest: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
-    patch_voxels: tuple[
-        Annotated[int, Field(ge=16, multiple_of=8)],
-        Annotated[int, Field(ge=16, multiple_of=8)],
-        Annotated[int, Field(ge=16, multiple_of=8)],
-    ]
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     rounds_without_progress: Annotated[int, Field(ge=1)]
     validate_every: Annotated[int, Field(ge=1)]

@@ -7,15 +7,26 @@ import torch
 from torch import Tensor
 
 from model.grey import another_scan
-from model.samples import TrainingCase
-from model.warp import Index, Size, patch_places, pick, random_field_of_view, seen
+from model.samples import IN_STRUCTURE, WEIGHT_UNITS, Sample
+from model.warp import (
+    BEND_NODES,
+    Index,
+    Size,
+    patch_places,
+    pick,
+    pick_nearest,
+    random_field_of_view,
+    sampling_grid,
+    seen,
+)
 
-AIR_HU = -1000.0
-_DENSEST_HU = 1500.0
+AIR_HU = -1000
+_DENSEST_HU = 1500
+_EVERY, _MARGIN = 6, 10
 
 
 def random_patch(
-    case: TrainingCase,
+    sample: Sample,
     centre: Index,
     size: Size,
     *,
@@ -29,28 +40,29 @@ def random_patch(
     strong on purpose: with it a network that saw phantoms alone finds the heart on real scans.
     """
     noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    bends = torch.randn((1, 3, 5, 5, 5), generator=noise)
-    places = patch_places(centre, size, case.spacing_mm, rng, bends=bends)
-    low, box = _box_of(places, case.image.shape)
-    shown = seen(places, random_field_of_view(np.asarray(case.image.shape), rng))
-    places -= torch.from_numpy(low.astype(np.float32))[:, None, None, None]
-    picked = pick(_above_air(case, box), places)
-    hu = picked[:1] * shown + AIR_HU
-    target = ((picked[1:2] > 0.5) & shown).float()
-    return another_scan(hu, target, window_hu, rng, noise), target, picked[2:]
-
-
-def _above_air(case: TrainingCase, box: tuple[slice, slice, slice]) -> Tensor:
-    """HU above air, target and weight of a part of the case, one channel each: 0 is nothing."""
-    hu = np.clip(case.image[box], AIR_HU, _DENSEST_HU) - np.float32(AIR_HU)
-    return torch.from_numpy(np.stack([hu, case.target[box], case.weight[box]], dtype=np.float32))
+    bends = torch.randn((3, BEND_NODES, BEND_NODES, BEND_NODES), generator=noise)
+    places = patch_places(centre, size, sample.spacing_mm, rng, bends=bends)
+    low, box = _box_of(places, sample.shape)
+    image, label = sample.image[box], sample.label[box]
+    grid = sampling_grid(places - torch.from_numpy(low.astype(np.float32)), image.shape)
+    above_air = np.clip(image, AIR_HU, _DENSEST_HU) - np.float32(AIR_HU)  # 0 is nothing
+    hu = pick(torch.from_numpy(above_air), grid)
+    picked = pick_nearest(torch.from_numpy(label.astype(np.float32)), grid)
+    target = (picked >= IN_STRUCTURE).float()
+    weight = (picked - target * IN_STRUCTURE) / WEIGHT_UNITS
+    view = random_field_of_view(np.asarray(sample.shape), rng)
+    if view is not None:
+        shown = seen(places, view)
+        hu, target = hu * shown, target * shown
+    return another_scan(hu + AIR_HU, target, window_hu, rng, noise), target, weight
 
 
 def _box_of(places: Tensor, shape: tuple[int, ...]) -> tuple[Index, tuple[slice, slice, slice]]:
-    """The part of the volume that the places reach, and its first index; never empty."""
-    flat = places.flatten(1)
+    """A part of the volume that holds what the places reach, and its first index; never empty."""
+    # Places are smooth: between every sixth of them nothing lies farther out than a few voxels.
+    few = places[::_EVERY, ::_EVERY, ::_EVERY].reshape(-1, 3).numpy()
     last = np.asarray(shape) - 1
-    low = np.clip(np.floor(flat.amin(1).numpy()), 0, last).astype(int)
-    high = np.clip(np.ceil(flat.amax(1).numpy()), low, last).astype(int) + 1
+    low = np.clip(np.floor(few.min(0)) - _MARGIN, 0, last).astype(int)
+    high = np.clip(np.ceil(few.max(0)) + _MARGIN, low, last).astype(int) + 1
     slices, rows, columns = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return low, (slices, rows, columns)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's spelling
@@ -24,7 +22,9 @@ GAMMA_SHARE = 0.5
 KNOTS_HU = np.array([-1000, -750, -200, -90, 0, 45, 90, 160, 300, 600, 1500], np.float64)
 SPREAD_HU = np.array([10, 70, 35, 30, 25, 25, 30, 40, 70, 120, 100], np.float64)
 
-Noise = Callable[..., Tensor]
+# The remapping is looked up: finer than a scanner's own steps.
+_TABLE_STEP_HU = 0.5
+_TABLE_HU = np.arange(KNOTS_HU[0], KNOTS_HU[-1] + 1.0, _TABLE_STEP_HU)
 
 
 def another_scan(
@@ -49,7 +49,8 @@ def _other_tissue(
 ) -> Tensor:
     if rng.random() < REMAPPED_SHARE:
         moved = KNOTS_HU + rng.standard_normal(len(KNOTS_HU)) * SPREAD_HU * rng.uniform(0, 1.4)
-        hu = torch.from_numpy(np.interp(hu.numpy(), KNOTS_HU, moved).astype(np.float32))
+        table = torch.from_numpy(np.interp(_TABLE_HU, KNOTS_HU, moved).astype(np.float32))
+        hu = table[((hu - _TABLE_HU[0]) * (1 / _TABLE_STEP_HU)).to(torch.int32)]
     if rng.random() < ENHANCED_SHARE:
         hu = hu + _contrast_medium(target, rng, noise) * (hu > -150)
     return hu
@@ -57,7 +58,7 @@ def _other_tissue(
 
 def _contrast_medium(target: Tensor, rng: np.random.Generator, noise: torch.Generator) -> Tensor:
     """Uneven HU to add inside the structure, with a soft edge."""
-    inside = F.avg_pool3d(target[None], 3, 1, 1)[0]
+    inside = _mean_of_neighbours(target)
     level = rng.uniform(-25, 25) if rng.random() < 0.5 else rng.uniform(0, 350)
     uneven = _field(target, 7, noise)
     return inside * (level + 0.35 * abs(level) * uneven)
@@ -65,13 +66,13 @@ def _contrast_medium(target: Tensor, rng: np.random.Generator, noise: torch.Gene
 
 def _other_scanner(hu: Tensor, rng: np.random.Generator, noise: torch.Generator) -> Tensor:
     if rng.random() < SHADED_SHARE:
-        shade = torch.randn((1, 1, 4, 4, 4), generator=noise) * rng.uniform(0, 18)
-        hu = hu + spread_out(shade, _size(hu))[0] * (hu > -300)
+        shade = torch.randn((1, 4, 4, 4), generator=noise) * rng.uniform(0, 18)
+        hu = hu + spread_out(shade, _size(hu)) * (hu > -300)
     sharpness = rng.random()
     if sharpness < BLURRED_SHARE:
         hu = _blurred(hu, rng)
     elif sharpness < BLURRED_SHARE + SHARPENED_SHARE:
-        hu = hu + (hu - F.avg_pool3d(hu[None], 3, 1, 1)[0]) * rng.uniform(0, 0.6)
+        hu = hu + (hu - _mean_of_neighbours(hu)) * rng.uniform(0, 0.6)
     if rng.random() < NOISY_SHARE:
         hu = hu + torch.randn(hu.shape, generator=noise) * abs(rng.normal(0, 25))
     if rng.random() < MOTTLED_SHARE:
@@ -94,6 +95,17 @@ def _blurred(hu: Tensor, rng: np.random.Generator) -> Tensor:
     return hu
 
 
+def _mean_of_neighbours(hu: Tensor) -> Tensor:
+    """Mean over 3 x 3 x 3 voxels: three passes are several times as fast as one."""
+    for axis in range(3):
+        shape, pads = [1] * 5, [0] * 6
+        shape[axis + 2] = 3
+        pads[4 - 2 * axis : 6 - 2 * axis] = [1, 1]
+        padded = F.pad(hu[None], pads, mode="replicate")
+        hu = F.conv3d(padded, torch.full(shape, 1 / 3))[0]
+    return hu
+
+
 def _windowed(hu: Tensor, window_hu: tuple[float, float], rng: np.random.Generator) -> Tensor:
     low = window_hu[0] + rng.uniform(-30, 30)
     width = (window_hu[1] - window_hu[0]) * np.exp(rng.uniform(-0.2, 0.2))
@@ -106,7 +118,7 @@ def _windowed(hu: Tensor, window_hu: tuple[float, float], rng: np.random.Generat
 def _field(like: Tensor, voxels_a_node: int, noise: torch.Generator) -> Tensor:
     """Smooth noise of about unit spread in the shape of `like` (1, slices, rows, columns)."""
     nodes = [max(2, n // voxels_a_node) for n in like.shape[1:]]
-    return spread_out(torch.randn((1, 1, *nodes), generator=noise), _size(like))[0]
+    return spread_out(torch.randn((1, *nodes), generator=noise), _size(like))
 
 
 def _size(like: Tensor) -> tuple[int, int, int]:

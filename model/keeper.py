@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
+from model.cascade import Cascade
 from model.learner import on_cpu
 from model.metrics import CaseScore, mean_of, score_by_case
-from model.registry import Weights
+from model.registry import NetworkConfig, Weights
 from model.samples import TrainingCase
-from model.unet import UNet
 
 
 class Keeper:
@@ -19,20 +17,18 @@ class Keeper:
     def __init__(
         self,
         validation: Sequence[TrainingCase],
-        device: torch.device,
-        window_hu: tuple[float, float],
+        config: NetworkConfig,
     ) -> None:
         self.validation = validation
-        self.device = device
-        self.window_hu = window_hu
+        self.config = config
         self.best: Weights | None = None
         self.best_dice: float | None = None
         self.scores: dict[str, CaseScore] = {}
 
-    def look_at(self, *networks: UNet) -> None:
+    def look_at(self, *networks: Cascade) -> None:
         """Measure the networks and keep the best one, if it beats what is kept."""
         for network in networks if self.validation else ():
-            scores = score_by_case(network, self.validation, self.device, self.window_hu)
+            scores = score_by_case(network, self.config, self.validation)
             if self.best_dice is None or mean_of(scores) > self.best_dice:
                 self.best, self.best_dice = on_cpu(network), mean_of(scores)
                 self.scores = scores

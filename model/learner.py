@@ -1,4 +1,4 @@
-"""The network being trained, its optimiser and its moving average; all of it can be kept."""
+"""The networks being trained, their optimiser and moving average; all of it can be kept."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from core.config import ModelSettings, TrainingSettings
+from core.config import TrainingSettings
+from model.cascade import fresh_cascade
 from model.losses import masked_loss
-from model.predict import choose_device
-from model.registry import Weights
-from model.unet import UNet, fresh_network
+from model.precision import half_of, needs_scaling, training_autocast
+from model.registry import NetworkConfig, Weights
 
 EMA_DECAY = 0.99
 LONGEST_GRADIENT = 5.0
@@ -27,43 +27,47 @@ class Learner:
     def __init__(
         self,
         start: Mapping[str, Tensor] | None,
-        settings: ModelSettings,
+        config: NetworkConfig,
+        device: torch.device,
         training: TrainingSettings,
         rng: np.random.Generator,
     ) -> None:
-        self.device = choose_device(settings)
-        self.on_gpu = self.device.type == "cuda"
-        network = fresh_network(settings.widths, seed=int(rng.integers(2**31)))
+        self.device = device
+        cascade = fresh_cascade(config, seed=int(rng.integers(2**31)))
         if start is not None:
-            network.load_state_dict(start)
-        self.live = network.to(self.device).train()
-        if self.on_gpu:
+            cascade.load_state_dict(start)
+        self.live = cascade.to(device).train()
+        if half_of(device) is not None:
             self.live.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.live).eval()
         self.optimiser = torch.optim.AdamW(
             self.live.parameters(), training.learning_rate, weight_decay=WEIGHT_DECAY
         )
         self.top_rate = training.learning_rate
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.on_gpu)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=needs_scaling(device))
         self.steps = 0
 
-    def step(self, batch: tuple[Tensor, Tensor, Tensor], rate: float) -> float:
-        """Take one optimiser step at `rate` times the configured learning rate; its loss."""
-        image, target, weight = (part.to(self.device) for part in batch)
+    def step(self, batches: Mapping[str, tuple[Tensor, Tensor, Tensor]], rate: float) -> float:
+        """Take one optimiser step of both networks at `rate` times the learning rate; the loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.top_rate * rate
-        with torch.autocast(self.device.type, enabled=self.on_gpu):
-            logits = self.live(image)
-        loss = masked_loss(logits.float(), target, weight)
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        total = 0.0
+        for name, network in self.live.stages().items():
+            image, target, weight = (part.to(self.device) for part in batches[name])
+            with training_autocast(self.device):
+                logits = network(image)
+            loss = masked_loss(logits.float(), target, weight)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
         self.scaler.unscale_(self.optimiser)
-        torch.nn.utils.clip_grad_norm_(self.live.parameters(), LONGEST_GRADIENT)
+        for network in self.live.stages().values():
+            torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST_GRADIENT)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.steps += 1
         self._average()
-        return float(loss.detach())
+        return total / len(batches)
 
     def state(self) -> Weights:
         """Everything a later process needs to go on, as CPU tensors by name."""
@@ -84,23 +88,22 @@ class Learner:
             moments = {m: kept[f"optimiser.{number}.{m}"].to(self.device) for m in _MOMENTS}
             moments["step"] = moments["step"].cpu()  # where AdamW wants it
             self.optimiser.state[parameter] = moments
-        if self.on_gpu:
+        if self.scaler.is_enabled():
             self.scaler.update(float(kept["scale"]))
         self.steps = int(kept["steps"])
 
     def _average(self) -> None:
         # Short memory at first, or the average would be mostly the start.
         decay = min(EMA_DECAY, (1 + self.steps) / (10 + self.steps))
-        live = self.live.state_dict()
+        # The running statistics of the norms are averaged with the weights they belong to.
+        kept = [t for t in self.averaged.state_dict().values() if t.is_floating_point()]
+        live = [t for t in self.live.state_dict().values() if t.is_floating_point()]
         with torch.no_grad():
-            for name, kept in self.averaged.state_dict().items():
-                # The running statistics of the norms are averaged with the weights they belong to.
-                if kept.is_floating_point():
-                    kept.lerp_(live[name], 1.0 - decay)
+            torch._foreach_lerp_(kept, live, 1.0 - decay)
 
 
-def on_cpu(network: UNet) -> Weights:
-    """A copy of the network's weights on the CPU."""
+def on_cpu(network: nn.Module) -> Weights:
+    """A copy of the weights on the CPU."""
     return {
         name: value.detach().to("cpu", copy=True).contiguous()
         for name, value in network.state_dict().items()

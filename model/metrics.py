@@ -9,14 +9,13 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from core.config import ModelSettings
 from core.geometry import Mask
 from core.surfaces import surface_distances
-from model.predict import choose_device, probabilities
-from model.preprocess import dice, largest_component, normalise
-from model.registry import Weights
+from model.cascade import Cascade, find, loaded_cascade
+from model.postprocess import postprocessed
+from model.preprocess import Values, dice
+from model.registry import NetworkConfig, Weights
 from model.samples import TrainingCase
-from model.unet import UNet
 
 SURFACE_TOLERANCE_MM = 3.0
 # A distance to nothing; farther than any organ is from another.
@@ -46,41 +45,45 @@ class CaseScore:
 
 
 def score_by_case(
-    network: UNet,
-    cases: Sequence[TrainingCase],
-    device: torch.device,
-    window_hu: tuple[float, float],
+    cascade: Cascade, config: NetworkConfig, cases: Sequence[TrainingCase]
 ) -> dict[str, CaseScore]:
-    """Scores of the largest predicted component on each whole case, on the working grid."""
-    was_training = network.training
-    network.eval()
-    scores = {}
-    for case in cases:
-        probability = probabilities(network, normalise(case.image, window_hu), device)
-        scores[case.case_id] = score_of(largest_component(probability > 0.5), case)
-    network.train(was_training)
+    """Scores of what is predicted on each whole case, on the fine working grid."""
+    was_training = cascade.training
+    cascade.eval()
+    scores = {case.case_id: score_of(predicted(cascade, config, case), case) for case in cases}
+    cascade.train(was_training)
     return scores
 
 
-def score_of(predicted: Mask, case: TrainingCase) -> CaseScore:
-    """How far `predicted` (on the case's grid) is from what was approved."""
-    apart = surface_distances(predicted, case.target, case.spacing_mm)
+def predicted(cascade: Cascade, config: NetworkConfig, case: TrainingCase) -> Mask:
+    """What is predicted on a case, on its fine working grid; `cascade` must be in eval mode."""
+    image = case.fine.image
+    found = find(cascade, config, case.coarse.image, lambda box: image[box], case.fine.shape)
+    mask = np.zeros(case.fine.shape, bool)
+    if found.box is not None:
+        mask[found.box] = postprocessed(
+            found.fine > 0.5, keep_largest=config.keep_largest, fill_holes=config.fill_holes
+        )
+    return mask
+
+
+def score_of(found: Mask, case: TrainingCase) -> CaseScore:
+    """How far `found` (on the case's fine grid) is from what was approved."""
+    approved = case.fine.target
+    apart = surface_distances(found, approved, case.fine.spacing_mm)
     return CaseScore(
-        dice=dice(predicted, case.target),
+        dice=dice(found, approved),
         surface_dice=apart.surface_dice(SURFACE_TOLERANCE_MM),
         hausdorff_95_mm=min(apart.hausdorff_95_mm(), LOST_MM),
-        mean_dose_error_gy=_dose_error(predicted, case),
+        mean_dose_error_gy=_dose_error(found, approved, case.fine.dose_gy),
     )
 
 
 def score_weights(
-    weights: Weights, cases: Sequence[TrainingCase], settings: ModelSettings
+    weights: Weights, config: NetworkConfig, cases: Sequence[TrainingCase], device: torch.device
 ) -> dict[str, CaseScore]:
-    """Scores by case id of a released model's weights on `cases` made with the same settings."""
-    device = choose_device(settings)
-    network = UNet(settings.widths)
-    network.load_state_dict(weights)
-    return score_by_case(network.to(device), cases, device, settings.window_hu)
+    """Scores by case id of a model's weights on `cases` that were made at its spacings."""
+    return score_by_case(loaded_cascade(config, weights, device), config, cases)
 
 
 def mean_of(scores: Mapping[str, CaseScore]) -> float:
@@ -88,12 +91,12 @@ def mean_of(scores: Mapping[str, CaseScore]) -> float:
     return sum(s.dice for s in scores.values()) / len(scores) if scores else 0.0
 
 
-def _dose_error(predicted: Mask, case: TrainingCase) -> float | None:
-    """|Mean dose of the prediction - mean dose of what was approved| in Gy."""
-    if case.dose_gy is None:
+def _dose_error(found: Mask, approved: Mask, dose_gy: Values | None) -> float | None:
+    """|Mean dose of what was found - mean dose of what was approved| in Gy."""
+    if dose_gy is None:
         return None
-    measured = np.isfinite(case.dose_gy)
-    here, there = predicted & measured, case.target & measured
+    measured = np.isfinite(dose_gy)
+    here, there = found & measured, approved & measured
     if not here.any() or not there.any():
         return None
-    return abs(float(case.dose_gy[here].mean()) - float(case.dose_gy[there].mean()))
+    return abs(float(dose_gy[here].mean()) - float(dose_gy[there].mean()))

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 
 from core.config import ModelSettings
-from core.geometry import Mask
+from core.geometry import Mask, VolumeGeometry
+from core.resample import working_grid
 from core.volume import Volume
-from model.preprocess import Values, largest_component, mask_on_ct, network_input
-from model.registry import LoadedModel
-from model.unet import UNet
+from model.cascade import Cascade, Found, find, loaded_cascade
+from model.postprocess import postprocessed
+from model.preprocess import Values, mask_on_ct, tissue_in, tissue_on_working_grid
+from model.registry import LoadedModel, NetworkConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +33,54 @@ class Prediction:
 
 
 class Predictor:
-    """Predicts with released models; keeps the network of the last version in memory."""
+    """Predicts with released models; keeps the networks of the last version in memory."""
 
     def __init__(self, settings: ModelSettings) -> None:
         torch.set_num_threads(settings.threads)
         self.device = choose_device(settings)
         self._version: str | None = None
-        self._network: UNet | None = None
+        self._cascade: Cascade | None = None
 
     def predict(self, volume: Volume, model: LoadedModel) -> Prediction:
         """What `model` proposes on `volume` (HU, canonical).
 
-        The model's own spacing, widths and window count, not today's settings.
+        The model's own spacings, widths and window count, not today's settings.
         """
         start = time.perf_counter()
         config = model.description.config
-        seen = network_input(volume, spacing_mm=config.spacing_mm, window_hu=config.window_hu)
-        probability = probabilities(self._network_of(model), seen.values, self.device)
-        mask = mask_on_ct(Volume(probability, seen.geometry), volume.geometry)
-        inside = largest_component(probability > 0.5)
+        coarse = tissue_on_working_grid(volume, config.coarse.spacing_mm).values
+        grid = working_grid(volume.geometry, config.fine.spacing_mm)
+        found = find(
+            self._cascade_of(model),
+            config,
+            coarse,
+            lambda box: tissue_in(volume, grid.cut(box)).values,
+            grid.shape,
+        )
+        inside = _finished(config, found.fine > 0.5)
         return Prediction(
-            mask=mask,
-            expected_dice=expected_dice(probability, inside),
-            probability_mean=float(probability[inside].mean()) if inside.any() else 0.0,
+            mask=_on_ct(found, config, grid, volume.geometry),
+            expected_dice=expected_dice(found.fine, inside),
+            probability_mean=float(found.fine[inside].mean()) if inside.any() else 0.0,
             seconds=time.perf_counter() - start,
         )
 
-    def _network_of(self, model: LoadedModel) -> UNet:
-        if self._network is None or self._version != model.version:
-            config = model.description.config
-            network = UNet(config.widths, structures=config.structures)
-            network.load_state_dict(model.weights)
-            self._network = network.to(self.device).eval()
+    def _cascade_of(self, model: LoadedModel) -> Cascade:
+        if self._cascade is None or self._version != model.version:
+            self._cascade = loaded_cascade(model.description.config, model.weights, self.device)
             self._version = model.version
-        return self._network
+        return self._cascade
 
 
-def probabilities(network: UNet, values: Values, device: torch.device) -> Values:
-    """Probability of the first structure in each voxel of `values` (normalised), same shape."""
-    on_gpu = device.type == "cuda"
-    # Read-only memory maps are copied: torch wants to own what it may write to.
-    x = torch.from_numpy(np.array(values, np.float32))[None, None].to(device)
-    with torch.inference_mode(), torch.autocast(device.type, enabled=on_gpu):
-        p = torch.sigmoid(network(x)[0, 0].float())
-    return np.asarray(p.cpu().numpy(), np.float32)
+def _on_ct(found: Found, config: NetworkConfig, grid: VolumeGeometry, ct: VolumeGeometry) -> Mask:
+    if found.box is None:
+        return np.zeros(ct.shape, bool)
+    probability = Volume(found.fine, grid.cut(found.box))
+    return mask_on_ct(probability, ct, lambda mask: _finished(config, mask))
+
+
+def _finished(config: NetworkConfig, mask: Mask) -> Mask:
+    return postprocessed(mask, keep_largest=config.keep_largest, fill_holes=config.fill_holes)
 
 
 def expected_dice(probability: Values, inside: Mask) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from core.geometry import Mask, VolumeGeometry
+from core.geometry import Box, Mask, VolumeGeometry
 from core.resample import evenly_sliced, resample, working_grid
 from core.volume import Volume
 
@@ -28,43 +29,47 @@ def normalise(values_hu: npt.NDArray[Any], window_hu: tuple[float, float]) -> Va
     return np.asarray((clipped - low) * np.float32(2.0 / (high - low)) - 1.0, np.float32)
 
 
-def network_input(
-    volume: Volume, *, spacing_mm: tuple[float, float, float], window_hu: tuple[float, float]
-) -> Volume:
-    """`volume` (HU) on its working grid, normalised to -1..1, float32."""
-    coarse = tissue_on_working_grid(volume, spacing_mm)
-    return Volume(normalise(coarse.values, window_hu), coarse.geometry)
-
-
 def tissue_on_working_grid(volume: Volume, spacing_mm: tuple[float, float, float]) -> Volume:
-    """`volume` on its working grid, HU, float32.
+    """`volume` on the working grid of `spacing_mm` over the same tissue, HU, float32."""
+    return tissue_on(volume, working_grid(volume.geometry, spacing_mm))
+
+
+def tissue_on(volume: Volume, grid: VolumeGeometry) -> Volume:
+    """`volume` on `grid` (a working grid of it, or a part of one), HU, float32.
 
     A working voxel is the mean of what was measured in it: -1024 HU is padding or the end of the
     scale, and would pull tissue at the rim of the field of view down to air. Where less than half
     was measured, nothing was.
     """
     measured = volume.values > OUTSIDE_HU
+    if measured.all():
+        # The rim: a working voxel may reach beyond the scan.
+        return on_grid(volume, grid, outside=OUTSIDE_HU)
     zeroed = Volume(np.where(measured, volume.values, volume.values.dtype.type(0)), volume.geometry)
-    total = to_working_grid(zeroed, spacing_mm, outside=0.0)
-    part = Volume(measured.astype(np.uint8), volume.geometry)
-    share = to_working_grid(part, spacing_mm, outside=0.0).values
+    total = on_grid(zeroed, grid, outside=0.0)
+    share = on_grid(Volume(measured.astype(np.uint8), volume.geometry), grid, outside=0.0).values
     mean_hu = np.full(share.shape, OUTSIDE_HU, np.float32)
     np.divide(total.values, share, out=mean_hu, where=share >= LEAST_MEASURED)
-    return Volume(mean_hu, total.geometry)
+    return Volume(mean_hu, grid)
 
 
-def to_working_grid(
-    volume: Volume, spacing_mm: tuple[float, float, float], *, outside: float
-) -> Volume:
-    """`volume` on the grid of `spacing_mm` over the same tissue, float32.
+def tissue_in(volume: Volume, part: VolumeGeometry) -> Volume:
+    """The same for a small `part` of a working grid, reading no more of `volume` than it needs."""
+    corners = np.array([[0, 0, 0], part.shape]) - 0.5
+    margin = np.array([[-1.0], [1.0]])
+    box = box_on(volume.geometry, corners + margin, part)
+    return tissue_on(Volume(volume.values[box], volume.geometry.cut(box)), part)
 
-    Where the working voxel is larger than the volume's, whole voxels are averaged first: points
+
+def on_grid(volume: Volume, grid: VolumeGeometry, *, outside: float) -> Volume:
+    """`volume` on `grid`, float32.
+
+    Where the grid's voxel is larger than the volume's, whole voxels are averaged first: points
     picked out of a fine CT would carry all its noise.
     """
     if volume.geometry.slice_offsets_mm is not None:
-        volume = evenly_sliced(volume, spacing_mm[0])
-    grid = working_grid(volume.geometry, spacing_mm)
-    return resample(_averaged(volume, spacing_mm), grid, outside=outside)
+        volume = evenly_sliced(volume, grid.spacing_mm[0])
+    return resample(_averaged(volume, grid.spacing_mm), grid, outside=outside)
 
 
 def mask_to_working_grid(
@@ -75,28 +80,23 @@ def mask_to_working_grid(
     share: float = 0.5,
 ) -> Mask:
     """The working voxels of which more than `share` lies in `mask`, a mask on `geometry`."""
-    coarse = to_working_grid(Volume(mask.astype(np.uint8), geometry), spacing_mm, outside=0.0)
-    return coarse.values > share
+    grid = working_grid(geometry, spacing_mm)
+    return on_grid(Volume(mask.astype(np.uint8), geometry), grid, outside=0.0).values > share
 
 
-def mask_on_ct(probability: Volume, ct: VolumeGeometry) -> Mask:
-    """Where `probability` (working grid) passes 0.5 on the CT grid; largest component only."""
+def mask_on_ct(
+    probability: Volume, ct: VolumeGeometry, finished: Callable[[Mask], Mask] = lambda mask: mask
+) -> Mask:
+    """Where `probability` (a part of a working grid) passes 0.5 on the CT grid, then `finished`."""
     mask = np.zeros(ct.shape, bool)
     near = ndimage.binary_dilation(probability.values > 0.5)
     if not near.any():
         return mask
-    box = _box_on(ct, np.argwhere(near), probability.geometry)
-    part = resample(probability, ct.cut(box), outside=0.0)
-    mask[box] = largest_component(part.values > 0.5)
+    voxels = np.argwhere(near)
+    sides = np.array([voxels.min(0) - 0.5, voxels.max(0) + 0.5])
+    box = box_on(ct, sides, probability.geometry)
+    mask[box] = finished(resample(probability, ct.cut(box), outside=0.0).values > 0.5)
     return mask
-
-
-def largest_component(mask: Mask) -> Mask:
-    """The largest face-connected component of `mask`; empty stays empty."""
-    labels, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return np.asarray(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]), bool)
 
 
 def dice(a: Mask, b: Mask) -> float:
@@ -144,17 +144,11 @@ def _block_mean(values: npt.NDArray[Any], axis: int, factor: int) -> npt.NDArray
     return total * np.float32(1.0 / factor)
 
 
-def _box_on(
-    ct: VolumeGeometry, voxels: npt.NDArray[np.intp], grid: VolumeGeometry
-) -> tuple[slice, slice, slice]:
-    """The box of CT indices that holds `voxels` of `grid`, whole voxels included."""
-    low, high = voxels.min(0) - 0.5, voxels.max(0) + 0.5
-    corners = np.array([[(low, high)[(i >> a) & 1][a] for a in range(3)] for i in range(8)])
+def box_on(ct: VolumeGeometry, sides: npt.NDArray[np.float64], grid: VolumeGeometry) -> Box:
+    """The box of CT indices that holds the block between `sides` (2, 3), indices on `grid`."""
+    corners = np.array([[sides[(i >> a) & 1][a] for a in range(3)] for i in range(8)])
     index = ct.mm_to_index(grid.index_to_mm(corners))
     first = np.clip(np.floor(index.min(0)), 0, np.asarray(ct.shape) - 1).astype(int)
     after = np.clip(np.ceil(index.max(0)) + 1, first + 1, ct.shape).astype(int)
-    return (
-        slice(int(first[0]), int(after[0])),
-        slice(int(first[1]), int(after[1])),
-        slice(int(first[2]), int(after[2])),
-    )
+    slices, rows, columns = (slice(int(a), int(b)) for a, b in zip(first, after, strict=True))
+    return slices, rows, columns

@@ -20,7 +20,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from core.config import ModelSettings
+from core.config import ModelSettings, StageSettings, StructureSettings
 from core.errors import ModelUnavailableError
 from core.files import TEMPORARY_SUFFIX, sync_folder, write_whole
 
@@ -31,18 +31,40 @@ _VERSION = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkConfig:
-    """What one must know to use the weights: working spacing, widths, HU window."""
+class StageConfig:
+    """One network: the spacing it works at, and its channels on each level."""
 
     spacing_mm: tuple[float, float, float]
     widths: tuple[int, ...]
-    window_hu: tuple[float, float]
-    structures: int = 1
 
     @classmethod
-    def of(cls, settings: ModelSettings) -> NetworkConfig:
-        """The part of the settings that weights depend on."""
-        return cls(settings.spacing_mm, settings.widths, settings.window_hu)
+    def of(cls, settings: StageSettings) -> StageConfig:
+        """The part of a stage's settings that weights depend on."""
+        return cls(settings.spacing_mm, settings.widths)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """What one must know to use the weights: both networks, the box, HU window, what follows."""
+
+    coarse: StageConfig
+    fine: StageConfig
+    box_margin_mm: float
+    window_hu: tuple[float, float]
+    keep_largest: bool = True
+    fill_holes: bool = True
+
+    @classmethod
+    def of(cls, settings: ModelSettings, structure: StructureSettings) -> NetworkConfig:
+        """The part of the settings that a prediction of `structure` depends on."""
+        return cls(
+            coarse=StageConfig.of(settings.coarse),
+            fine=StageConfig.of(settings.fine),
+            box_margin_mm=settings.box_margin_mm,
+            window_hu=settings.window_hu,
+            keep_largest=structure.keep_largest,
+            fill_holes=structure.fill_holes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +173,29 @@ def _to_json(description: ModelDescription) -> bytes:
 
 def _from_json(content: bytes) -> ModelDescription:
     values = json.loads(content)
-    config = values["config"]
-    slice_mm, row_mm, column_mm = (float(mm) for mm in config["spacing_mm"])
-    low_hu, high_hu = (float(hu) for hu in config["window_hu"])
     return ModelDescription(
         roi_name=str(values["roi_name"]),
-        config=NetworkConfig(
-            spacing_mm=(slice_mm, row_mm, column_mm),
-            widths=tuple(int(n) for n in config["widths"]),
-            window_hu=(low_hu, high_hu),
-            structures=int(config["structures"]),
-        ),
+        config=_config_from_json(values["config"]),
         code_version=str(values["code_version"]),
         parent=None if values["parent"] is None else str(values["parent"]),
         training_set=tuple(str(c) for c in values["training_set"]),
         scores=dict(values["scores"]),
         created_at=str(values["created_at"]),
     )
+
+
+def _config_from_json(values: dict[str, Any]) -> NetworkConfig:
+    low_hu, high_hu = (float(hu) for hu in values["window_hu"])
+    return NetworkConfig(
+        coarse=_stage_from_json(values["coarse"]),
+        fine=_stage_from_json(values["fine"]),
+        box_margin_mm=float(values["box_margin_mm"]),
+        window_hu=(low_hu, high_hu),
+        keep_largest=bool(values["keep_largest"]),
+        fill_holes=bool(values["fill_holes"]),
+    )
+
+
+def _stage_from_json(values: dict[str, Any]) -> StageConfig:
+    slice_mm, row_mm, column_mm = (float(mm) for mm in values["spacing_mm"])
+    return StageConfig((slice_mm, row_mm, column_mm), tuple(int(n) for n in values["widths"]))

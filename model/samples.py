@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from core.config import ModelSettings
+from core.config import ModelSettings, StageSettings
 from core.errors import UnreadableObjectError
 from core.files import read_array, write_array
 from core.geometry import Mask
@@ -24,26 +23,91 @@ PAINTED_WEIGHT = 1.0
 NEAR_WEIGHT = 0.25
 FAR_WEIGHT = 0.05
 NEAR_MM = 20.0
-_RECIPE = "mix-2"
+RECIPE = "mix3"
+WEIGHT_UNITS, IN_STRUCTURE = 200, 256
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingCase:
-    """One approved structure on the working grid.
+class Sample:
+    """A case on one working grid, packed so that many fit on disk and in memory.
 
-    `image` is in HU, `target` the approved mask, `weight` how much a voxel counts (0: unlabelled).
-    `patient_key` names the patient without identifying anybody. `dose_gy` is the dose on the same
-    grid (NaN where nothing was calculated), None without a dose.
+    `packed` (2 or 3, slice, row, column) is int16: HU; the label, 256 where the structure is, plus
+    its weight in 1/200; and the dose in cGy where there is one (-1 where nothing was calculated).
+    """
+
+    packed: npt.NDArray[np.int16]
+    spacing_mm: tuple[float, float, float]
+
+    @classmethod
+    def of(
+        cls,
+        image_hu: Values,
+        target: Mask,
+        weight: Values,
+        spacing_mm: tuple[float, float, float],
+        dose_gy: Values | None = None,
+    ) -> Sample:
+        """Arrays of one shape; `weight` 0..1 says how much a voxel counts (0: unlabelled)."""
+        label = np.rint(weight * WEIGHT_UNITS).astype(np.int16) + target * np.int16(IN_STRUCTURE)
+        layers = [np.rint(np.clip(image_hu, -32768, 32767)).astype(np.int16), label]
+        if dose_gy is not None:
+            cgy = np.where(np.isfinite(dose_gy), np.clip(dose_gy, 0, 327) * 100, -1)
+            layers.append(np.rint(cgy).astype(np.int16))
+        return cls(np.stack(layers).astype(np.int16), spacing_mm)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels (slice, row, column)."""
+        _, slices, rows, columns = self.packed.shape
+        return (slices, rows, columns)
+
+    @property
+    def image(self) -> npt.NDArray[np.int16]:
+        """HU."""
+        return np.asarray(self.packed[0], np.int16)
+
+    @property
+    def label(self) -> npt.NDArray[np.int16]:
+        """Target and weight in one number, see above."""
+        return np.asarray(self.packed[1], np.int16)
+
+    @property
+    def target(self) -> Mask:
+        """Where the structure is."""
+        return np.asarray(self.packed[1] >= IN_STRUCTURE, bool)
+
+    @property
+    def weight(self) -> Values:
+        """How much each voxel counts, 0..1."""
+        return np.asarray((self.packed[1] % IN_STRUCTURE) / np.float32(WEIGHT_UNITS), np.float32)
+
+    @property
+    def dose_gy(self) -> Values | None:
+        """Dose in Gy, NaN where nothing was calculated; None without a dose."""
+        if len(self.packed) < 3:
+            return None
+        cgy = self.packed[2]
+        return np.where(cgy < 0, np.float32(np.nan), cgy / np.float32(100))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCase:
+    """One approved structure on both working grids.
+
+    `patient_key` names the patient without identifying anybody. A case is learned `emphasis` times
+    as often as others: what the network has not seen yet comes more often.
     """
 
     case_id: str
     patient_key: str
-    image: Values
-    target: Mask
-    weight: Values
-    spacing_mm: tuple[float, float, float]
-    dose_gy: Values | None = None
+    coarse: Sample
+    fine: Sample
+    emphasis: float = 1.0
+
+    def stage(self, name: str) -> Sample:
+        """The sample of the network `name`."""
+        return {"coarse": self.coarse, "fine": self.fine}[name]
 
 
 def make_training_case(
@@ -59,7 +123,16 @@ def make_training_case(
 
     Painted voxels weigh 1, the box around the structure grown by 20 mm weighs 0.25, the rest 0.05.
     """
-    spacing_mm = settings.spacing_mm
+    coarse, fine = (
+        _sample(volume, approved, painted, stage.spacing_mm)
+        for stage in (settings.coarse, settings.fine)
+    )
+    return TrainingCase(case_id, patient_key, coarse, fine)
+
+
+def _sample(
+    volume: Volume, approved: Mask, painted: Mask | None, spacing_mm: tuple[float, float, float]
+) -> Sample:
     image = tissue_on_working_grid(volume, spacing_mm)
     target = mask_to_working_grid(approved, volume.geometry, spacing_mm)
     weight = np.full(target.shape, FAR_WEIGHT, np.float32)
@@ -69,7 +142,30 @@ def make_training_case(
         weight[mask_to_working_grid(painted, volume.geometry, spacing_mm, share=0.1)] = (
             PAINTED_WEIGHT
         )
-    return TrainingCase(case_id, patient_key, image.values, target, weight, spacing_mm)
+    return Sample.of(image.values, target, weight, spacing_mm)
+
+
+def read_samples(folder: Path, name: str, settings: ModelSettings) -> tuple[Sample, Sample]:
+    """The kept samples (coarse, fine) under `name`, memory-mapped.
+
+    Raises `OSError`, `ValueError` or `EOFError` where one is not there or damaged.
+    """
+    coarse, fine = (
+        Sample(_whole(read_array(_path(folder, name, stage))), stage.spacing_mm)
+        for stage in (settings.coarse, settings.fine)
+    )
+    return coarse, fine
+
+
+def has_samples(folder: Path, name: str, settings: ModelSettings) -> bool:
+    """Whether both samples of `name` were kept."""
+    return all(_path(folder, name, s).is_file() for s in (settings.coarse, settings.fine))
+
+
+def write_samples(folder: Path, name: str, settings: ModelSettings, case: TrainingCase) -> None:
+    """Keep both samples of a case under `name`."""
+    for stage, sample in ((settings.coarse, case.coarse), (settings.fine, case.fine)):
+        write_array(_path(folder, name, stage), sample.packed)
 
 
 def cached_training_case(
@@ -83,22 +179,31 @@ def cached_training_case(
 ) -> TrainingCase:
     """The case of a correction from the cache in `folder`; made and kept where it is not there.
 
-    The file's name carries the correction and the settings, so it never goes stale; its arrays
-    are memory-mapped. A damaged file is made anew.
+    Names carry the correction, the recipe and the spacing, so a file never goes stale. A damaged
+    one is made anew.
     """
     if not _SAFE_NAME.fullmatch(correction_id):
         raise UnreadableObjectError(
             f"{correction_id[:80]!r} cannot name a file; a correction's id has letters, digits, "
             "dots and dashes."
         )
-    path = folder / f"{correction_id}.{_settings_digest(settings)}.npy"
     try:
-        image, target, weight = read_array(path)
+        coarse, fine = read_samples(folder, correction_id, settings)
     except (OSError, ValueError, EOFError):
-        made = make()
-        write_array(path, np.stack([made.image, made.target.astype(np.float32), made.weight]))
-        image, target, weight = read_array(path)
-    return TrainingCase(case_id, patient_key, image, target > 0.5, weight, settings.spacing_mm)
+        write_samples(folder, correction_id, settings, make())
+        coarse, fine = read_samples(folder, correction_id, settings)
+    return TrainingCase(case_id, patient_key, coarse, fine)
+
+
+def _whole(packed: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    if packed.ndim != 4 or packed.dtype != np.int16 or len(packed) not in (2, 3):
+        raise ValueError("The kept sample has another form.")
+    return packed
+
+
+def _path(folder: Path, name: str, stage: StageSettings) -> Path:
+    spacing = "x".join(f"{mm:g}" for mm in stage.spacing_mm)
+    return folder / f"{name}.{RECIPE}.{spacing}.npy"
 
 
 def _box_around(target: Mask, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:
@@ -109,8 +214,3 @@ def _box_around(target: Mask, spacing_mm: tuple[float, float, float]) -> tuple[s
     low = np.maximum(voxels.min(0) - margin, 0)
     high = voxels.max(0) + margin + 1
     return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-
-
-def _settings_digest(settings: ModelSettings) -> str:
-    values = [_RECIPE, settings.spacing_mm]
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]

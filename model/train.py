@@ -17,7 +17,8 @@ from model.checkpoint import read_checkpoint, write_checkpoint
 from model.keeper import Keeper
 from model.learner import Learner, on_cpu
 from model.metrics import CaseScore, mean_of
-from model.registry import Weights
+from model.predict import choose_device
+from model.registry import NetworkConfig, Weights
 from model.sampler import Sampler
 from model.samples import TrainingCase
 
@@ -77,6 +78,7 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
     *,
     start: Mapping[str, Tensor] | None,
     settings: ModelSettings,
+    config: NetworkConfig,
     training: TrainingSettings,
     rng: np.random.Generator,
     progress: Callable[[RoundProgress], None],
@@ -96,20 +98,21 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
     if not cases:
         raise ValueError("A round needs at least one training case.")
     torch.set_num_threads(settings.threads)
-    learner = Learner(start, settings, training, rng)
-    keeper = Keeper(validation, learner.device, settings.window_hu)
+    learner = Learner(start, config, choose_device(settings), training, rng)
+    keeper = Keeper(validation, config)
     steps = steps_of_round(len(cases), training) if steps is None else steps
     sampler = Sampler(cases, replay, settings, training, rng)
-    losses = _restored(resume, learner, keeper, rng)
+    losses = _restored(resume, learner, keeper, sampler, rng)
     for step in range(len(losses) + 1, steps + 1):
-        losses.append(learner.step(sampler.batch(), rate_at(step, steps)))
+        losses.append(learner.step(sampler.batches(), rate_at(step, steps)))
+        sampler.learned(losses[-1])
         stopped = should_stop()
         settled = step > SETTLED_SHARE * steps and step % training.validate_every == 0
         if settled or step == steps:
             keeper.look_at(learner.live, learner.averaged)
         progress(RoundProgress(step, steps, losses[-1], keeper.best_dice))
         if resume is not None and (step % CHECKPOINT_STEPS == 0 or stopped):
-            _keep(resume, learner, keeper, rng, losses)
+            _keep(resume, learner, keeper, sampler, rng, losses)
         if stopped and step < steps:
             keeper.look_at(learner.live, learner.averaged)
             break
@@ -128,6 +131,7 @@ def _keep(
     resume: Resume,
     learner: Learner,
     keeper: Keeper,
+    sampler: Sampler,
     rng: np.random.Generator,
     losses: Sequence[float],
 ) -> None:
@@ -137,13 +141,18 @@ def _keep(
         "losses": list(losses),
         "best_dice": keeper.best_dice,
         "scores": {case: s.to_json() for case, s in keeper.scores.items()},
+        "sampler": sampler.state(),
         "random": rng.bit_generator.state,
     }
     write_checkpoint(resume.path, tensors, values)
 
 
 def _restored(
-    resume: Resume | None, learner: Learner, keeper: Keeper, rng: np.random.Generator
+    resume: Resume | None,
+    learner: Learner,
+    keeper: Keeper,
+    sampler: Sampler,
+    rng: np.random.Generator,
 ) -> list[float]:
     """Losses of the steps already taken, everything else put where it was; none without."""
     found = None if resume is None else read_checkpoint(resume.path, key=resume.key)
@@ -154,5 +163,6 @@ def _restored(
     best = {n.removeprefix("best."): v for n, v in found.tensors.items() if n.startswith("best.")}
     keeper.best, keeper.best_dice = best or None, values["best_dice"]
     keeper.scores = {case: CaseScore.from_json(s) for case, s in values["scores"].items()}
+    sampler.restore(values["sampler"])
     rng.bit_generator.state = values["random"]
     return [float(loss) for loss in values["losses"]]

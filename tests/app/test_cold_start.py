@@ -15,16 +15,14 @@ from core.records import Round
 from core.store import open_store
 from model import train
 from model.registry import load
-from tests.support.settings import settings_for
+from tests.support.settings import settings_for, small_model
 
 PLAN = ColdStart(patients=2, steps=6, seed=1)
-MODEL = {"device": "cpu", "threads": 1, "spacing_mm": [12.0, 12.0, 12.0], "widths": [8, 16]}
-TRAINING = {"patch_voxels": [16, 16, 16]}
 
 
 def open_small_room(folder: Path) -> Room:
     folder.mkdir(exist_ok=True)
-    settings = settings_for(folder, model=MODEL, training=TRAINING)
+    settings = settings_for(folder, model=small_model())
     return Room(settings, open_store(settings))
 
 

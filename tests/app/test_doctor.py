@@ -22,8 +22,8 @@ from app.doctor import diagnose, is_healthy
 from core.config import Settings, load_settings
 from core.database import MIGRATIONS, open_engine
 from core.tables import model_version
-from model.registry import WEIGHTS_FILE, ModelDescription, NetworkConfig, publish
-from model.unet import fresh_network
+from model.cascade import fresh_cascade
+from model.registry import WEIGHTS_FILE, ModelDescription, publish
 from review_ui import create_app
 from tests.app.doctor_cases import (
     FAIL,
@@ -35,7 +35,7 @@ from tests.app.doctor_cases import (
     node_at,
     opened,
 )
-from tests.support.settings import free_port, peer_values
+from tests.support.settings import config_of, free_port, peer_values
 
 
 @pytest.fixture
@@ -176,9 +176,9 @@ def test_a_clock_before_the_software_or_before_the_data_fails(config: Path) -> N
 def test_a_released_model_that_is_damaged_fails(config: Path) -> None:
     settings = opened(config)
     root = settings.data_folder / "models"
-    shape = NetworkConfig((4.0, 4.0, 4.0), (8, 16), (-160.0, 240.0))
+    shape = config_of(settings.model)
     described = ModelDescription("Heart", shape, "test", None, (), {}, "2026-01-05T00:00:00+00:00")
-    version = publish(root, fresh_network((8, 16), seed=1).state_dict(), described)
+    version = publish(root, fresh_cascade(shape, seed=1).state_dict(), described)
     engine = open_engine(settings.resolved_database_url())
     row = {"version": version, "roi_name": "Heart", "validation_dice": 0.9, "scores": {}}
     with engine.begin() as connection:

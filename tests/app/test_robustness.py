@@ -15,6 +15,7 @@ from pydicom.uid import UID
 from app import delivering, intake, judging, predicting
 from app.clinic import running_tps
 from app.clinic_dicom import SyntheticPatient, write_patient
+from app.judging import network_config
 from app.room import SOFTWARE_VERSION, Room
 from core.case import CaseState
 from core.config import load_settings
@@ -24,9 +25,9 @@ from core.journal import encode_runs
 from core.rasterise import contours_of_mask
 from core.records import JournalEntry
 from dicom_node.objects.rtstruct_reader import read_structure_set
+from model.cascade import Cascade
 from model.predict import Predictor
-from model.registry import ModelDescription, NetworkConfig, publish
-from model.unet import UNet
+from model.registry import ModelDescription, publish
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
 from tests.support.settings import free_port, peer_values, write_config
 
@@ -46,8 +47,8 @@ def deliver_all(room: Room) -> None:
 def released_model(room: Room) -> str:
     """A network with random weights, as if it had been released."""
     torch.manual_seed(1)
-    config = NetworkConfig.of(room.settings.model)
-    network = UNet(config.widths)
+    config = network_config(room.settings, "Heart")
+    network = Cascade(config)
     described = ModelDescription(
         "Heart", config, SOFTWARE_VERSION, None, (), {}, "2026-01-01T00:00:00+00:00"
     )

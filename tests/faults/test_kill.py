@@ -25,7 +25,7 @@ from core.store import open_store
 from dicom_node.network.scu import send_instances
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from tests.support.node import PASSWORD, USERNAME, RunningNode, running_node, start
-from tests.support.settings import free_port
+from tests.support.settings import free_port, small_model
 
 KILLS = 10
 SEEDS = (21, 22, 23)
@@ -98,7 +98,7 @@ def test_ten_random_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> Non
         write_patient(tmp_path / f"p{seed}", seed, spacing_mm=(6.0, 6.0, 6.0)) for seed in SEEDS
     ]
     wanted = {p.series_instance_uid: hand_drawn(p.phantom.heart, rng) for p in patients}
-    model = {"spacing_mm": [8.0, 8.0, 8.0], "widths": [8, 16]}
+    model = small_model(8.0)
     with (
         running_tps(tmp_path / "tps", ae_title="TPS", port=tps_port) as tps,
         running_node(tmp_path, tps_port, training=TRAINING, model=model) as node,

@@ -12,7 +12,8 @@ from tests.support.settings import write_config
 
 @pytest.mark.slow
 def test_the_demo_goes_round_once_and_finds_everything_right(tmp_path: Path) -> None:
-    model = {"device": "cpu", "spacing_mm": [6.0, 6.0, 6.0], "widths": [16, 32, 64]}
-    training = {"steps_first": 100, "steps_per_case": 30, "patch_voxels": [24, 32, 32]}
+    stage = {"widths": [16, 32, 64], "spacing_mm": [6.0] * 3, "patch_voxels": [24, 32, 32]}
+    model = {"device": "cpu", "coarse": stage, "fine": stage}
+    training = {"steps_first": 100, "steps_per_case": 30}
     config = write_config(tmp_path, model=model, training=training)
     assert run_demo(config, tmp_path / "demo", check=True) == 0

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage, optimize
 
 from app.phantom import Phantom, make_phantom
 from core.case import Split, next_split
-from core.config import ModelSettings, Settings, TrainingSettings, load_settings
+from core.config import ModelSettings, Settings, StageSettings, TrainingSettings, load_settings
 from core.geometry import Mask
 from model.gate import judge
 from model.metrics import score_weights
@@ -24,6 +25,7 @@ from model.preprocess import dice
 from model.registry import ModelDescription, NetworkConfig, load, publish
 from model.samples import TrainingCase, make_training_case
 from model.train import train_round
+from tests.support.settings import config_of
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 SPACING_MM = (6.0, 6.0, 6.0)
@@ -47,6 +49,11 @@ class Clinic:
     sets: dict[Split, list[TrainingCase]] = field(
         default_factory=lambda: {Split.TRAIN: [], Split.VALIDATION: []}
     )
+
+    @property
+    def config(self) -> NetworkConfig:
+        """What its models look like."""
+        return config_of(self.settings)
 
     def propose(self, phantom: Phantom) -> Mask:
         """What the released model proposes; empty while there is none."""
@@ -78,19 +85,22 @@ class Clinic:
             validation,
             start=None if parent is None else parent.weights,
             settings=self.settings,
+            config=self.config,
             training=self.training,
             rng=self.rng,
             progress=lambda _: None,
             should_stop=lambda: False,
         )
         before = (
-            None if parent is None else score_weights(parent.weights, validation, self.settings)
+            None
+            if parent is None
+            else score_weights(parent.weights, self.config, validation, torch.device("cpu"))
         )
         verdict = judge(candidate.scores, before)
         if verdict.promoted:
             description = ModelDescription(
                 roi_name="Heart",
-                config=NetworkConfig.of(self.settings),
+                config=self.config,
                 code_version="test",
                 parent=self.released,
                 training_set=tuple(case.case_id for case in cases),
@@ -189,8 +199,12 @@ def settings() -> Settings:
 def small_settings(**training: object) -> Settings:
     """config.yaml with a coarse, small network and rounds of seconds."""
     settings = load_settings(CONFIG)
+    coarse, fine = (
+        StageSettings(spacing_mm=SPACING_MM, widths=(16, 32, 64), patch_voxels=(24, 32, 32))
+        for _ in range(2)
+    )
     model = settings.model.model_copy(
-        update={"spacing_mm": SPACING_MM, "widths": (16, 32, 64), "device": "cpu", "threads": 1}
+        update={"coarse": coarse, "fine": fine, "device": "cpu", "threads": 1}
     )
     rounds = settings.training.model_copy(
         update={
@@ -198,7 +212,6 @@ def small_settings(**training: object) -> Settings:
             "steps_per_case": 30,
             "steps_longest": 250,
             "validate_every": 30,
-            "patch_voxels": (24, 32, 32),
             **training,
         }
     )

@@ -35,8 +35,7 @@ from tests.support.shared_data import shared_data
 
 # Settings with which two phantoms lead to a proposal of some hundred cc on this CT; a model of two
 # patients may as well propose nothing, and then there is no dose difference to look at.
-MODEL = {"widths": [16, 32, 64, 96]}
-TRAINING = {"patch_voxels": [24, 32, 32], "learning_rate": 0.002}
+TRAINING = {"learning_rate": 0.002}
 SLICE_MM = 5.0
 
 
@@ -151,7 +150,7 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> 
     series = str(pydicom.dcmread(ct_paths[0], stop_before_pixels=True).SeriesInstanceUID)
     tps_port = free_port()
     with (
-        running_node(tmp_path, tps_port, model=MODEL, training=TRAINING) as node,
+        running_node(tmp_path, tps_port, training=TRAINING) as node,
         running_orthanc(
             tmp_path / "tps",
             node_ae_title="RECONTOUR",

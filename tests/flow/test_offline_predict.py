@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from app.offline import compare_command
 from app.offline_predict import predict_command
@@ -18,18 +17,17 @@ from core.store import open_store
 from dicom_node.objects.ct_reader import ct_paths_in, read_ct
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from dose.difference import dice
-from model.registry import ModelDescription, NetworkConfig, publish
-from model.unet import fresh_network
+from model.registry import ModelDescription, publish
 from tests.support import synthetic_dicom as synthetic
-from tests.support.settings import settings_for
+from tests.support.brightness import brightness_cascade
+from tests.support.settings import config_of, settings_for, small_model
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    model = {"device": "cpu", "threads": 1, "spacing_mm": [4.0, 4.0, 4.0], "widths": [8, 16]}
-    return settings_for(tmp_path, model=model)
+    return settings_for(tmp_path, model=small_model(4.0))
 
 
 @pytest.fixture
@@ -50,27 +48,18 @@ def ball(ct_folder: Path) -> Mask:
 
 def model_in(root: Path, settings: Settings, *, bias: float, roi_name: str = "Heart") -> Path:
     """A network that finds what is bright; with a low bias it finds nothing."""
-    network = fresh_network(settings.model.widths, seed=0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        # Channel 0 of the stem: brightness + 1, never negative, so no ReLU on the way touches it.
-        network.stem.weight[0, 0, 1:3, 1:3, 1:3] = 1 / 8
-        network.head.weight[:, 0] = 20.0
-        assert network.stem.bias is not None
-        assert network.head.bias is not None
-        network.stem.bias[0] = 1.0
-        network.head.bias.fill_(bias)
+    config = config_of(settings.model)
+    cascade = brightness_cascade(config, bias=bias)
     description = ModelDescription(
         roi_name=roi_name,
-        config=NetworkConfig.of(settings.model),
+        config=config,
         code_version="0.1.0",
         parent=None,
         training_set=(),
         scores={},
         created_at=NOW.isoformat(),
     )
-    return root / publish(root, network.state_dict(), description)
+    return root / publish(root, cascade.state_dict(), description)
 
 
 def test_a_prediction_from_a_model_folder_finds_the_ball(

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.config import ModelSettings, TrainingSettings, load_settings
+from core.config import ModelSettings, StageSettings, TrainingSettings, load_settings
 from core.geometry import VolumeGeometry
 from core.volume import Volume
+from model.registry import NetworkConfig
+from tests.support.settings import config_of
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 UID = "2.25.1"
@@ -15,10 +17,18 @@ UID = "2.25.1"
 
 @pytest.fixture
 def settings() -> ModelSettings:
-    """The shipped settings, small: 8 mm, two levels, one thread, no GPU."""
+    """The shipped settings, small: 8 and 4 mm, two levels, one thread, no GPU."""
+    coarse = StageSettings(spacing_mm=(8.0, 8.0, 8.0), widths=(8, 16), patch_voxels=(16, 16, 16))
+    fine = StageSettings(spacing_mm=(4.0, 4.0, 4.0), widths=(8, 16), patch_voxels=(24, 24, 24))
     return load_settings(CONFIG).model.model_copy(
-        update={"spacing_mm": (8.0, 8.0, 8.0), "widths": (8, 16), "device": "cpu", "threads": 1}
+        update={"coarse": coarse, "fine": fine, "device": "cpu", "threads": 1}
     )
+
+
+@pytest.fixture
+def config(settings: ModelSettings) -> NetworkConfig:
+    """What a model of the heart with these settings looks like."""
+    return config_of(settings)
 
 
 @pytest.fixture
@@ -29,7 +39,6 @@ def training() -> TrainingSettings:
             "steps_first": 4,
             "steps_per_case": 1,
             "steps_longest": 6,
-            "patch_voxels": (16, 16, 16),
             "validate_every": 3,
         }
     )

@@ -5,21 +5,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from core.config import ModelSettings
 from core.geometry import VolumeGeometry
 from core.volume import Volume
 from model.predict import Predictor, expected_dice
 from model.preprocess import dice
-from model.registry import ModelDescription, NetworkConfig, load, publish
-from model.unet import UNet, fresh_network
+from model.registry import ModelDescription, load, publish
+from tests.support.brightness import brightness_cascade, set_bias
+from tests.support.settings import config_of
 
 
 def describe(settings: ModelSettings, **changes: Any) -> ModelDescription:
     return ModelDescription(
         roi_name="Heart",
-        config=replace(NetworkConfig.of(settings), **changes),
+        config=replace(config_of(settings), **changes),
         code_version="0.1.0",
         parent=None,
         training_set=(),
@@ -29,33 +29,13 @@ def describe(settings: ModelSettings, **changes: Any) -> ModelDescription:
 
 
 def brightness_described(settings: ModelSettings) -> ModelDescription:
-    """At 4 mm, and with the window that the brightness network was thought out for."""
-    return describe(settings, spacing_mm=(4.0, 4.0, 4.0), window_hu=(-160.0, 240.0))
-
-
-def brightness_network(widths: tuple[int, ...]) -> UNet:
-    """A network that answers with the mean brightness of each 2 x 2 x 2 block, times twenty."""
-    network = fresh_network(widths, seed=0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        # Channel 0 of the stem: mean + 1, never negative, so no ReLU on the way touches it.
-        network.stem.weight[0, 0, 1:3, 1:3, 1:3] = 1 / 8
-        network.head.weight[:, 0] = 20.0
-        assert network.stem.bias is not None
-        network.stem.bias[0] = 1.0
-    set_bias(network, -14.0)
-    return network
-
-
-def set_bias(network: UNet, value: float) -> None:
-    assert network.head.bias is not None
-    torch.nn.init.constant_(network.head.bias, value)
+    """With the window that the brightness networks were thought out for."""
+    return describe(settings, window_hu=(-160.0, 240.0))
 
 
 def test_a_bright_ball_is_found_where_it_is(tmp_path, settings, sphere):
     volume, ball = sphere
-    weights = brightness_network(settings.widths).state_dict()
+    weights = brightness_cascade(config_of(settings)).state_dict()
     model = load(tmp_path, publish(tmp_path, weights, brightness_described(settings)))
     prediction = Predictor(settings).predict(volume, model)
     assert prediction.mask.shape == volume.geometry.shape
@@ -73,7 +53,7 @@ def test_a_ct_of_another_spacing_gets_its_mask_on_its_own_grid(tmp_path, setting
     halves = np.repeat(np.repeat(volume.values, 2, 1), 2, 2)
     x, y, z = volume.geometry.index_to_mm((0, -0.25, -0.25))
     fine = VolumeGeometry(halves.shape, (x, y, z), (4.0, 2.0, 2.0), "2.25.1")
-    weights = brightness_network(settings.widths).state_dict()
+    weights = brightness_cascade(config_of(settings)).state_dict()
     model = load(tmp_path, publish(tmp_path, weights, brightness_described(settings)))
     mask = Predictor(settings).predict(Volume(halves, fine), model).mask
     assert mask.shape == halves.shape
@@ -82,21 +62,46 @@ def test_a_ct_of_another_spacing_gets_its_mask_on_its_own_grid(tmp_path, setting
 
 def test_nothing_found_is_an_empty_mask_with_no_expected_dice(tmp_path, settings, sphere):
     volume, _ = sphere
-    network = brightness_network(settings.widths)
-    set_bias(network, -100.0)
-    model = load(tmp_path, publish(tmp_path, network.state_dict(), describe(settings)))
+    cascade = brightness_cascade(config_of(settings))
+    set_bias(cascade, -100.0)
+    model = load(tmp_path, publish(tmp_path, cascade.state_dict(), describe(settings)))
     prediction = Predictor(settings).predict(volume, model)
     assert not prediction.mask.any()
     assert prediction.expected_dice == 0.0
     assert prediction.probability_mean == 0.0
 
 
+def test_a_coarse_network_that_finds_nothing_leaves_nothing_to_contour(tmp_path, settings, sphere):
+    volume, _ = sphere
+    cascade = brightness_cascade(config_of(settings))
+    set_bias(cascade, -100.0, stages=("coarse",))
+    model = load(tmp_path, publish(tmp_path, cascade.state_dict(), describe(settings)))
+    assert not Predictor(settings).predict(volume, model).mask.any()
+
+
+def test_a_box_that_cuts_the_structure_grows(tmp_path, settings, sphere):
+    """The coarse network sees the middle of the ball alone, the fine one all of it."""
+    volume, ball = sphere
+    cascade = brightness_cascade(config_of(settings))
+    geometry = volume.geometry
+    away = np.indices(geometry.shape) - np.array([19.3, 17.8, 21.1]).reshape(3, 1, 1, 1)
+    core = np.linalg.norm(away, axis=0) * 4.0 < 14.0
+    brighter = Volume(np.where(core, 240, volume.values).astype(np.int16), geometry)
+    set_bias(cascade, -36.0, stages=("coarse",))
+    described = replace(
+        brightness_described(settings),
+        config=replace(brightness_described(settings).config, box_margin_mm=8.0),
+    )
+    model = load(tmp_path, publish(tmp_path, cascade.state_dict(), described))
+    assert dice(Predictor(settings).predict(brighter, model).mask, ball) > 0.9
+
+
 def test_another_version_is_another_network(tmp_path, settings, sphere):
     volume, _ = sphere
-    network = brightness_network(settings.widths)
-    found = load(tmp_path, publish(tmp_path, network.state_dict(), describe(settings)))
-    set_bias(network, -100.0)
-    empty = load(tmp_path, publish(tmp_path, network.state_dict(), describe(settings)))
+    cascade = brightness_cascade(config_of(settings))
+    found = load(tmp_path, publish(tmp_path, cascade.state_dict(), describe(settings)))
+    set_bias(cascade, -100.0)
+    empty = load(tmp_path, publish(tmp_path, cascade.state_dict(), describe(settings)))
     predictor = Predictor(settings)
     masks = [predictor.predict(volume, m).mask for m in (found, empty, found)]
     assert masks[0].any()

@@ -6,16 +6,31 @@ import numpy as np
 import pytest
 
 from core.geometry import VolumeGeometry
+from core.resample import working_grid
 from core.volume import Volume
+from model.postprocess import largest_component, postprocessed
 from model.preprocess import (
     dice,
-    largest_component,
     mask_on_ct,
     mask_to_working_grid,
-    network_input,
     normalise,
-    to_working_grid,
+    on_grid,
+    tissue_in,
+    tissue_on_working_grid,
 )
+
+
+def on_working_grid(
+    volume: Volume, spacing_mm: tuple[float, float, float], *, outside: float
+) -> Volume:
+    return on_grid(volume, working_grid(volume.geometry, spacing_mm), outside=outside)
+
+
+def network_input(
+    volume: Volume, *, spacing_mm: tuple[float, float, float], window_hu: tuple[float, float]
+) -> Volume:
+    tissue = tissue_on_working_grid(volume, spacing_mm)
+    return Volume(normalise(tissue.values, window_hu), tissue.geometry)
 
 
 def test_the_window_maps_to_minus_one_and_one_and_clips():
@@ -27,7 +42,7 @@ def test_the_window_maps_to_minus_one_and_one_and_clips():
 @pytest.mark.parametrize("spacing_mm", [(8.0, 8.0, 8.0), (8.0, 5.0, 7.0), (4.0, 4.0, 4.0)])
 def test_a_ball_survives_the_way_to_the_working_grid_and_back(sphere, spacing_mm):
     volume, ball = sphere
-    probability = to_working_grid(
+    probability = on_working_grid(
         Volume(ball.astype(np.float32), volume.geometry), spacing_mm, outside=0.0
     )
     back = mask_on_ct(probability, volume.geometry)
@@ -47,7 +62,7 @@ def test_the_working_grid_lies_on_the_same_tissue(sphere):
 def test_noise_of_a_fine_ct_is_averaged_and_not_picked_out():
     noise = np.random.default_rng(0).normal(0, 100, (32, 32, 32)).astype(np.float32)
     geometry = VolumeGeometry(noise.shape, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "2.25.1")
-    coarse = to_working_grid(Volume(noise, geometry), (4.0, 4.0, 4.0), outside=0.0)
+    coarse = on_working_grid(Volume(noise, geometry), (4.0, 4.0, 4.0), outside=0.0)
     assert coarse.values.shape == (8, 8, 8)
     # 64 voxels in a block: the spread falls by 8.
     assert coarse.values.std() == pytest.approx(12.5, rel=0.15)
@@ -57,7 +72,7 @@ def test_noise_of_a_fine_ct_is_averaged_and_not_picked_out():
 def test_sizes_that_do_not_divide_keep_their_place():
     values = np.broadcast_to(np.arange(19, dtype=np.float32)[:, None, None], (19, 11, 13))
     geometry = VolumeGeometry(values.shape, (5.0, 6.0, 7.0), (1.0, 1.0, 1.0), "2.25.1")
-    coarse = to_working_grid(Volume(values.copy(), geometry), (3.0, 2.0, 2.0), outside=-1.0)
+    coarse = on_working_grid(Volume(values.copy(), geometry), (3.0, 2.0, 2.0), outside=-1.0)
     height_mm = coarse.geometry.index_to_mm(np.argwhere(coarse.values > -9))[:, 2].reshape(
         coarse.values.shape
     )
@@ -81,6 +96,27 @@ def test_only_the_largest_component_remains():
     kept = largest_component(mask)
     assert kept.sum() == 8
     assert not kept[0, 0, 0]
+
+
+def test_only_what_a_structure_asks_for_is_done_to_its_mask():
+    mask = np.zeros((9, 9, 9), bool)
+    mask[1:6, 1:6, 1:6] = True
+    mask[3, 3, 3] = False
+    mask[8, 8, 8] = True
+    assert postprocessed(mask, keep_largest=False, fill_holes=False).sum() == 125
+    assert postprocessed(mask, keep_largest=True, fill_holes=False).sum() == 124
+    assert postprocessed(mask, keep_largest=False, fill_holes=True).sum() == 126
+    assert postprocessed(mask, keep_largest=True, fill_holes=True).sum() == 125
+
+
+def test_a_part_of_the_working_grid_holds_what_the_whole_holds_there(sphere):
+    volume, _ = sphere
+    grid = working_grid(volume.geometry, (3.0, 5.0, 6.0))
+    whole = tissue_on_working_grid(volume, (3.0, 5.0, 6.0))
+    box = (slice(9, 30), slice(4, 22), slice(7, 23))
+    part = tissue_in(volume, grid.cut(box))
+    assert part.geometry == grid.cut(box)
+    np.testing.assert_allclose(part.values, whole.values[box], atol=1e-3)
 
 
 def test_nothing_predicted_is_an_empty_mask(sphere):
@@ -114,7 +150,7 @@ def test_the_network_sees_even_slices_and_its_mask_comes_back_on_the_true_ones()
     inside = seen.values > -0.35
     extent = [int(n) for n in np.ptp(np.argwhere(inside), axis=0) + 1]
     assert extent == pytest.approx([20, 20, 20], abs=1)
-    probability = to_working_grid(
+    probability = on_working_grid(
         Volume(ball.astype(np.float32), volume.geometry), spacing_mm, outside=0.0
     )
     back = mask_on_ct(probability, volume.geometry)

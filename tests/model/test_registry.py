@@ -12,7 +12,6 @@ from model.registry import (
     DESCRIPTION_FILE,
     WEIGHTS_FILE,
     ModelDescription,
-    NetworkConfig,
     load,
     publish,
     versions,
@@ -26,10 +25,10 @@ def weights():
 
 
 @pytest.fixture
-def description(settings):
+def description(config):
     return ModelDescription(
         roi_name="Heart",
-        config=NetworkConfig.of(settings),
+        config=config,
         code_version="0.1.0",
         parent=None,
         training_set=("a", "b"),

@@ -11,8 +11,9 @@ import torch
 from core.config import ModelSettings, TrainingSettings
 from model import train
 from model.checkpoint import read_checkpoint, write_checkpoint
-from model.samples import TrainingCase
+from model.samples import Sample, TrainingCase
 from model.train import Candidate, Resume, train_round
+from tests.support.settings import config_of
 
 
 @pytest.fixture
@@ -26,9 +27,9 @@ def cases() -> list[TrainingCase]:
         image = np.where(ball, 60.0, -100.0) + rng.normal(0, 20, ball.shape)
         weight = np.ones(ball.shape, np.float32)
         name = f"case-{number}"
-        made.append(
-            TrainingCase(name, name, image.astype(np.float32), ball, weight, (8.0, 8.0, 8.0))
-        )
+        fine = Sample.of(image.astype(np.float32), ball, weight, (4.0, 4.0, 4.0))
+        coarse = Sample(np.ascontiguousarray(fine.packed[:, ::2, ::2, ::2]), (8.0, 8.0, 8.0))
+        made.append(TrainingCase(name, name, coarse, fine))
     return made
 
 
@@ -53,6 +54,7 @@ def learn(
         cases[1:],
         start=None,
         settings=settings,
+        config=config_of(settings),
         training=training,
         rng=np.random.default_rng(3),
         progress=progress,

@@ -11,7 +11,7 @@ from core.errors import UnreadableObjectError
 from core.geometry import Mask
 from core.volume import Volume
 from model.preprocess import dice, mask_to_working_grid
-from model.samples import TrainingCase, cached_training_case, make_training_case
+from model.samples import Sample, TrainingCase, cached_training_case, make_training_case
 
 
 def make(
@@ -26,17 +26,17 @@ def make(
 def test_an_approved_structure_is_a_dense_label_that_weighs_more_near_it(settings, sphere):
     volume, ball = sphere
     case = make(settings, sphere)
-    assert case.image.shape == case.target.shape == case.weight.shape == (20, 18, 22)
-    assert case.image.dtype == case.weight.dtype == np.float32
-    assert case.image.min() < -90 < 30 < case.image.max()
-    assert case.spacing_mm == (8.0, 8.0, 8.0)
-    assert dice(case.target, mask_to_working_grid(ball, volume.geometry, (8.0, 8.0, 8.0))) == 1.0
-    voxels = np.argwhere(case.target)
-    near = np.zeros_like(case.target)
-    # 20 mm are two and a half voxels of 8 mm, rounded to two.
-    low, high = np.maximum(voxels.min(0) - 2, 0), voxels.max(0) + 3
-    near[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = True
-    np.testing.assert_array_equal(case.weight, np.where(near, np.float32(0.25), np.float32(0.05)))
+    assert case.coarse.shape == (20, 18, 22)
+    assert case.fine.shape == (40, 36, 44)
+    for sample, reach in ((case.coarse, 2), (case.fine, 5)):  # 20 mm are 2.5 voxels of 8 mm
+        assert sample.image.min() < -90 < 30 < sample.image.max()
+        truth = mask_to_working_grid(ball, volume.geometry, sample.spacing_mm)
+        assert dice(sample.target, truth) == 1.0
+        voxels = np.argwhere(sample.target)
+        near = np.zeros(sample.shape, bool)
+        low, high = np.maximum(voxels.min(0) - reach, 0), voxels.max(0) + reach + 1
+        near[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = True
+        np.testing.assert_allclose(sample.weight, np.where(near, 0.25, 0.05), atol=1e-6)
 
 
 def test_painted_voxels_weigh_most_wherever_they_are(settings, sphere):
@@ -44,16 +44,33 @@ def test_painted_voxels_weigh_most_wherever_they_are(settings, sphere):
     painted = np.zeros_like(ball)
     painted[0:4, 0:4, 0:8] = True
     case = make(settings, sphere, painted)
-    assert np.all(case.weight[0:2, 0:2, 0:4] == 1.0)
-    assert np.count_nonzero(case.weight == 1.0) == 16
+    assert np.all(case.coarse.weight[0:2, 0:2, 0:4] == 1.0)
+    assert np.count_nonzero(case.coarse.weight == 1.0) == 16
+    assert np.count_nonzero(case.fine.weight == 1.0) == np.count_nonzero(painted)
 
 
 def test_an_approved_empty_structure_is_background_everywhere(settings, sphere):
     volume, ball = sphere
-    empty = (volume, np.zeros_like(ball))
-    case = make(settings, empty)
-    assert not case.target.any()
-    assert np.all(case.weight == np.float32(0.05))
+    case = make(settings, (volume, np.zeros_like(ball)))
+    for sample in (case.coarse, case.fine):
+        assert not sample.target.any()
+        np.testing.assert_allclose(sample.weight, 0.05, atol=1e-6)
+
+
+def test_a_sample_gives_back_what_was_packed():
+    rng = np.random.default_rng(0)
+    shape = (3, 4, 5)
+    image = rng.integers(-1024, 3000, shape).astype(np.float32)
+    target, weight = rng.random(shape) < 0.5, rng.integers(0, 201, shape) / 200
+    dose_gy = np.round(rng.random(shape) * 60, 2).astype(np.float32)
+    dose_gy[0, 0, 0] = np.nan
+    sample = Sample.of(image, target, weight.astype(np.float32), (3.0, 3.0, 3.0), dose_gy)
+    np.testing.assert_array_equal(sample.image, image)
+    np.testing.assert_array_equal(sample.target, target)
+    np.testing.assert_allclose(sample.weight, weight, atol=1e-6)
+    assert sample.dose_gy is not None
+    np.testing.assert_allclose(sample.dose_gy, dose_gy, atol=0.005)
+    assert Sample.of(image, target, image * 0, (3.0, 3.0, 3.0)).dose_gy is None
 
 
 def cached(
@@ -71,22 +88,25 @@ def never() -> TrainingCase:
     raise AssertionError("made again")
 
 
+def same(a: TrainingCase, b: TrainingCase) -> bool:
+    pairs = ((a.coarse, b.coarse), (a.fine, b.fine))
+    return all(np.array_equal(one.packed, other.packed) for one, other in pairs)
+
+
 def test_a_case_is_made_once_and_then_read(tmp_path, settings, sphere):
     case = make(settings, sphere)
     for found in (cached(tmp_path, settings, lambda: case), cached(tmp_path, settings, never)):
         assert (found.case_id, found.patient_key) == ("c", "p")
-        np.testing.assert_array_equal(found.image, case.image)
-        np.testing.assert_array_equal(found.target, case.target)
-        np.testing.assert_array_equal(found.weight, case.weight)
-    assert len(list(tmp_path.iterdir())) == 1
+        assert same(found, case)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_another_spacing_is_another_entry_and_another_window_is_not(tmp_path, settings, sphere):
     """The window is laid over HU when a patch is drawn."""
     cached(tmp_path, settings, lambda: make(settings, sphere))
-    other = settings.model_copy(update={"spacing_mm": (6.0, 6.0, 6.0)})
+    fine = settings.fine.model_copy(update={"spacing_mm": (6.0, 6.0, 6.0)})
     with pytest.raises(AssertionError, match="made again"):
-        cached(tmp_path, other, never)
+        cached(tmp_path, settings.model_copy(update={"fine": fine}), never)
     cached(tmp_path, settings.model_copy(update={"window_hu": (-100.0, 300.0)}), never)
 
 
@@ -94,18 +114,18 @@ def test_another_spacing_is_another_entry_and_another_window_is_not(tmp_path, se
 def test_a_damaged_entry_is_made_anew(tmp_path, settings, sphere, damage):
     case = make(settings, sphere)
     cached(tmp_path, settings, lambda: case)
-    (entry,) = tmp_path.iterdir()
-    entry.write_bytes(damage)
-    np.testing.assert_array_equal(cached(tmp_path, settings, lambda: case).image, case.image)
-    np.testing.assert_array_equal(cached(tmp_path, settings, never).image, case.image)
+    for entry in sorted(tmp_path.iterdir()):
+        entry.write_bytes(damage)
+        assert same(cached(tmp_path, settings, lambda: case), case)
+        assert same(cached(tmp_path, settings, never), case)
 
 
 def test_a_cut_entry_is_made_anew(tmp_path, settings, sphere):
     case = make(settings, sphere)
     cached(tmp_path, settings, lambda: case)
-    (entry,) = tmp_path.iterdir()
+    entry = min(tmp_path.iterdir())
     entry.write_bytes(entry.read_bytes()[:-100])
-    np.testing.assert_array_equal(cached(tmp_path, settings, lambda: case).weight, case.weight)
+    assert same(cached(tmp_path, settings, lambda: case), case)
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a/b", "x" * 200])

@@ -12,6 +12,9 @@ from core.volume import Volume
 from model.metrics import score_weights
 from model.samples import TrainingCase, make_training_case
 from model.train import Candidate, RoundProgress, steps_of_round, train_round
+from tests.support.settings import config_of
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -50,7 +53,14 @@ def learn(
         "should_stop": lambda: False,
         **changes,
     }
-    return train_round(cases, validation, settings=settings, training=training, **arguments)
+    return train_round(
+        cases,
+        validation,
+        settings=settings,
+        config=config_of(settings),
+        training=training,
+        **arguments,
+    )
 
 
 def long_round(training: TrainingSettings) -> TrainingSettings:
@@ -90,7 +100,7 @@ def test_a_round_learns_and_the_candidate_scores_what_it_says(cases, settings, t
     assert candidate.steps == len(candidate.losses) == 60
     assert np.mean(candidate.losses[-10:]) < 0.75 * np.mean(candidate.losses[:10])
     assert candidate.validation_dice > 0.7
-    measured = score_weights(candidate.weights, cases[2:], settings)
+    measured = score_weights(candidate.weights, config_of(settings), cases[2:], CPU)
     assert measured == candidate.scores
     assert all(value.device.type == "cpu" for value in candidate.weights.values())
 
@@ -117,7 +127,7 @@ def test_a_stopped_round_still_gives_measured_weights(cases, settings, training)
     answers = iter([False, True])
     candidate = learn(cases[:2], cases[2:], settings, training, should_stop=lambda: next(answers))
     assert candidate.steps == 2
-    assert candidate.scores == score_weights(candidate.weights, cases[2:], settings)
+    assert candidate.scores == score_weights(candidate.weights, config_of(settings), cases[2:], CPU)
 
 
 def test_without_validation_cases_the_averaged_weights_come_unscored(cases, settings, training):

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from core.config import Settings, load_settings
+from core.config import ModelSettings, Settings, load_settings
+from model.registry import NetworkConfig
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -30,6 +31,22 @@ def write_config(folder: Path, **changes: Any) -> Path:
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(values))
     return path
+
+
+def config_of(settings: ModelSettings, roi_name: str = "Heart") -> NetworkConfig:
+    """What a model of a structure of config.yaml looks like with `settings`."""
+    structure = load_settings(REPOSITORY / "config.yaml").structure_named(roi_name)
+    return NetworkConfig.of(settings, structure)
+
+
+def small_model(spacing_mm: float = 12.0, *, patch: int = 16, **changes: Any) -> dict[str, Any]:
+    """The section `model` for networks that learn nothing, fast; both work at one spacing."""
+    stage = {
+        "spacing_mm": [spacing_mm] * 3,
+        "widths": [8, 16],
+        "patch_voxels": [patch] * 3,
+    }
+    return {"device": "cpu", "threads": 1, "coarse": stage, "fine": stage, **changes}
 
 
 def peer_values(ae_title: str = "TPS", *, port: int = 11113, **changes: Any) -> dict[str, Any]:
