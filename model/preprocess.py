@@ -58,6 +58,12 @@ def tissue_in(volume: Volume, part: VolumeGeometry) -> Volume:
     corners = np.array([[0, 0, 0], part.shape]) - 0.5
     margin = np.array([[-1.0], [1.0]])
     box = box_on(volume.geometry, corners + margin, part)
+    # Whole voxels are averaged in the same blocks as in the whole volume.
+    factors = _block_factors(volume.geometry, part.spacing_mm)
+    slices, rows, columns = (
+        slice(b.start - b.start % int(f), b.stop) for b, f in zip(box, factors, strict=True)
+    )
+    box = (slices, rows, columns)
     return tissue_on(Volume(volume.values[box], volume.geometry.cut(box)), part)
 
 
@@ -108,8 +114,7 @@ def dice(a: Mask, b: Mask) -> float:
 def _averaged(volume: Volume, spacing_mm: tuple[float, float, float]) -> Volume:
     """Means over the blocks of whole voxels that fit into a working voxel."""
     geometry, values = volume.geometry, volume.values
-    ratio = np.asarray(spacing_mm) / np.asarray(geometry.spacing_mm)
-    factors = np.maximum(np.floor(ratio + 1e-6), 1).astype(int)
+    factors = _block_factors(geometry, spacing_mm)
     if np.all(factors == 1):
         return volume
     for axis, factor in enumerate(factors):
@@ -124,6 +129,14 @@ def _averaged(volume: Volume, spacing_mm: tuple[float, float, float]) -> Volume:
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
     )
     return Volume(values, coarse)
+
+
+def _block_factors(
+    geometry: VolumeGeometry, spacing_mm: tuple[float, float, float]
+) -> npt.NDArray[np.intp]:
+    """How many whole voxels fit into a working voxel, on each axis."""
+    ratio = np.asarray(spacing_mm) / np.asarray(geometry.spacing_mm)
+    return np.maximum(np.floor(ratio + 1e-6), 1).astype(np.intp)
 
 
 def _block_mean(values: npt.NDArray[Any], axis: int, factor: int) -> npt.NDArray[Any]:

@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path, model=small_model(4.0))
+    return settings_for(tmp_path, model=small_model(4.0, fine_mm=2.0))
 
 
 @pytest.fixture

@@ -39,14 +39,20 @@ def config_of(settings: ModelSettings, roi_name: str = "Heart") -> NetworkConfig
     return NetworkConfig.of(settings, structure)
 
 
-def small_model(spacing_mm: float = 12.0, *, patch: int = 16, **changes: Any) -> dict[str, Any]:
-    """The section `model` for networks that learn nothing, fast; both work at one spacing."""
-    stage = {
-        "spacing_mm": [spacing_mm] * 3,
-        "widths": [8, 16],
-        "patch_voxels": [patch] * 3,
+def small_model(spacing_mm: float = 12.0, *, fine_mm: float | None = None) -> dict[str, Any]:
+    """The section `model` for networks that learn nothing, fast; `fine_mm` is the same if None."""
+    coarse, fine = (
+        {"spacing_mm": [mm] * 3, "widths": [8, 16], "patch_voxels": [16] * 3}
+        for mm in (spacing_mm, fine_mm or spacing_mm)
+    )
+    return {
+        "device": "cpu",
+        "threads": 1,
+        "coarse": coarse,
+        "fine": fine,
+        "box_margin_mm": 18.0,
+        "window_hu": [-250.0, 350.0],
     }
-    return {"device": "cpu", "threads": 1, "coarse": stage, "fine": stage, **changes}
 
 
 def peer_values(ae_title: str = "TPS", *, port: int = 11113, **changes: Any) -> dict[str, Any]:
