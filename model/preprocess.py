@@ -136,7 +136,7 @@ def _block_factors(
 ) -> npt.NDArray[np.intp]:
     """How many whole voxels fit into a working voxel, on each axis."""
     ratio = np.asarray(spacing_mm) / np.asarray(geometry.spacing_mm)
-    return np.maximum(np.floor(ratio + 1e-6), 1).astype(np.intp)
+    return np.asarray(np.maximum(np.floor(ratio + 1e-6), 1), np.intp)
 
 
 def _block_mean(values: npt.NDArray[Any], axis: int, factor: int) -> npt.NDArray[Any]:
