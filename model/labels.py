@@ -13,8 +13,7 @@ from typing import Literal, Self
 import numpy as np
 
 from core.geometry import Mask, VolumeGeometry
-from core.volume import Volume
-from model.preprocess import Values, mask_to_working_grid, to_working_grid
+from model.preprocess import Values, mask_to_working_grid, share_on_working_grid
 
 Source = Literal["approved", "strokes", "imported"]
 
@@ -124,7 +123,7 @@ def _share(
     """How much of each working voxel lies in `mask`, 0..1; a single 0 where there is none."""
     if mask is None:
         return np.zeros((), np.float32)
-    return to_working_grid(Volume(mask.view(np.uint8), geometry), spacing_mm, outside=0.0).values
+    return share_on_working_grid(mask, geometry, spacing_mm)
 
 
 def _box_around(target: Mask, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:

@@ -86,8 +86,15 @@ def mask_to_working_grid(
     share: float = 0.5,
 ) -> Mask:
     """The working voxels of which more than `share` lies in `mask`, a mask on `geometry`."""
-    grid = working_grid(geometry, spacing_mm)
-    return on_grid(Volume(mask.astype(np.uint8), geometry), grid, outside=0.0).values > share
+    return np.asarray(share_on_working_grid(mask, geometry, spacing_mm) > share, bool)
+
+
+def share_on_working_grid(
+    mask: Mask, geometry: VolumeGeometry, spacing_mm: tuple[float, float, float]
+) -> Values:
+    """How much of each working voxel lies in `mask`, a mask on `geometry`, 0..1."""
+    inside = Volume(mask.astype(np.uint8), geometry)
+    return on_grid(inside, working_grid(geometry, spacing_mm), outside=0.0).values
 
 
 def mask_on_ct(
