@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -34,15 +33,15 @@ from core.geometry import VolumeGeometry
 from core.store import open_store
 from core.volume import CtVolume, SeriesIdentity, Volume
 from model.predict import Predictor
-from model.registry import LoadedModel, ModelDescription, NetworkConfig, load, publish
-from model.unet import fresh_network
+from model.registry import LoadedModel, ModelDescription, load, publish
+from tests.support.brightness import brightness_cascade
 from tests.support.labelled_patients import write_labelled
-from tests.support.settings import settings_for, write_config
+from tests.support.settings import config_of, settings_for, small_model, write_config
 
 GRID = VolumeGeometry((16, 24, 24), (-46.0, -46.0, -30.0), (4.0, 4.0, 4.0), "2.25.1")
 BRIGHT = np.zeros(GRID.shape, bool)
 BRIGHT[4:12, 8:16, 8:16] = True
-MODEL = {"device": "cpu", "threads": 1, "spacing_mm": [4.0, 4.0, 4.0], "widths": [8, 16]}
+MODEL = small_model(4.0)
 
 
 @pytest.fixture
@@ -52,27 +51,18 @@ def settings(tmp_path: Path) -> Settings:
 
 def bright_finder(root: Path, settings: Settings, *, taught: tuple[str, ...] = ()) -> Path:
     """The folder of a model that contours every voxel above 50 HU, and was taught `taught`."""
-    network = fresh_network(settings.model.widths, seed=0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        # Channel 0 of the stem: brightness + 1, never negative, so no ReLU on the way touches it.
-        network.stem.weight[0, 0, 1:3, 1:3, 1:3] = 1 / 8
-        network.head.weight[:, 0] = 20.0
-        assert network.stem.bias is not None
-        assert network.head.bias is not None
-        network.stem.bias[0] = 1.0
-        network.head.bias.fill_(-26.0)
+    config = config_of(settings.model)
+    cascade = brightness_cascade(config, bias=-26.0)
     description = ModelDescription(
         roi_name="Heart",
-        config=NetworkConfig.of(settings.model),
+        config=config,
         code_version="0.1.0",
         parent=None,
         training_set=taught,
         scores={},
         created_at="2026-01-05T12:00:00+00:00",
     )
-    return root / publish(root, network.state_dict(), description)
+    return root / publish(root, cascade.state_dict(), description)
 
 
 def loaded(root: Path, settings: Settings, **how: Any) -> LoadedModel:
