@@ -63,9 +63,12 @@ def network_config(settings: Settings, roi_name: str) -> NetworkConfig:
 
 
 def in_service_of(room: Room, roi_name: str) -> LoadedModel | None:
-    """The model in service with its weights, None before the first."""
-    released = room.store.learning.released(roi_name)
-    return None if released is None else load(room.models_folder, released.version)
+    """What the trainer goes on from and judges against, with its weights; None before the first.
+
+    The model in service; while that one is pinned, the newest that waits behind it.
+    """
+    tip = room.store.models.tip(roi_name)
+    return None if tip is None else load(room.models_folder, tip.version)
 
 
 def _scores_in_service(

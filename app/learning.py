@@ -9,11 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import structlog
 
+from app.checking import check_what_is_new
 from app.judging import in_service_of, judge_candidate, network_config, readable_cases
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import replayed_cases
 from core.learning_store import DONE, LearningSet
-from core.records import ModelVersion, Round
+from core.records import RELEASED, ModelVersion, Round
 from model.registry import (
     LoadedModel,
     ModelDescription,
@@ -31,8 +32,9 @@ def learn_what_is_new(room: Room, roi_name: str, should_stop: Callable[[], bool]
 
     There is, when corrections came since the last finished round, and as long as rounds on the
     same corrections still lead to better models: it stops after `rounds_without_progress` that
-    did not.
+    did not. After a rollback it waits until the corrections are others.
     """
+    check_what_is_new(room, roi_name)
     known = room.store.learning.learning_set(roi_name)
     if not _is_due(room, roi_name, known):
         return False
@@ -51,6 +53,9 @@ def _is_due(room: Room, roi_name: str, known: LearningSet) -> bool:
     newest = room.store.learning.rounds(roi_name, newest=patience + 5)
     finished = [r for r in newest if r.state == DONE][:patience]
     same = [r for r in finished if r.corrections == known.ids()]
+    by_hand = room.store.models.state(roi_name).changed_by_hand_at
+    if by_hand is not None and any(r.started_at < by_hand for r in same):
+        return False  # what was rolled back from would only be learned once more
     return len(same) < patience or any(r.version is not None for r in same)
 
 
@@ -105,12 +110,12 @@ def _run_round(
         room, candidate.weights, candidate.scores, in_service, known, validation
     )
     released = _release(room, started, candidate, in_service) if verdict.promoted else None
-    store.learning.finish_round(
+    status = store.learning.finish_round(
         started.id, verdict=verdict.sentence, now=room.now(), released=released
     )
     resume.path.unlink(missing_ok=True)
-    log.info("round.finished", roi=roi_name, verdict=verdict.sentence)
-    return released is not None
+    log.info("round.finished", roi=roi_name, verdict=verdict.sentence, became=status)
+    return status == RELEASED
 
 
 def _resume(room: Room, roi_name: str, known: LearningSet, parent: LoadedModel | None) -> Resume:

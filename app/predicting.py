@@ -7,6 +7,7 @@ import structlog
 from app.room import Room, key_of
 from app.writing import offer
 from core.case_store import PREDICTABLE
+from core.errors import ModelUnavailableError
 from core.files import mask_digest
 from core.records import Prediction
 from model.predict import Predictor
@@ -16,7 +17,10 @@ log = structlog.get_logger()
 
 
 def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, version: str) -> str:
-    """Predict one structure of a case with one model version; the same try twice is one."""
+    """Predict one structure of a case with one model version; the same try twice is one.
+
+    Where the version's files are missing or damaged the case waits, with a sentence that says so.
+    """
     current = room.store.cases.get(case_id)
     prediction_id = key_of("prediction", case_id, current.assembly or "", roi_name, version)
     if room.store.cases.has_prediction(prediction_id):
@@ -25,7 +29,14 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
     if current.assembly is None or current.state not in PREDICTABLE:
         return "left alone: the case has moved on"
     ct = room.store.files.read_ct(case_id, current.assembly)
-    proposed = predictor.predict(ct.volume, load(room.models_folder, version))
+    try:
+        model = load(room.models_folder, version)
+    except ModelUnavailableError as error:
+        # Never another version in silence: the case waits, and it is tried again.
+        reason = f"No prediction yet: {error}"
+        room.store.cases.waits(case_id, reason=reason)
+        return reason
+    proposed = predictor.predict(ct.volume, model)
     made = Prediction(
         id=prediction_id,
         case_id=case_id,

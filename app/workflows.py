@@ -2,8 +2,9 @@
 
 An instance arrives (dicom_node) -> its series falls quiet -> ASSEMBLE -> dose and structure sets
 JOIN -> PREDICT with the model in service -> a physician corrects and approves (review_ui) ->
-DELIVER to the TPS; the trainer learns from it (app.trainer). SUM makes a plan's dose of the doses
-of its beams; MEASURE runs whenever a contour and a dose have met.
+DELIVER to the TPS; CHECK whether it may be learned from; the trainer learns from it (app.trainer).
+SUM makes a plan's dose of the doses of its beams; MEASURE runs whenever a contour and a dose have
+met. A version in SHADOW predicts last, and nobody sees it.
 
 The store's rows are the outbox: `reconcile` reads what is due and makes sure that a workflow with
 a deterministic id is on its way. Whatever dies, the rows stay, and the next look goes on.
@@ -18,7 +19,7 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from app import committing, delivering, dosing, intake, plan_doses, predicting
+from app import checking, committing, delivering, dosing, intake, plan_doses, predicting, shadowing
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
@@ -26,6 +27,9 @@ from core.rules import urgency
 from model.predict import Predictor
 
 log = structlog.get_logger()
+
+# Behind every real prediction, however little urgent.
+LAST = 10
 
 
 class Story:
@@ -57,6 +61,15 @@ class Story:
             "deliver", lambda delivery_id, _attempt: delivering.deliver(room, delivery_id)
         )
 
+        self._check = _one_step("check", lambda roi: checking.check_what_is_new(room, roi))
+        self._predict_in_shadow = _one_step(
+            "predict_in_shadow",
+            lambda case_id, roi, version: shadowing.predict(room, predictor, case_id, roi, version),
+        )
+        self._measure_shadow = _one_step(
+            "measure_shadow", lambda roi, shadow_id: shadowing.measure(room, roi, shadow_id)
+        )
+
         self._report_owed = _one_step(
             "report_owed", lambda owed_id, _attempt: committing.report_owed(room, owed_id)
         )
@@ -76,6 +89,8 @@ class Story:
             self._sum_where_all_beams_came,
             self._predict_with_the_model_in_service,
             self._measure_where_contour_and_dose_met,
+            self._check_what_was_approved,
+            self._run_in_shadow,
         ):
             try:
                 part()
@@ -130,6 +145,25 @@ class Story:
             key = f"measure-{due.source}-{due.source_id}-{due.dose_instance_id}"
             what = (due.case_id, due.dose_instance_id, due.source, due.source_id, due.roi_name)
             self._jobs.ensure(self._measure, key, *what, queue="dose")
+
+    def _check_what_was_approved(self) -> None:
+        for structure in self._room.settings.structures:
+            for approved in self._room.store.checks.due(structure.name)[-1:]:
+                key = f"check-{approved.id}"
+                self._jobs.ensure(self._check, key, structure.name, queue="dose")
+
+    def _run_in_shadow(self) -> None:
+        for structure in self._room.settings.structures:
+            roi, shadows = structure.name, self._room.store.shadows
+            for case, version in shadows.to_predict(roi):
+                key = f"shadow-{case.id}-{(case.assembly or '')[:16]}-{version[:16]}"
+                what = (case.id, roi, version)
+                self._jobs.ensure(
+                    self._predict_in_shadow, key, *what, queue="predict", priority=LAST
+                )
+            for due in shadows.to_measure(roi):
+                key = f"measure-shadow-{due.shadow.id}-{due.key}"
+                self._jobs.ensure(self._measure_shadow, key, roi, due.shadow.id, queue="dose")
 
     def _deliver_what_was_approved(self) -> None:
         for row in self._room.store.deliveries.due(now=self._room.now()):

@@ -14,17 +14,10 @@ from core.case import CaseState, Split, require_transition
 from core.database import reading, writing
 from core.errors import NoSuchCaseError, TransitionError
 from core.geometry import VolumeGeometry
+from core.model_tables import model_state
 from core.records import Case, DoseFigure, Prediction, Routing
 from core.rules import FOR_TRAINING, urgency
-from core.tables import (
-    attachment,
-    case,
-    correction,
-    dose_figure,
-    journal,
-    prediction,
-    review_lock,
-)
+from core.tables import attachment, case, correction, dose_figure, journal, prediction, review_lock
 
 NODE = "node"
 
@@ -132,6 +125,7 @@ class CaseStore:
                 return False
             values = {name: getattr(made, name) for name in prediction.c.keys()}  # noqa: SIM118
             connection.execute(sa.insert(prediction).values(**values))
+            connection.execute(sa.update(case).where(case.c.id == made.case_id).values(reason=""))
             if current.state is CaseState.IN_REVIEW:
                 return True  # opened, not painted on: the next opening starts from it
             move(
@@ -144,6 +138,15 @@ class CaseStore:
                 model=made.model_version,
             )
             return True
+
+    def waits(self, case_id: str, *, reason: str) -> None:
+        """Say on a case that nobody has approved yet why its prediction does not come."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(case)
+                .where(case.c.id == case_id, case.c.state.in_(PREDICTABLE))
+                .values(reason=reason)
+            )
 
     def has_prediction(self, prediction_id: str) -> bool:
         """Whether this prediction is recorded."""
@@ -162,7 +165,10 @@ class CaseStore:
             return changed.rowcount
 
     def latest_prediction(self, current: Case, roi_name: str) -> Prediction | None:
-        """The newest prediction on the case's present assembly."""
+        """The prediction on the case's present assembly: of the model in service, else the newest.
+
+        After a rollback an older prediction is the right one.
+        """
         query = (
             sa.select(prediction)
             .where(
@@ -170,7 +176,7 @@ class CaseStore:
                 prediction.c.assembly == (current.assembly or ""),
                 prediction.c.roi_name == roi_name,
             )
-            .order_by(prediction.c.created_at.desc(), prediction.c.id)
+            .order_by(*as_shown())
             .limit(1)
         )
         with reading(self._engine) as connection:
@@ -290,6 +296,15 @@ class CaseStore:
     def _cases(self, query: sa.Select[Any]) -> list[Case]:
         with reading(self._engine) as connection:
             return [to_case(row) for row in connection.execute(query).mappings()]
+
+
+def as_shown() -> tuple[sa.ColumnElement[Any], ...]:
+    """The order of predictions: of the model in service first, then the newest."""
+    in_service = sa.exists().where(
+        model_state.c.roi_name == prediction.c.roi_name,
+        model_state.c.in_service == prediction.c.model_version,
+    )
+    return (sa.case((in_service, 0), else_=1), prediction.c.created_at.desc(), prediction.c.id)
 
 
 def _close_unpainted_review(connection: sa.Connection, case_id: str) -> None:

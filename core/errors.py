@@ -87,5 +87,9 @@ class ModelUnavailableError(RecontourError):
     """No released model exists, or its files are not whole."""
 
 
+class SecondPersonError(RecontourError):
+    """A suspicious correction cannot be decided on so, or not by this person."""
+
+
 class AccountError(RecontourError):
     """An account of the review page cannot be made as asked."""

@@ -10,10 +10,13 @@ import sqlalchemy as sa
 
 from core import audit
 from core.case import Split
+from core.check_store import may_be_learned
 from core.database import reading, writing
-from core.records import Correction, ModelVersion, Round
+from core.model_store import add_passed, fetch_state, tip_version, to_version
+from core.model_tables import model_version, training_round
+from core.records import RELEASED, WAITS, Correction, ModelVersion, Round
 from core.review_store import to_correction
-from core.tables import case, correction, model_version, training_round
+from core.tables import case, correction
 
 RUNNING, DONE, ABANDONED = "RUNNING", "DONE", "ABANDONED"
 
@@ -40,12 +43,13 @@ class LearningStore:
         """A snapshot of what may be learned from: the newest correction of each case.
 
         A structure set that came back from the TPS supersedes what was approved here; the case
-        stays in the set it is in.
+        stays in the set it is in. What was not checked yet, or is suspicious and was not released
+        by a second person, is in neither set.
         """
         query = (
             sa.select(correction, case.c.split)
             .join(case, case.c.id == correction.c.case_id)
-            .where(correction.c.roi_name == roi_name)
+            .where(correction.c.roi_name == roi_name, may_be_learned())
             .order_by(correction.c.approved_at, correction.c.id)
         )
         with reading(self._engine) as connection:
@@ -58,11 +62,14 @@ class LearningStore:
 
     def released(self, roi_name: str) -> ModelVersion | None:
         """The model in service, or None before the first."""
-        versions = self.versions(roi_name)
-        return versions[-1] if versions else None
+        with reading(self._engine) as connection:
+            version = fetch_state(connection, roi_name).in_service
+            query = sa.select(model_version).where(model_version.c.version == version)
+            row = connection.execute(query).mappings().first()
+        return None if row is None else to_version(row)
 
     def versions(self, roi_name: str) -> list[ModelVersion]:
-        """Every released model, oldest first."""
+        """Every model that passed the gate, oldest first, whatever became of it."""
         query = (
             sa.select(model_version)
             .where(model_version.c.roi_name == roi_name)
@@ -70,10 +77,13 @@ class LearningStore:
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-        return [ModelVersion(**{**r, "training_set": tuple(r["training_set"])}) for r in rows]
+        return [to_version(row) for row in rows]
 
     def start_round(self, started: Round) -> None:
-        """Record a round; one that a crash left running is abandoned."""
+        """Record a round; one that a crash left running is abandoned.
+
+        What it goes on from, its parent, is what the trainer's line of versions ends with now.
+        """
         with writing(self._engine) as connection:
             connection.execute(
                 sa.update(training_round)
@@ -89,6 +99,7 @@ class LearningStore:
             )
             values = {n: getattr(started, n) for n in training_round.c.keys()}  # noqa: SIM118
             values["corrections"] = list(started.corrections)
+            values["parent"] = tip_version(connection, started.roi_name)
             connection.execute(sa.insert(training_round).values(**values))
 
     def progress(
@@ -103,10 +114,31 @@ class LearningStore:
             )
 
     def finish_round(
-        self, round_id: str, *, verdict: str, now: datetime, released: ModelVersion | None
-    ) -> None:
-        """End a round; a released model becomes the one in service in the same transaction."""
+        self,
+        round_id: str,
+        *,
+        verdict: str,
+        now: datetime,
+        released: ModelVersion | None,
+        figures: dict[str, Any] | None = None,
+    ) -> str | None:
+        """End a round; a model that passed the gate goes into service in the same transaction.
+
+        It waits where another version is pinned, and goes nowhere where it was rolled back before
+        or a person changed the version in service meanwhile; the verdict then says so. Returns
+        its status: RELEASED, WAITS, or None where no version was added.
+        """
         with writing(self._engine) as connection:
+            query = sa.select(training_round.c.parent).where(training_round.c.id == round_id)
+            parent = connection.scalar(query)
+            status, why = None, ""
+            if released is not None:
+                passed, why = add_passed(connection, released, parent)
+                status = passed if passed in {RELEASED, WAITS} else None
+                if status is None:
+                    verdict = f"Not promoted: {why}. ({verdict})"
+                elif why:
+                    verdict = f"{verdict.rstrip('.')}; it {why}."
             connection.execute(
                 sa.update(training_round)
                 .where(training_round.c.id == round_id)
@@ -114,26 +146,21 @@ class LearningStore:
                     state=DONE,
                     verdict=verdict,
                     finished_at=now,
-                    version=None if released is None else released.version,
+                    version=None if released is None or status is None else released.version,
+                    figures=figures or {},
                 )
             )
-            if released is None:
-                return
-            values: dict[str, Any] = {n: getattr(released, n) for n in model_version.c.keys()}  # noqa: SIM118
-            values["training_set"] = list(released.training_set)
-            known = sa.select(model_version.c.version).where(
-                model_version.c.version == released.version
-            )
-            if connection.execute(known).first() is None:
-                connection.execute(sa.insert(model_version).values(**values))
-            audit.record(
-                connection,
-                who="trainer",
-                event="model.released",
-                now=now,
-                version=released.version,
-                roi_name=released.roi_name,
-            )
+            if released is not None and status is not None:
+                audit.record(
+                    connection,
+                    who="trainer",
+                    event="model.released" if status == RELEASED else "model.waits",
+                    now=now,
+                    version=released.version,
+                    roi_name=released.roi_name,
+                    before=parent,
+                )
+            return status
 
     def round_count(self, roi_name: str) -> int:
         """How many rounds there were, of any outcome."""

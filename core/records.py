@@ -212,9 +212,16 @@ class DoseFigure:
     created_at: datetime
 
 
+RELEASED, WAITS, WITHDRAWN = "released", "waits", "withdrawn"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A released model: where its files are named after `version`, and what it scored."""
+    """A model that passed the gate: its files are named after `version`, and what it scored.
+
+    `status`: RELEASED into service, now or once; WAITS while another version is pinned; WITHDRAWN
+    by a rollback. `detail` is what its card says besides (see core.model_card).
+    """
 
     version: str
     roi_name: str
@@ -223,11 +230,69 @@ class ModelVersion:
     scores: dict[str, Any]
     training_set: tuple[str, ...]
     released_at: datetime
+    status: str = RELEASED
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What is in service for a structure, whether it is pinned, and what runs in shadow.
+
+    `changed_by_hand_at` is when a person last rolled back.
+    """
+
+    roi_name: str
+    in_service: str | None = None
+    pinned: bool = False
+    shadow: str | None = None
+    shadow_since: datetime | None = None
+    changed_by_hand_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionCheck:
+    """Whether a correction may be learned from: `suspicions` in words, `figures` they rest on.
+
+    A suspicious one is not learned from until somebody else than who approved it has decided:
+    `decision` is released, discarded or None.
+    """
+
+    correction_id: str
+    case_id: str
+    roi_name: str
+    suspicions: tuple[str, ...]
+    figures: dict[str, Any]
+    checked_at: datetime
+    decision: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPrediction:
+    """What a version in shadow proposed on a case; `error` says why it could not.
+
+    `figures` compare it with the prediction that was served and with what was approved.
+    """
+
+    id: str
+    case_id: str
+    roi_name: str
+    assembly: str
+    model_version: str
+    mask_digest: str | None
+    expected_dice: float | None
+    seconds: float | None
+    error: str
+    created_at: datetime
+    measured_against: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One training run from a set of corrections."""
+    """One training run from a set of corrections, going on from the version `parent`."""
 
     id: str
     roi_name: str
@@ -241,6 +306,8 @@ class Round:
     started_at: datetime
     finished_at: datetime | None
     version: str | None = None
+    parent: str | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

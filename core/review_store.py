@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from core import audit
 from core.case import CaseState, Split, next_split
-from core.case_store import fetch_case, move
+from core.case_store import as_shown, fetch_case, move
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError
 from core.records import REVIEWED, Case, Correction, JournalEntry
@@ -58,7 +58,7 @@ class ReviewStore:
                         prediction.c.roi_name == roi_name,
                         prediction.c.assembly == (current.assembly or ""),
                     )
-                    .order_by(prediction.c.created_at.desc(), prediction.c.id)
+                    .order_by(*as_shown())
                     .limit(1)
                 )
                 same = (review.c.case_id == case_id) & (review.c.roi_name == roi_name)
@@ -287,6 +287,20 @@ class ReviewStore:
             raise CaseLockedError(f"{held.holder} has taken this case over.")
         if held.tab != tab:
             raise CaseLockedError("You went on with this case in another tab.")
+
+
+def newest_correction(of: sa.Table) -> sa.Select[tuple[str]]:
+    """Id of what was approved last for the case, structure and volume of a row of `of`."""
+    return (
+        sa.select(correction.c.id)
+        .where(
+            correction.c.case_id == of.c.case_id,
+            correction.c.roi_name == of.c.roi_name,
+            correction.c.assembly == of.c.assembly,
+        )
+        .order_by(correction.c.approved_at.desc(), correction.c.id.desc())
+        .limit(1)
+    )
 
 
 def to_correction(row: sa.RowMapping) -> Correction:

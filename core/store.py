@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from core.asked_store import AskedStore
 from core.case_files import CaseFiles
 from core.case_store import CaseStore
+from core.check_store import CheckStore
 from core.config import Settings
 from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
@@ -16,11 +17,13 @@ from core.dose_store import DoseStore
 from core.export_store import ExportStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
+from core.model_store import ModelStore
 from core.owed_store import OwedStore
 from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
 from core.returned_store import ReturnedStore
 from core.review_store import ReviewStore
+from core.shadow_store import ShadowStore
 from core.teaching_store import TeachingStore
 from core.worklist_store import WorklistStore
 
@@ -44,6 +47,9 @@ class Store:
     returned: ReturnedStore
     learning: LearningStore
     teaching: TeachingStore
+    checks: CheckStore
+    models: ModelStore
+    shadows: ShadowStore
     worklist: WorklistStore
 
 
@@ -69,5 +75,8 @@ def open_store(settings: Settings) -> Store:
         returned=ReturnedStore(engine),
         learning=LearningStore(engine),
         teaching=TeachingStore(engine),
+        checks=CheckStore(engine),
+        models=ModelStore(engine),
+        shadows=ShadowStore(engine),
         worklist=WorklistStore(engine),
     )

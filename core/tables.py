@@ -38,15 +38,18 @@ class UtcTime(sa.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _key() -> sa.Column[str]:
+def key_column() -> sa.Column[str]:
+    """An id of ours as primary key."""
     return sa.Column("id", Key, primary_key=True)
 
 
-def _case() -> sa.Column[str]:
+def case_column() -> sa.Column[str]:
+    """The case a row hangs on."""
     return sa.Column("case_id", sa.ForeignKey("case.id"), nullable=False, index=True)
 
 
-def _roi() -> sa.Column[str]:
+def roi_column() -> sa.Column[str]:
+    """The structure a row is about."""
     return sa.Column("roi_name", sa.String(64), nullable=False)
 
 
@@ -75,7 +78,7 @@ instance = sa.Table(
 case = sa.Table(
     "case",
     metadata,
-    _key(),
+    key_column(),
     sa.Column("series_instance_uid", Uid, nullable=False, unique=True),
     sa.Column("study_instance_uid", Uid, nullable=False),
     sa.Column("frame_of_reference_uid", Uid, index=True),
@@ -114,9 +117,9 @@ attachment = sa.Table(
 prediction = sa.Table(
     "prediction",
     metadata,
-    _key(),
-    _case(),
-    _roi(),
+    key_column(),
+    case_column(),
+    roi_column(),
     sa.Column("assembly", Digest, nullable=False),
     sa.Column("model_version", Digest, nullable=False),
     sa.Column("mask_digest", Digest, nullable=False),
@@ -130,8 +133,8 @@ journal = sa.Table(
     "journal",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    _case(),
-    _roi(),
+    case_column(),
+    roi_column(),
     sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("payload", sa.JSON, nullable=False),
@@ -144,7 +147,7 @@ interaction = sa.Table(
     "interaction",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    _case(),
+    case_column(),
     sa.Column("made_by", sa.String(64), nullable=False),
     sa.Column("made_at", UtcTime, nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
@@ -174,9 +177,9 @@ review = sa.Table(
 correction = sa.Table(
     "correction",
     metadata,
-    _key(),
-    _case(),
-    _roi(),
+    key_column(),
+    case_column(),
+    roi_column(),
     sa.Column("assembly", Digest, nullable=False),
     sa.Column("prediction_id", sa.ForeignKey("prediction.id")),
     sa.Column("approved_by", sa.String(64), nullable=False),
@@ -190,8 +193,8 @@ correction = sa.Table(
 delivery = sa.Table(
     "delivery",
     metadata,
-    _key(),
-    _case(),
+    key_column(),
+    case_column(),
     sa.Column("correction_id", sa.ForeignKey("correction.id"), nullable=False),
     sa.Column("destination", sa.String(64), nullable=False),
     sa.Column("state", sa.String(16), nullable=False, index=True),
@@ -208,7 +211,7 @@ delivery = sa.Table(
 commitment_asked = sa.Table(
     "commitment_asked",
     metadata,
-    _key(),
+    key_column(),
     sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False, unique=True),
     sa.Column("transaction_uid", Uid, nullable=False, unique=True),
     sa.Column("destination", sa.String(64), nullable=False),
@@ -226,7 +229,7 @@ commitment_asked = sa.Table(
 commitment_owed = sa.Table(
     "commitment_owed",
     metadata,
-    _key(),
+    key_column(),
     sa.Column("transaction_uid", Uid, nullable=False),
     sa.Column("calling_ae_title", sa.String(16), nullable=False),
     sa.Column("objects", sa.JSON, nullable=False),
@@ -258,8 +261,8 @@ returned = sa.Table(
     "returned",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    _case(),
-    _roi(),
+    case_column(),
+    roi_column(),
     sa.Column("instance_id", sa.ForeignKey("instance.id"), nullable=False),
     sa.Column("matched_by", sa.String(16), nullable=False),
     sa.Column("compared_with", sa.ForeignKey("correction.id"), nullable=False),
@@ -278,8 +281,8 @@ dose_figure = sa.Table(
     "dose_figure",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    _case(),
-    _roi(),
+    case_column(),
+    roi_column(),
     sa.Column("source", sa.String(16), nullable=False),
     sa.Column("source_id", Uid, nullable=False),
     sa.Column("dose_instance_id", sa.ForeignKey("instance.id"), nullable=False),
@@ -290,35 +293,6 @@ dose_figure = sa.Table(
     sa.Column("coverage", sa.Float, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.UniqueConstraint("source", "source_id", "roi_name", "dose_instance_id"),
-)
-
-model_version = sa.Table(
-    "model_version",
-    metadata,
-    sa.Column("version", Digest, primary_key=True),
-    _roi(),
-    sa.Column("parent", Digest),
-    sa.Column("validation_dice", sa.Float, nullable=False),
-    sa.Column("scores", sa.JSON, nullable=False),
-    sa.Column("training_set", sa.JSON, nullable=False),
-    sa.Column("released_at", UtcTime, nullable=False),
-)
-
-training_round = sa.Table(
-    "training_round",
-    metadata,
-    _key(),
-    _roi(),
-    sa.Column("corrections", sa.JSON, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("step", sa.Integer, nullable=False),
-    sa.Column("steps", sa.Integer, nullable=False),
-    sa.Column("loss", sa.Float),
-    sa.Column("validation_dice", sa.Float),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("version", Digest),
-    sa.Column("started_at", UtcTime, nullable=False),
-    sa.Column("finished_at", UtcTime),
 )
 
 audit = sa.Table(

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from core.case import CaseState
-from core.case_store import to_case
+from core.case_store import as_shown, to_case
+from core.check_store import is_waiting
 from core.database import reading
 from core.delivery_store import SENT, select_deliveries
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.instance_store import UNUSED_KINDS, is_joined
+from core.model_tables import correction_check
 from core.plans import DoseOrigin, Plan
 from core.records import REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
@@ -46,7 +48,7 @@ class CaseSummary:
     `prediction` is the one a reviewer sees; `predicted` and `corrected` are figures on the dose
     that came last, `dose_instance_id`; `dose_words` names its plan. `instances` counts the CT
     series as it is now, `kept_aside` the objects of the study whose UID was taken; `refusals` say
-    why objects are not used.
+    why objects are not used, `suspicions` why what was approved waits before it is learned from.
     """
 
     case: Case
@@ -60,6 +62,7 @@ class CaseSummary:
     corrected: DoseFigure | None
     deliveries: tuple[Delivery, ...]
     refusals: tuple[str, ...]
+    suspicions: tuple[str, ...]
     instances: int
     kept_aside: int
 
@@ -119,8 +122,8 @@ class _Tables:
             return (r for r in rows(table, *order) if r["roi_name"] == rois[r["case_id"]])
 
         self.rois = rois
-        newest_first = (prediction.c.created_at.desc(), prediction.c.id)
-        self.predictions = _by_case(Prediction(**row) for row in of_roi(prediction, *newest_first))
+        shown_first = as_shown()
+        self.predictions = _by_case(Prediction(**row) for row in of_roi(prediction, *shown_first))
         self.bases = {r["case_id"]: r["prediction_id"] for r in of_roi(review)}
         # What came back from the TPS is told apart: a case's figures are those of its review.
         self.corrections = {
@@ -158,6 +161,7 @@ class _Tables:
         for row in rows(returned, returned.c.instance_id):
             if row["note"]:
                 self.refusals[row["case_id"]].append(row["note"])
+        self.suspicions = _suspicions(connection, rois)
         self.holders = {
             row["case_id"]: row["holder"] for row in rows(review_lock) if row["expires_at"] > now
         }
@@ -185,6 +189,7 @@ class _Tables:
             corrected=figures.get(approved.id) if approved else None,
             deliveries=tuple(self.deliveries[current.id]),
             refusals=tuple(self.refusals[current.id]),
+            suspicions=tuple(self.suspicions[current.id]),
             instances=self.instances.get(current.series_instance_uid, 0),
             kept_aside=self.aside.get(current.study_instance_uid, 0),
         )
@@ -208,6 +213,17 @@ def _by_case(records: Iterable[_Hanging]) -> dict[str, list[_Hanging]]:
     found: dict[str, list[_Hanging]] = defaultdict(list)
     for record in records:
         found[record.case_id].append(record)
+    return found
+
+
+def _suspicions(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Why what was approved on a case waits for a second person."""
+    found: dict[str, list[str]] = defaultdict(list)
+    query = sa.select(correction_check).where(
+        correction_check.c.case_id.in_(list(case_ids)), is_waiting()
+    )
+    for row in connection.execute(query).mappings():
+        found[row["case_id"]] += row["suspicions"]
     return found
 
 

@@ -15,9 +15,11 @@ from core.errors import (
     CaseLockedError,
     EmptyStructureError,
     JournalConflictError,
+    ModelUnavailableError,
     NoRuleError,
     NoSuchCaseError,
     RecontourError,
+    SecondPersonError,
     TransitionError,
 )
 
@@ -30,6 +32,8 @@ STATUS_AND_KIND: dict[type[RecontourError], tuple[int, str]] = {
     TransitionError: (409, "state"),
     EmptyStructureError: (422, "empty"),
     NoRuleError: (409, "no_rule"),
+    ModelUnavailableError: (409, "model"),
+    SecondPersonError: (409, "second_person"),
 }
 """What a caller did that cannot be; any other error of ours is a fault of the node, 500."""
 

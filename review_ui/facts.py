@@ -57,6 +57,7 @@ def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
         "flags": flags_of(
             current,
             refusals=summary.refusals,
+            suspicions=summary.suspicions,
             kept_aside=summary.kept_aside,
             instances=summary.instances,
         ),
@@ -73,13 +74,21 @@ def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
 
 
 def flags_of(
-    current: Case, *, refusals: Sequence[str], kept_aside: int, instances: int
+    current: Case,
+    *,
+    refusals: Sequence[str],
+    suspicions: Sequence[str],
+    kept_aside: int,
+    instances: int,
 ) -> list[str]:
-    """What somebody should know of the objects that came for a case, one sentence each.
+    """What somebody should know of a case and the objects that came for it, one sentence each.
 
-    `kept_aside` counts objects under a UID that was taken, `instances` the CT as it is now.
+    `suspicions` say why what was approved waits before it is learned from; `kept_aside` counts
+    objects under a UID that was taken, `instances` the CT as it is now.
     """
     flags = [f"Not used: {why}" for why in dict.fromkeys(refusals)]
+    if suspicions:
+        flags.append(f"Not learned from until a second person looks: {' '.join(suspicions)}")
     if kept_aside:
         flags.append(
             f"{kept_aside} other object(s) came under a UID that was taken; kept aside, not used."
@@ -98,6 +107,9 @@ def flags_now(desk: Desk, current: Case) -> list[str]:
     flags = flags_of(
         current,
         refusals=[*instances.refusals(current.id), *notes],
+        suspicions=[
+            why for check in desk.store.checks.waiting(current.id) for why in check.suspicions
+        ],
         kept_aside=instances.kept_aside_count(current.study_instance_uid),
         instances=counts.get(current.series_instance_uid, 0),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, render_template
 
-from core.records import ModelVersion, Round
+from core.records import RELEASED, ModelVersion, Round
 from review_ui.context import Desk, desk
 from review_ui.peers import may_test, peers_of, without_ct
 from review_ui.words import delivery_in_words, readable_name
@@ -39,12 +39,13 @@ def healthz() -> Response:
 def status_of(room: Desk) -> dict[str, Any]:
     """Models with their validation Dice, rounds, learning set, deliveries."""
     learning = room.store.learning
-    versions = [_version(v) for v in learning.versions(room.roi_name)]
+    released = learning.released(room.roi_name)
+    versions = [_version(v) for v in learning.versions(room.roi_name) if v.status == RELEASED]
     rounds = [_round(r) for r in learning.rounds(room.roi_name, newest=SHOWN_ROUNDS)]
     examples = learning.learning_set(room.roi_name)
     return {
         "roi": room.roi_name,
-        "released": versions[-1] if versions else None,
+        "released": None if released is None else _version(released),
         "versions": versions,
         "round": next((r for r in rounds if r["state"] == "RUNNING"), None),
         "rounds": rounds,

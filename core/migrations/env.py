@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from core import tables
+from core import model_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.metadata,
+    target_metadata=model_tables.model_version.metadata,
     render_as_batch=True,
 )
 with context.begin_transaction():

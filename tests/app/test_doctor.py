@@ -21,7 +21,7 @@ from app.cli import app
 from app.doctor import diagnose, is_healthy
 from core.config import Settings, load_settings
 from core.database import MIGRATIONS, open_engine
-from core.tables import model_version
+from core.model_tables import model_state, model_version
 from model.cascade import fresh_cascade
 from model.registry import WEIGHTS_FILE, ModelDescription, publish
 from review_ui import create_app
@@ -187,6 +187,7 @@ def test_a_released_model_that_is_damaged_fails(config: Path) -> None:
                 **row, training_set=[], released_at=datetime.now(UTC), parent=None
             )
         )
+        connection.execute(sa.insert(model_state).values(roi_name="Heart", in_service=version))
     engine.dispose()
     assert found(config, "model of Heart").state is OK
     weights = root / version / WEIGHTS_FILE

@@ -23,7 +23,7 @@ from core.tables import audit
 from dicom_node.objects.uids import derived_uid
 from tests.support.labelled_patients import LabelledPatient, write_contours, write_labelled
 from tests.support.review_case import NOW
-from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
+from tests.support.room import approve_mask, bring_up_to_date, open_room, receive, taught
 
 PLAN = ImportPlan("Heart", (), "anna", dry_run=False)
 DRY = ImportPlan("Heart", (), "anna", dry_run=True)
@@ -68,7 +68,7 @@ def test_a_folder_of_patients_becomes_training_and_validation_cases(
     assert [(r["case"], r["outcome"]) for r in rows] == [
         ("p1", "imported"), ("p2", "imported"), ("p3", "imported")
     ]  # fmt: skip
-    known = room.store.learning.learning_set("Heart")
+    known = taught(room)
     assert (len(known.train), len(known.validation)) == (2, 1)
     (validation,) = known.validation
     assert validation.case_id == case_of(room, patients[1])
@@ -104,10 +104,10 @@ def test_what_was_imported_is_audited_and_goes_to_nobody(
 
 def test_importing_twice_is_the_same_as_once(room: Room, patient: LabelledPatient) -> None:
     (first,) = imported_from(room, patient.folder)
-    before = room.store.learning.learning_set("Heart")
+    before = taught(room)
     (second,) = imported_from(room, patient.folder)
     assert (first["outcome"], second["outcome"]) == ("imported", "already imported")
-    assert room.store.learning.learning_set("Heart") == before
+    assert taught(room) == before
 
 
 def test_a_dry_run_says_what_would_come_and_keeps_nothing(
@@ -129,7 +129,7 @@ def test_a_contour_of_another_name_is_found_by_its_alias_alone(room: Room, tmp_p
     assert holds_nothing(room)
     (row,) = imported_from(room, tmp_path / "in", ImportPlan("Heart", ("herz",), "anna", False))
     assert (row["outcome"], row["found_as"]) == ("imported", "Herz")
-    assert len(room.store.learning.learning_set("Heart").train) == 1
+    assert len(taught(room).train) == 1
 
 
 def _rejected(ds: Dataset) -> None:
@@ -213,7 +213,7 @@ def test_of_two_structure_sets_the_one_that_was_drawn_last_counts(
     ds.StructureSetDate = "20260301"
     ds.save_as(later, enforce_file_format=True)
     imported_from(room, mine.folder)
-    (made,) = room.store.learning.learning_set("Heart").train
+    (made,) = taught(room).train
     kept = room.store.files.read_mask(made.case_id, f"correction-{made.id}")
     np.testing.assert_array_equal(kept, smaller)
 
@@ -241,7 +241,7 @@ def test_the_reference_of_a_case_that_the_node_has_is_imported_and_the_case_goes
     assert (row["outcome"], row["why"], told) == ("imported", "for train", [1])
     assert [c.id for c in room.store.cases.to_predict("Heart", "a" * 64)] == [case_id]
     approved = approve_mask(room, case_id, patient.heart)
-    assert room.store.learning.learning_set("Heart").train == (approved,)
+    assert taught(room).train == (approved,)
 
 
 def test_what_a_physician_approved_is_not_replaced(
@@ -256,7 +256,7 @@ def test_what_a_physician_approved_is_not_replaced(
     ):
         assert row["outcome"] == "refused"
         assert "was approved on this case" in row["why"]
-    assert room.store.learning.learning_set("Heart").train == (approved,)
+    assert taught(room).train == (approved,)
 
 
 def test_a_contour_that_goes_back_to_a_proposal_of_ours_does_not_teach(

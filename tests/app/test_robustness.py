@@ -207,8 +207,10 @@ def test_a_correction_that_cannot_be_read_is_left_out_not_a_stop_to_learning(
     bring_up_to_date(room)
     (case,) = room.store.cases.all()
     approved = approve_mask(room, case.id, patient.phantom.heart)
+    bring_up_to_date(room)
     (room.store.files.folder(case.id) / f"correction-{approved.id}.mask").unlink()
     train = room.store.learning.learning_set("Heart").train
+    assert [c.id for c in train] == [approved.id]
     assert judging.readable_cases(room, train, room.settings.model) == []
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 
-from app import dosing, intake, plan_doses
+from app import checking, dosing, intake, plan_doses
 from app.room import Room
-from core.approval import Approval, approve
+from core.approval import Approval, approve, base_mask
 from core.geometry import Mask
 from core.journal import encode_runs, mask_crc32
+from core.learning_store import LearningSet
 from core.records import Correction, JournalEntry
 from core.store import open_store
 from dicom_node.network.inbox import Inbox, Received
@@ -56,7 +57,7 @@ def receive(room: Room, paths: list[Path]) -> None:
 
 
 def bring_up_to_date(room: Room) -> None:
-    """Assemble, join and measure whatever is due, in this thread."""
+    """Assemble, join, measure and check whatever is due, in this thread."""
     room.store.quarantine.put_replacements_in_use(now=room.now())
     for case_id, series, _ in room.store.instances.series_due(quiet_since=room.now()):
         intake.assemble(room, case_id, series)
@@ -66,17 +67,30 @@ def bring_up_to_date(room: Room) -> None:
         plan_doses.sum_beams(room, case.id, plan_uid)
     for due in room.store.cases.dose_due():
         dosing.measure(room, due)
+    checking.check_what_is_new(room, "Heart")
+
+
+def taught(room: Room) -> LearningSet:
+    """What is learned from once everything was checked."""
+    checking.check_what_is_new(room, "Heart")
+    return room.store.learning.learning_set("Heart")
 
 
 def approve_mask(
     room: Room, case_id: str, mask: Mask, *, before_approval: Callable[[], None] = lambda: None
 ) -> Correction:
-    """Review a case from scratch in one stroke, and approve it."""
+    """Review a case until `mask` is what is shown, and approve it."""
     store, now = room.store, room.now()
     case = store.reviews.open(case_id, "Heart", who="anna", tab="t", now=now, lock_s=60)
-    stroke = {"tool": "add", "runs": encode_runs(np.flatnonzero(mask))}
-    entry = JournalEntry(1, "stroke", stroke)
-    store.reviews.append(case_id, "Heart", entry, who="anna", tab="t", now=now)
+    base = base_mask(store, case, "Heart")[1]
+    strokes = {"add": mask} if base is None else {"remove": base & ~mask, "add": mask & ~base}
+    last = 0
+    for tool, voxels in strokes.items():
+        if voxels.any():
+            last += 1
+            stroke = {"tool": tool, "runs": encode_runs(np.flatnonzero(voxels))}
+            entry = JournalEntry(last, "stroke", stroke)
+            store.reviews.append(case_id, "Heart", entry, who="anna", tab="t", now=now)
     before_approval()
-    shown = Approval("anna", "t", 1, int(mask.sum()), mask_crc32(mask), (0,))
+    shown = Approval("anna", "t", last, int(mask.sum()), mask_crc32(mask), (0,))
     return approve(store, case, "Heart", shown, destinations=["TPS"], now=now)
