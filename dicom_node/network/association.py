@@ -10,6 +10,7 @@ from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
@@ -49,7 +50,11 @@ def associated(
             contexts=list(contexts),
             ae_title=peer.ae_title,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, reached.note), *handlers],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, reached.note),
+                (evt.EVT_PDU_RECV, reached.note_rejection),
+                *handlers,
+            ],
             tls_args=tls_arguments,
         )
     except OSError as error:  # a host name that does not resolve, among others
@@ -81,10 +86,11 @@ def without_delay(event: evt.Event) -> None:
 
 
 class _Reached:
-    """Remembers whether somebody took the connection at all."""
+    """Remembers whether somebody took the connection at all, and why they rejected us."""
 
     def __init__(self) -> None:
         self.somebody = False
+        self.rejection = ""
 
     def note(self, event: evt.Event) -> None:
         """Remember what is at the other end of a connection that opened."""
@@ -97,13 +103,23 @@ class _Reached:
                 # On this machine a closed port may be given to the very socket that calls it.
                 self.somebody = wire.getsockname() != wire.getpeername()
 
+    def note_rejection(self, event: evt.Event) -> None:
+        """Remember an A-ASSOCIATE-RJ.
+
+        Where it is quick, pynetdicom finds the connection closed and says that we aborted.
+        """
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            self.rejection = getattr(event.pdu.to_primitive(), "reason_str", "no reason given")
+
 
 def _why(association: Association, reached: _Reached, calling_ae_title: str) -> str:
     if not reached.somebody:
         return "nobody answers there. Check host and port, and that the peer runs."
-    if association.is_rejected:
-        reason = getattr(association.acceptor.primitive, "reason_str", "no reason given")
-        return f"it rejected us ({reason}). Check that it knows our AE title {calling_ae_title}."
+    if reached.rejection:
+        return (
+            f"it rejected us ({reached.rejection}). Check that it knows our AE title "
+            f"{calling_ae_title}."
+        )
     if association.rejected_contexts:
         return "it accepts none of the services we ask for. Check what it is configured to take."
     return "it ended the association. Check its log, and that it speaks TLS if and only if we do."

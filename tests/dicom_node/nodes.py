@@ -17,6 +17,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 from core.config import PeerSettings, Settings
 from core.store import Store
@@ -24,6 +25,15 @@ from dicom_node.network.inbox import Inbox
 from dicom_node.network.scp import listening
 
 PLAIN = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+
+
+def _note_rejection(event: evt.Event) -> None:
+    if isinstance(event.pdu, A_ASSOCIATE_RJ):
+        event.assoc.is_rejected = True
+
+
+# A quick rejection is taken for an abort by pynetdicom, now and then.
+NOTES_REJECTION = (evt.EVT_PDU_RECV, _note_rejection)
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,13 @@ def associated(
     """An association with the node, as a TPS would open it."""
     ae = AE(ae_title=calling)
     contexts = [build_context(sop_class, list(transfer_syntaxes)) for sop_class in sop_classes]
-    association = ae.associate("127.0.0.1", node.port, contexts=contexts, ae_title=called)
+    association = ae.associate(
+        "127.0.0.1",
+        node.port,
+        contexts=contexts,
+        ae_title=called,
+        evt_handlers=[NOTES_REJECTION],
+    )
     try:
         yield association
     finally:

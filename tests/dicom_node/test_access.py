@@ -15,7 +15,7 @@ from core.store import Store
 from dicom_node.network.access import Access
 from dicom_node.network.contexts import VERIFICATION
 from dicom_node.network.inbox import Inbox
-from tests.dicom_node.nodes import Node, listening_node, stored
+from tests.dicom_node.nodes import NOTES_REJECTION, Node, listening_node, stored
 from tests.support.settings import peer_values, settings_for
 from tests.support.synthetic_dicom import ct_series
 
@@ -82,6 +82,7 @@ def called_from(node: Node, address: str) -> Association:
         contexts=contexts,
         ae_title="RECONTOUR",
         bind_address=(address, 0),
+        evt_handlers=[NOTES_REJECTION],
     )
 
 
