@@ -7,7 +7,6 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     CTImageStorage,
     EnhancedCTImageStorage,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -50,11 +49,11 @@ STORED: tuple[UID, ...] = (
     Comprehensive3DSRStorage,
 )
 
-# Deflated is left out on purpose: 400 kB of it can become 400 MB.
+# Deflated is left out on purpose: 400 kB of it can become 400 MB. So is big endian: programs differ
+# in how it orders pixels of 32 bits, and who speaks it speaks Implicit VR Little Endian too.
 TRANSFER_SYNTAXES: tuple[UID, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    ExplicitVRBigEndian,
     JPEGLosslessSV1,
     JPEGLossless,
     JPEGLSLossless,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 
-import numpy as np
-from pydicom import Dataset, dcmread, dcmwrite
+from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.presentation import PresentationContext, build_context
 
@@ -48,7 +46,7 @@ def as_accepted(ds: Dataset, accepted: Sequence[PresentationContext]) -> Dataset
     if own in _LITTLE_ENDIAN:  # pynetdicom turns one into the other
         return ds
     try:
-        return _decompressed(ds) if own.is_compressed else _swapped(ds)
+        return _decompressed(ds)
     except Exception as error:  # noqa: BLE001 (each decoder raises kinds of its own)
         raise DeliveryError(
             f"The peer does not accept {own.name}, and it could not be decompressed here "
@@ -60,15 +58,3 @@ def _decompressed(ds: Dataset) -> Dataset:
     # A new UID would make it another object than the one that was asked for.
     ds.decompress(generate_instance_uid=False)
     return ds
-
-
-def _swapped(ds: Dataset) -> Dataset:
-    """Big endian as Explicit VR Little Endian."""
-    if "PixelData" in ds and ds.BitsAllocated > 8:
-        words = np.frombuffer(ds.PixelData, f">u{ds.BitsAllocated // 8}")
-        ds.PixelData = words.astype(words.dtype.newbyteorder("<")).tobytes()
-    buffer = BytesIO()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dcmwrite(buffer, ds, implicit_vr=False, little_endian=True)
-    buffer.seek(0)
-    return dcmread(buffer, force=True)

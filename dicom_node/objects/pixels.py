@@ -82,6 +82,11 @@ def _uncompressed(
             f"The image stores {stored} of {allocated} bits, highest bit {high}; expected 8, 16 or "
             "32 allocated bits that hold them."
         )
+    if big_endian and allocated != 16:
+        raise UnreadableObjectError(
+            f"The image stores {allocated} bits a pixel in Explicit VR Big Endian, which programs "
+            "order differently; expected 16. Export it in Explicit VR Little Endian."
+        )
     signed = number(ds, "PixelRepresentation") == 1
     kind = f"{'>' if big_endian else '<'}{'i' if signed else 'u'}{allocated // 8}"
     count = int(np.prod(shape))

@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     UID,
     CTImageStorage,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -29,7 +28,7 @@ from tests.support.settings import free_port, peer_values
 from tests.support.synthetic_dicom import ct_series, rtstruct
 
 PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-ENCODED = (RLELossless, JPEGLSLossless, JPEG2000Lossless, ExplicitVRBigEndian)
+ENCODED = (RLELossless, JPEGLSLossless, JPEG2000Lossless)
 
 
 @pytest.fixture

@@ -77,10 +77,22 @@ def test_sixteen_bits_are_scaled_too(tmp_path: Path) -> None:
 
 
 def test_a_big_endian_dose_is_the_same_dose(tmp_path: Path) -> None:
+    ds = rtdose(_slope_gy, bits=16)
+    ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
+    _require_truth(_read(ds, tmp_path), within_gy=1e-3)
+
+
+@pytest.mark.parametrize("order", [">u4", ">u2"], ids=["all four bytes", "each word by itself"])
+def test_a_big_endian_dose_of_32_bits_is_refused_since_programs_differ(
+    order: str, tmp_path: Path
+) -> None:
+    """pydicom turns all four bytes of a pixel, DCMTK each of its two words (PS3.5 6.2, OW)."""
     ds = rtdose(_slope_gy)
     ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-    ds.PixelData = np.frombuffer(ds.PixelData, "<u4").astype(">u4").tobytes()
-    _require_truth(_read(ds, tmp_path), within_gy=1e-5)
+    ds.PixelData = np.frombuffer(ds.PixelData, "<" + order[1:]).astype(order).tobytes()
+    with pytest.raises(UnreadableObjectError, match="Little Endian"):
+        _read(ds, tmp_path)
 
 
 def test_a_compressed_dose_is_the_same_dose(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
-    ExplicitVRBigEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
@@ -28,7 +27,5 @@ def in_syntax(ds: Dataset, syntax: UID) -> Dataset:
         ds.PixelData = encapsulate([buffer.getvalue()])
         ds["PixelData"].VR = "OB"
         ds.PixelRepresentation = 0
-    elif syntax == ExplicitVRBigEndian:
-        ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
     ds.file_meta.TransferSyntaxUID = syntax
     return ds

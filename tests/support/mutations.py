@@ -16,7 +16,6 @@ from pydicom import dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -32,7 +31,6 @@ from tests.support.synthetic_dicom import ct_series, rtdose, rtplan, rtstruct
 SYNTAXES = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    ExplicitVRBigEndian,
     RLELossless,
     JPEG2000Lossless,
     JPEGLSLossless,
@@ -117,7 +115,7 @@ def make_templates() -> list[Sent]:
     for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
         made += [_template(ds, syntax) for ds in plain]
     made.append(_template(enhanced_ct(ct_series(shape=(2, 16, 16), patient=SECRET)), SYNTAXES[0]))
-    for syntax in (ExplicitVRBigEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless):
+    for syntax in (RLELossless, JPEG2000Lossless, JPEGLSLossless):
         (one, _) = ct_series(shape=(2, 16, 16), patient=SECRET)
         made.append(_template(in_syntax(one, syntax), syntax))
     return made
@@ -129,9 +127,8 @@ def _template(ds: Dataset, syntax: UID) -> Sent:
     ds.SOPInstanceUID = UID(uid)
     buffer = BytesIO()
     implicit = syntax == ImplicitVRLittleEndian
-    little = syntax != ExplicitVRBigEndian
     ds.file_meta.TransferSyntaxUID = syntax
-    dcmwrite(buffer, ds, implicit_vr=implicit, little_endian=little, enforce_file_format=True)
+    dcmwrite(buffer, ds, implicit_vr=implicit, little_endian=True, enforce_file_format=True)
     ds.SOPInstanceUID = UID(old)
     written = buffer.getvalue()
     meta = 144 + int.from_bytes(written[140:144], "little")
@@ -286,13 +283,12 @@ def _one_of(whole: Sent, rng: random.Random) -> _Element:
 def _elements(whole: Sent) -> list[_Element]:
     """The top-level elements, as far as they can be followed."""
     implicit = whole.transfer_syntax == ImplicitVRLittleEndian
-    order = "big" if whole.transfer_syntax == ExplicitVRBigEndian else "little"
     found, at, data = [], 0, whole.data_set
     while at + 8 <= len(data):
         vr = data[at + 4 : at + 6]
         length_at, size = (at + 6, 2) if not implicit and vr not in _LONG_VRS else (at + 8, 4)
         length_at -= 4 if implicit else 0
-        length = int.from_bytes(data[length_at : length_at + size], order)  # type: ignore[arg-type]
+        length = int.from_bytes(data[length_at : length_at + size], "little")
         value = length_at + size
         end = min(value + length, len(data))
         found.append(_Element(at, length_at, size, value, end))
