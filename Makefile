@@ -23,7 +23,7 @@ quick: setup ## the quick tests only
 check: setup lint types layers dead  ## what needs no running: style, types, imports, dead code
 peers: setup ## every service before Orthanc and DCMTK, with TLS and without, as a table
 	@scripts/install-peers
-	$(BIN)/pytest -q tests/peers/test_services.py tests/peers/test_services_asked.py
+	RECONTOUR_REQUIRE_PEERS=1 $(BIN)/pytest -q tests/peers/test_services.py tests/peers/test_services_asked.py
 bench: setup  ## beside the peers: every benchmark, its last line is JSON
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 format: setup ## rewrite into the house format

@@ -36,17 +36,25 @@ from tests.support.certificates import Authority, Certificate
 from tests.support.orthanc import Orthanc, running_orthanc
 from tests.support.peers import require_program
 from tests.support.settings import free_port, peer_values, settings_for
+from tests.support.tunnel import tls_tunnel
 
 # DCMTK leaves Nagle's algorithm on otherwise, and waits 50 ms with each instance.
 _ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
+# Programs of DCMTK that speak no TLS: they get a tunnel.
+WITHOUT_TLS = frozenset({"movescu", "getscu", "dcmqrscp"})
 
 
 @dataclass(frozen=True)
 class Site:
-    """A node and its peers; `port` is where the peers call the node."""
+    """A node and its peers.
+
+    `port` is where the peers call the node; those that speak no TLS call `plain_port`, with a
+    tunnel behind it where the site speaks TLS.
+    """
 
     room: Room
     port: int
+    plain_port: int
     orthanc: Orthanc
     storescp_folder: Path
     certificate: Certificate | None
@@ -109,13 +117,15 @@ class Site:
 
     def dcmtk(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run one of DCMTK's programs against the node."""
-        ends = ("-aet", "DCMTK", "-aec", "RECONTOUR", "127.0.0.1", str(self.port))
+        tls = [] if program in WITHOUT_TLS else _dcmtk_tls(self.certificate)
+        port = self.plain_port if program in WITHOUT_TLS else self.port
+        ends = ("-aet", "DCMTK", "-aec", "RECONTOUR", "127.0.0.1", str(port))
         # Options, then the address, then files.
         files = [a for a in arguments if isinstance(a, Path)]
         options = [a for a in arguments if not isinstance(a, Path)]
         command = [
             str(require_program(program)),
-            *_dcmtk_tls(self.certificate),
+            *tls,
             *options,
             *ends,
             *map(str, files),
@@ -163,7 +173,10 @@ def running_site(folder: Path, *, tls: bool) -> Iterator[Site]:
         )
         received = folder / "storescp"
         stack.enter_context(_storescp(received, storescp_port, theirs))
-        site = Site(room, port, orthanc, received, theirs, reports)
+        plain_port = port
+        if theirs is not None:
+            plain_port = stack.enter_context(tls_tunnel(theirs, port, callers_speak_tls=False))
+        site = Site(room, port, plain_port, orthanc, received, theirs, reports)
         _wait_for_echo(site)
         yield site
 

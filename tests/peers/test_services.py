@@ -1,37 +1,36 @@
 """Every service before every peer, with TLS and without: the table of `make peers`.
 
-DCMTK has no program for storage commitment, and its movescu, getscu and dcmqrscp no TLS: there
-pynetdicom is the foreign peer. This half: the node answers.
+DCMTK has no program for storage commitment; there pynetdicom is the foreign peer beside Orthanc.
+DCMTK's movescu, getscu and dcmqrscp speak TLS through a tunnel. This half: the node answers.
 """
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import CTImageStorage, JPEG2000Lossless, RLELossless
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, JPEGLossless
 from pynetdicom import build_context, build_role, evt
 
 from dicom_node.network.contexts import (
     STORAGE_COMMITMENT,
     STORAGE_COMMITMENT_INSTANCE,
     STUDY_ROOT_GET,
-    STUDY_ROOT_MOVE,
+    TRANSFER_SYNTAXES,
 )
 from tests.dicom_node.test_commitment import information, reference, wait_until
 from tests.dicom_node.test_retrieve import identifier
+from tests.peers.encodings import encoded_file, proposing
 from tests.peers.site import Site
-from tests.support.encodings import in_syntax
-from tests.support.peers import require_program
-from tests.support.synthetic_dicom import written
+from tests.support.synthetic_dicom import ct_series, written
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
-
-
-WITHOUT_TLS = pytest.mark.parametrize("site", ["plain"], indirect=True)
 
 
 def uids(series: list[Dataset]) -> set[str]:
@@ -63,36 +62,19 @@ def test_orthanc_sends_a_series(site: Site, series: list[Dataset], tmp_path: Pat
     assert site.held(series) == uids(series)
 
 
-ENCODINGS = {
-    "explicit": (("dcmconv", "+te"), "-xe"),
-    "implicit": (("dcmconv", "+ti"), "-xi"),
-    "big-endian": (("dcmconv", "+tb"), "-xb"),
-    "jpeg-lossless-sv1": (("dcmcjpeg", "+e1"), "-xs"),
-    "jpeg-ls": (("dcmcjpls", "+el"), "-xt"),
-    "rle": (("dcmcrle",), "-xr"),
-    "jpeg-2000": (None, "-xv"),
-}
-
-
 @pytest.mark.service("C-STORE received, every syntax", "DCMTK storescu")
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES, ids=lambda uid: uid.keyword)
 def test_storescu_sends_each_syntax(
-    site: Site, series: list[Dataset], tmp_path: Path, encoding: str
+    site: Site, series: list[Dataset], tmp_path: Path, syntax: UID
 ) -> None:
-    program, proposal = ENCODINGS[encoding]
-    ds = series[0]
-    before = ds.pixel_array.copy()
-    (plain,) = written([ds], tmp_path / "plain")
-    target = tmp_path / f"{ds.SOPInstanceUID}.dcm"
-    if program is None:  # DCMTK writes no JPEG 2000
-        (target,) = written([in_syntax(ds, JPEG2000Lossless)], tmp_path)
-    else:
-        subprocess.run([require_program(program[0]), *program[1:], plain, target], check=True)
-    sent = site.dcmtk("storescu", proposal, target)
+    before = series[0].pixel_array.copy()
+    path = encoded_file(series[0], syntax, tmp_path)
+    assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+    sent = site.dcmtk("storescu", *proposing(path, tmp_path), path)
     assert sent.returncode == 0, sent.stderr
-    (row,) = site.room.store.instances.find(str(ds.SOPInstanceUID))
+    (row,) = site.room.store.instances.find(path.stem)
     kept = dcmread(site.room.path(row.path))
-    assert kept.file_meta.TransferSyntaxUID == dcmread(target).file_meta.TransferSyntaxUID
+    assert kept.file_meta.TransferSyntaxUID == syntax
     assert np.array_equal(kept.pixel_array.astype(int), before.astype(int))
 
 
@@ -175,64 +157,85 @@ def test_orthanc_moves_a_study_to_itself(site: Site, series: list[Dataset], tmp_
     assert len(site.orthanc.instances_of_modality("CT")) == before + len(series)
 
 
-@WITHOUT_TLS
-@pytest.mark.service("C-MOVE answered", "DCMTK movescu, storescp")
-def test_movescu_has_a_study_sent_to_storescp(
-    site: Site, series: list[Dataset], tmp_path: Path
-) -> None:
-    keep(site, series[1:], tmp_path / "plain")
-    compressed = written([in_syntax(series[0], RLELossless)], tmp_path / "rle")
-    assert site.dcmtk("storescu", "-xr", *compressed).returncode == 0
+@dataclass(frozen=True)
+class Encoded:
+    """A study that the node holds with one instance in each transfer syntax."""
+
+    study_instance_uid: str
+    syntaxes: dict[str, UID]
+    pixels: dict[str, npt.NDArray[Any]]
+
+    def require_whole(self, came: Mapping[str, Dataset], *, taken: Sequence[UID]) -> None:
+        """Every instance came with its pixels; uncompressed where its syntax is not taken."""
+        assert came.keys() == self.syntaxes.keys()
+        for uid, ds in came.items():
+            own = self.syntaxes[uid]
+            assert ds.file_meta.TransferSyntaxUID == (
+                own if own in taken else ExplicitVRLittleEndian
+            )
+            assert np.array_equal(ds.pixel_array.astype(int), self.pixels[uid])
+
+
+@pytest.fixture
+def encoded(site: Site, request: pytest.FixtureRequest, tmp_path: Path) -> Encoded:
+    name = request.node.name
+    slices = ct_series(shape=(len(TRANSFER_SYNTAXES), 32, 24), name=name, patient=name[-60:])
+    pixels = {str(ds.SOPInstanceUID): ds.pixel_array.astype(int) for ds in slices}
+    syntaxes = {}
+    for ds, syntax in zip(slices, TRANSFER_SYNTAXES, strict=True):
+        path = encoded_file(ds, syntax, tmp_path / "outgoing")
+        sent = site.dcmtk("storescu", *proposing(path, tmp_path), path)
+        assert sent.returncode == 0, sent.stderr
+        syntaxes[path.stem] = syntax
+    return Encoded(str(slices[0].StudyInstanceUID), syntaxes, pixels)
+
+
+@pytest.mark.service("C-MOVE answered, every syntax", "DCMTK movescu, storescp")
+def test_movescu_has_a_study_sent_to_storescp_as_it_is_kept(site: Site, encoded: Encoded) -> None:
     done = site.dcmtk(
         *("movescu", "-S", "-aem", "DCMTK", "-k", "QueryRetrieveLevel=STUDY"),
-        *("-k", f"StudyInstanceUID={series[0].StudyInstanceUID}"),
+        *("-k", f"StudyInstanceUID={encoded.study_instance_uid}"),
     )
     assert done.returncode == 0, done.stderr
-    came = {dcmread(f).SOPInstanceUID for f in site.storescp_folder.iterdir()}
-    assert uids(series) <= came
+    found = [dcmread(path) for path in site.storescp_folder.iterdir()]
+    came = {str(ds.SOPInstanceUID): ds for ds in found if ds.SOPInstanceUID in encoded.syntaxes}
+    # Of JPEG lossless it takes selection value 1 alone.
+    encoded.require_whole(came, taken=[s for s in TRANSFER_SYNTAXES if s != JPEGLossless])
 
 
-@WITHOUT_TLS
-@pytest.mark.service("C-GET answered", "DCMTK getscu")
-def test_getscu_gets_a_series(site: Site, series: list[Dataset], tmp_path: Path) -> None:
-    keep(site, series, tmp_path / "outgoing")
+@pytest.mark.service("C-GET answered, decompressed", "DCMTK getscu")
+def test_getscu_gets_a_study_that_it_takes_uncompressed_alone(
+    site: Site, encoded: Encoded, tmp_path: Path
+) -> None:
     folder = tmp_path / "came"
     folder.mkdir()
     done = site.dcmtk(
-        *("getscu", "-S", "-od", str(folder), "-k", "QueryRetrieveLevel=SERIES"),
-        *("-k", f"StudyInstanceUID={series[0].StudyInstanceUID}"),
-        *("-k", f"SeriesInstanceUID={series[0].SeriesInstanceUID}"),
+        *("getscu", "-S", "-od", str(folder), "-k", "QueryRetrieveLevel=STUDY"),
+        *("-k", f"StudyInstanceUID={encoded.study_instance_uid}"),
     )
     assert done.returncode == 0, done.stderr
-    assert {dcmread(f).SOPInstanceUID for f in folder.iterdir()} == uids(series)
+    found = [dcmread(path) for path in folder.iterdir()]
+    came = {str(ds.SOPInstanceUID): ds for ds in found}
+    encoded.require_whole(came, taken=[ExplicitVRLittleEndian])
 
 
-@pytest.mark.service("C-MOVE answered", "pynetdicom, storescp")
-def test_a_study_moves_to_storescp(site: Site, series: list[Dataset], tmp_path: Path) -> None:
-    keep(site, series, tmp_path)
-    ds = identifier(StudyInstanceUID=series[0].StudyInstanceUID)
-    with site.called([build_context(STUDY_ROOT_MOVE)]) as association:
-        *_, (status, _) = association.send_c_move(ds, "DCMTK", STUDY_ROOT_MOVE)
-    assert status.Status == 0x0000
-    assert uids(series) <= {dcmread(f).SOPInstanceUID for f in site.storescp_folder.iterdir()}
-
-
-@pytest.mark.service("C-GET answered", "pynetdicom")
-def test_a_study_comes_over_the_same_association(
-    site: Site, series: list[Dataset], tmp_path: Path
+@pytest.mark.service("C-GET answered, every syntax", "pynetdicom")
+def test_a_study_comes_over_the_same_association_as_it_is_kept(
+    site: Site, encoded: Encoded
 ) -> None:
-    keep(site, series, tmp_path)
-    came = set()
+    came = {}
 
     def on_store(event: evt.Event) -> int:
-        came.add(str(event.dataset.SOPInstanceUID))
+        ds = event.dataset
+        ds.file_meta = event.file_meta
+        came[str(ds.SOPInstanceUID)] = ds
         return 0x0000
 
-    ds = identifier(StudyInstanceUID=series[0].StudyInstanceUID)
-    contexts = [build_context(STUDY_ROOT_GET), build_context(CTImageStorage)]
+    ds = identifier(StudyInstanceUID=encoded.study_instance_uid)
+    contexts = [build_context(CTImageStorage, [syntax]) for syntax in TRANSFER_SYNTAXES]
     roles = [build_role(CTImageStorage, scp_role=True)]
-    with site.called(contexts, roles=roles) as association:
+    with site.called([build_context(STUDY_ROOT_GET), *contexts], roles=roles) as association:
         association.bind(evt.EVT_C_STORE, on_store)
         *_, (status, _) = association.send_c_get(ds, STUDY_ROOT_GET)
     assert status.Status == 0x0000
-    assert came == uids(series)
+    encoded.require_whole(came, taken=TRANSFER_SYNTAXES)

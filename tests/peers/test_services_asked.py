@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.support.encodings import in_syntax
 from tests.support.peers import require_program
 from tests.support.settings import free_port
 from tests.support.synthetic_dicom import rtdose, rtstruct, uid, written
+from tests.support.tunnel import tls_tunnel
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
@@ -132,28 +133,31 @@ def test_a_study_is_fetched_from_orthanc(
     assert again["held"] == len(series)
 
 
-@contextmanager
-def dcmqrscp(folder: Path, node_port: int) -> Iterator[PeerSettings]:
-    """DCMTK's small archive, which knows the node."""
-    storage = folder / "archive"
-    storage.mkdir(parents=True)
+@pytest.fixture
+def archive(site: Site, tmp_path: Path) -> Iterator[PeerSettings]:
+    """DCMTK's small archive, which knows the node; through tunnels where the site speaks TLS."""
+    storage = tmp_path / "archive"
+    storage.mkdir()
     port = free_port()
-    config = folder / "dcmqrscp.cfg"
+    config = tmp_path / "dcmqrscp.cfg"
     config.write_text(
         f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-        f"HostTable BEGIN\nnode = (RECONTOUR, 127.0.0.1, {node_port})\nHostTable END\n"
+        f"HostTable BEGIN\nnode = (RECONTOUR, 127.0.0.1, {site.plain_port})\nHostTable END\n"
         "VendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nARCHIVE {storage} RW (200, 1024mb) ANY\nAETable END\n"
     )
     command = [str(require_program("dcmqrscp")), "-c", str(config)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peer = PeerSettings(name="DCMTK", ae_title="ARCHIVE", host="127.0.0.1", port=port)
-    try:
+    with ExitStack() as stack:
+        stack.callback(process.wait)
+        stack.callback(process.kill)
         wait_until(lambda: _answers(peer))
+        if site.certificate is not None:
+            tunnel = tls_tunnel(site.certificate, port, callers_speak_tls=True)
+            secured = {"port": stack.enter_context(tunnel), "tls": True}
+            peer = peer.model_copy(update=secured)
         yield peer
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _answers(peer: PeerSettings) -> bool:
@@ -164,7 +168,16 @@ def _answers(peer: PeerSettings) -> bool:
     return True
 
 
-@pytest.mark.parametrize("site", ["plain"], indirect=True)
+@pytest.mark.service("C-FIND asked", "DCMTK dcmqrscp")
+def test_dcmqrscp_answers_our_query(
+    site: Site, series: list[Dataset], tmp_path: Path, archive: PeerSettings
+) -> None:
+    send_instances(written(series, tmp_path / "ct"), archive, **ours(site))
+    study = str(series[0].StudyInstanceUID)
+    (found,) = studies_at(site.room, archive, Wanted(study_instance_uid=study))
+    assert found["StudyInstanceUID"] == study
+
+
 @pytest.mark.parametrize(
     "over_get",
     [
@@ -177,12 +190,9 @@ def _answers(peer: PeerSettings) -> bool:
     ],
 )
 def test_a_series_is_fetched_from_dcmqrscp(
-    site: Site, series: list[Dataset], tmp_path: Path, over_get: bool
+    site: Site, series: list[Dataset], tmp_path: Path, archive: PeerSettings, over_get: bool
 ) -> None:
-    with dcmqrscp(tmp_path, site.port) as archive:
-        send_instances(written(series, tmp_path / "ct"), archive, calling_ae_title="RECONTOUR")
-        study, uid_ = str(series[0].StudyInstanceUID), str(series[0].SeriesInstanceUID)
-        (found,) = studies_at(site.room, archive, Wanted(study_instance_uid=study))
-        assert found["StudyInstanceUID"] == study
-        assert fetch_series(site.room, archive, study, uid_, over_get=over_get) == len(series)
+    send_instances(written(series, tmp_path / "ct"), archive, **ours(site))
+    study, uid_ = str(series[0].StudyInstanceUID), str(series[0].SeriesInstanceUID)
+    assert fetch_series(site.room, archive, study, uid_, over_get=over_get) == len(series)
     assert site.held(series) == {str(ds.SOPInstanceUID) for ds in series}
