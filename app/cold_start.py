@@ -14,6 +14,7 @@ import numpy as np
 import structlog
 
 from app.judging import judge_on_validation, network_config
+from app.phantom import EDITION
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
 from core.errors import ConfigError
@@ -140,7 +141,7 @@ def _cases(room: Room, plan: ColdStart, drawn: Callable[[int, int], None]) -> li
 
 
 def _key(room: Room, plan: ColdStart) -> str:
-    parts = (plan, room.settings.model, room.settings.training)
+    parts = (plan, EDITION, room.settings.model, room.settings.training)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

@@ -1,39 +1,44 @@
 """Synthetic thorax CTs with a known heart, and a synthetic dose. No patient's data.
 
-What the phantoms are not: no motion or metal artefacts, straight vessels, no pericardium line,
-a mediastinum too fatty and too straight. The heart's upper border is a convention plane, its lower
-border meets the liver within a few HU, as in life.
+The heart is that of radiotherapy: what the pericardium holds, from the apex up to a convention
+plane just below the right pulmonary artery. What the phantoms are not: anybody's anatomy. Organs
+are smooth solids, vessels end after a branch or two, muscles are a shell, findings are schematic.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from app.phantom_abdomen import paint_abdomen
 from app.phantom_canvas import Canvas
-from app.phantom_patient import Organs, Patient, draw_patient, place_organs
-from app.phantom_tissue import (
-    paint_abdomen,
-    paint_airway,
-    paint_bones,
+from app.phantom_contrast import Phase
+from app.phantom_disease import paint_disease, paint_tumour, place_devices
+from app.phantom_heart import paint_heart, paint_vessels
+from app.phantom_organs import Organs, place_organs
+from app.phantom_patient import Finding, Patient, draw_patient
+from app.phantom_scan import (
+    Metal,
+    Shape,
+    Spacing,
+    View,
+    add_noise,
+    blur_motion,
+    field_of_view,
     paint_couch,
-    paint_effusion,
-    paint_heart,
-    paint_lungs,
-    paint_spine,
-    paint_tumour,
-    paint_vessels,
-    paint_wall,
+    paint_streaks,
 )
+from app.phantom_tissue import paint_airway, paint_bones, paint_lungs, paint_spine, paint_wall
 from core.geometry import Mask, Points, Vector, VolumeGeometry
 from core.resample import resample
 from core.volume import Volume, hounsfield
 
-Shape = tuple[int, int, int]
-Spacing = tuple[float, float, float]
+# Of the drawings: counts up when a seed gives another patient than before.
+EDITION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +50,36 @@ class Phantom:
     facts: dict[str, object]
 
 
-def make_phantom(
+def make_phantom(  # noqa: PLR0913 - what may be asked of a patient, all by keyword
     seed: int,
     *,
     spacing_mm: Spacing,
     shape: Shape | None = None,
     frame_of_reference_uid: str | None = None,
     tumour: bool | None = None,
-    contrast: bool | None = None,
+    contrast: bool | Phase | None = None,
+    findings: Collection[Finding] | None = None,
+    view: View = "chest",
 ) -> Phantom:
     """The synthetic patient of `seed` on a grid of `spacing_mm` (slice, row, column).
 
-    The patient is the same on every grid. Without `shape` the grid holds the whole chest wall and
-    the whole heart; with it, the grid is centred on the heart. The frame of reference is made from
-    the seed where none is given. `tumour` and `contrast` are drawn where they are None.
+    The patient is the same on every grid and in every `view`. Without `shape` a view of the chest
+    holds the whole chest wall and the whole heart; with it, the grid is centred on the heart. Other
+    views end or begin within the heart, or do not hold it: abdomen, neck. The frame of reference is
+    made from the seed where none is given. `tumour`, `contrast` (or its phase) and `findings` are
+    drawn where they are None.
     """
     rng = np.random.default_rng(seed)
-    patient = draw_patient(rng, tumour=tumour, contrast=contrast)
-    shape, corner_mm = _field_of_view(patient, rng, spacing_mm, shape)
+    patient = draw_patient(rng, tumour=tumour, contrast=contrast, findings=findings)
+    shape, corner_mm = field_of_view(
+        patient, np.random.default_rng([seed, 2]), spacing_mm, shape, view
+    )
     canvas = Canvas(shape, spacing_mm, corner_mm)
     organs = place_organs(canvas, patient, rng)
     facts = _paint(canvas, patient, organs, rng)
-    _add_noise(canvas, rng)
+    add_noise(canvas, patient, rng)
     heart = np.zeros(shape, bool)
-    heart[organs.heart.box] = organs.heart.distance < 0
+    heart[organs.heart.pericardium.box] = organs.heart.pericardium.distance < 0
     geometry = VolumeGeometry(
         shape=shape,
         origin_mm=_origin(corner_mm, seed),
@@ -76,9 +87,9 @@ def make_phantom(
         frame_of_reference_uid=frame_of_reference_uid or _uid_of(seed),
     )
     return Phantom(
-        volume=Volume(hounsfield(np.clip(canvas.hu, -1024, 1500)), geometry),
+        volume=Volume(hounsfield(np.clip(canvas.hu, -1024, 3071)), geometry),
         heart=heart,
-        facts={"synthetic": True, "seed": seed, **facts},
+        facts={"synthetic": True, "seed": seed, "view": view, **facts},
     )
 
 
@@ -89,8 +100,11 @@ def phantom_dose(
 
     The grid covers the heart and 30 mm around it, is smaller than the CT and does not share its
     voxel centres. The deep field edge is a plane that leaves the anterior-left tenth of the heart
-    in the field and falls from 80 to 20 % within about 7 mm; outside, scatter decays slowly.
+    in the field and falls from 80 to 20 % within about 7 mm; outside, scatter decays slowly. Raises
+    `ValueError` where no heart is in view.
     """
+    if not phantom.heart.any():
+        raise ValueError(f"a view of the {phantom.facts['view']} has no heart to give a dose")
     grid = _dose_grid(phantom, spacing_mm)
     anterior_left = np.array([np.sin(np.radians(40.0)), -np.cos(np.radians(40.0)), 0.0])
     heart_mm = phantom.volume.geometry.index_to_mm(np.argwhere(phantom.heart))
@@ -107,67 +121,41 @@ def phantom_dose(
     return Volume((prescription_gy * share * _in_body(phantom, grid)).astype(np.float32), grid)
 
 
-def _field_of_view(
-    patient: Patient, rng: np.random.Generator, spacing_mm: Spacing, shape: Shape | None
-) -> tuple[Shape, Spacing]:
-    """Shape, and the centre of the first voxel as (z, y, x) mm about the heart."""
-    extra_mm, shift = rng.uniform(10, 50), rng.uniform((-8, -12), (8, 12))
-    below_mm, above_mm = rng.uniform(80, 140), rng.uniform(130, 230)
-    if rng.random() < 0.3:
-        below_mm += 120.0
-    extents_mm = (
-        below_mm + above_mm,
-        2 * (patient.half_depth_mm + patient.fat_mm + 20) + 90,
-        2 * (patient.half_width_mm + patient.fat_mm + 25) + extra_mm,
-    )
-    if shape is None:
-        slices, rows, columns = (
-            max(8, round(e / s)) for e, s in zip(extents_mm, spacing_mm, strict=True)
-        )
-        lowest_mm = -below_mm
-    else:
-        slices, rows, columns = shape
-        lowest_mm = -slices * spacing_mm[0] / 2
-    front_mm = -rows * spacing_mm[1] / 2 + shift[0]
-    right_mm = -columns * spacing_mm[2] / 2 + shift[1]
-    return (slices, rows, columns), (lowest_mm, float(front_mm), float(right_mm))
-
-
 def _paint(
     canvas: Canvas, patient: Patient, organs: Organs, rng: np.random.Generator
 ) -> dict[str, object]:
-    paint_wall(canvas, patient, organs, rng)
-    paint_lungs(canvas, organs, rng)
-    paint_abdomen(canvas, patient, organs, rng)
-    paint_spine(canvas, patient, organs, rng)
-    paint_vessels(canvas, patient, rng)
-    paint_airway(canvas, patient, rng)
-    paint_heart(canvas, patient, organs, rng)
-    paint_bones(canvas, patient, organs, rng)
-    radius_mm = paint_tumour(canvas, patient, organs, rng) if patient.tumour else None
-    effusion = bool(rng.random() < 0.25)
-    if effusion:
-        paint_effusion(canvas, organs, rng)
-    paint_couch(canvas, patient, rng)
+    # One stream of chance for each part: what one draws does not move the others.
+    wall, inner, low, sick, metal, motion, streak, couch = rng.spawn(8)
+    paint_wall(canvas, patient, organs, wall)
+    paint_lungs(canvas, patient, organs, inner)
+    paint_abdomen(canvas, patient, organs, low)
+    paint_spine(canvas, patient, organs, wall)
+    paint_heart(canvas, patient, organs, inner)
+    paint_vessels(canvas, patient, organs, inner)
+    paint_airway(canvas, patient, organs, inner)
+    radius_mm = paint_tumour(canvas, patient, organs, sick) if patient.tumour else None
+    paint_disease(canvas, patient, organs, sick)
+    paint_bones(canvas, patient, organs, wall)
+    metals = place_devices(canvas, patient, organs, metal)
+    if patient.has("motion"):
+        blur_motion(canvas, organs, motion)
+    if patient.contrast.upper_cava_hu > 450:
+        # Undiluted contrast medium shades its neighbours as metal does.
+        top_mm = (patient.heart_top_mm + patient.arch_mm) / 2 + 8
+        cava_mm = (-28.0, float(patient.heart_mm[1]) + 8, top_mm)
+        metals.append(Metal(cava_mm, patient.contrast.upper_cava_hu * 0.2, 30.0))
+    paint_streaks(canvas, metals, streak)
+    paint_couch(canvas, patient, couch)
     return {
         "tumour": patient.tumour,
         "tumour_radius_mm": radius_mm,
-        "contrast": patient.contrast,
-        "effusion": effusion,
+        "contrast": patient.contrast.phase != "none",
+        "phase": patient.contrast.phase,
+        "effusion": patient.has("pleural effusion"),
+        "findings": sorted(patient.findings),
         "arms_up": patient.arms_up,
         "size": patient.size,
     }
-
-
-def _add_noise(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Scanner noise: weaker for thick slices, correlated in plane for fine voxels."""
-    spread = rng.uniform(3, 18) * np.sqrt(3.0 / max(canvas.spacing_mm[0], 1.0))
-    noise = rng.standard_normal(canvas.shape, dtype=np.float32)
-    if min(canvas.spacing_mm) < 2:
-        noise = ndimage.uniform_filter(noise, size=(1, 2, 2)) * np.float32(1.6)
-    if min(canvas.spacing_mm) >= 2.5:
-        spread *= 0.55
-    canvas.hu += noise * np.float32(spread)
 
 
 def _origin(corner_mm: Spacing, seed: int) -> Vector:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.phantom import Phantom, make_phantom
+from app.phantom import EDITION, Phantom, make_phantom
 from core.config import ModelSettings
 from model.preprocess import mask_to_working_grid, tissue_on_working_grid
 from model.samples import Sample, TrainingCase, has_samples, read_samples, write_samples
@@ -15,7 +15,7 @@ from model.samples import Sample, TrainingCase, has_samples, read_samples, write
 FIRST_SEED, FIRST_SENTINEL_SEED = 5_000, 900_000
 SENTINELS = 6
 MOST_REPLAYED = 24
-_FOLDER = "training/synthetic"
+_FOLDER = f"training/synthetic/edition{EDITION}"
 
 
 def synthetic_case(data_folder: Path, model: ModelSettings, seed: int) -> TrainingCase:
