@@ -9,20 +9,18 @@ from torch import Tensor
 from model.grey import another_scan
 from model.samples import IN_STRUCTURE, WEIGHT_UNITS, Sample
 from model.warp import (
-    BEND_NODES,
     Index,
+    Placement,
     Size,
-    patch_places,
     pick,
     pick_nearest,
     random_field_of_view,
-    sampling_grid,
+    random_placement,
     seen,
 )
 
 AIR_HU = -1000
 _DENSEST_HU = 1500
-_EVERY, _MARGIN = 6, 10
 
 
 def random_patch(
@@ -40,11 +38,10 @@ def random_patch(
     strong on purpose: with it a network that saw phantoms alone finds the heart on real scans.
     """
     noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    bends = torch.randn((3, BEND_NODES, BEND_NODES, BEND_NODES), generator=noise)
-    places = patch_places(centre, size, sample.spacing_mm, rng, bends=bends)
-    low, box = _box_of(places, sample.shape)
+    placement = random_placement(centre, size, sample.spacing_mm, rng, noise)
+    low, box = _box_of(placement, sample.shape)
     image, label = sample.image[box], sample.label[box]
-    grid = sampling_grid(places - torch.from_numpy(low.astype(np.float32)), image.shape)
+    grid = placement.grid(low, image.shape)
     above_air = np.clip(image, AIR_HU, _DENSEST_HU) - np.float32(AIR_HU)  # 0 is nothing
     hu = pick(torch.from_numpy(above_air), grid)
     picked = pick_nearest(torch.from_numpy(label.astype(np.float32)), grid)
@@ -52,17 +49,18 @@ def random_patch(
     weight = (picked - target * IN_STRUCTURE) / WEIGHT_UNITS
     view = random_field_of_view(np.asarray(sample.shape), rng)
     if view is not None:
-        shown = seen(places, view)
+        shown = seen(grid, view, low, image.shape)
         hu, target = hu * shown, target * shown
     return another_scan(hu + AIR_HU, target, window_hu, rng, noise), target, weight
 
 
-def _box_of(places: Tensor, shape: tuple[int, ...]) -> tuple[Index, tuple[slice, slice, slice]]:
-    """A part of the volume that holds what the places reach, and its first index; never empty."""
-    # Places are smooth: between every sixth of them nothing lies farther out than a few voxels.
-    few = places[::_EVERY, ::_EVERY, ::_EVERY].reshape(-1, 3).numpy()
+def _box_of(
+    placement: Placement, shape: tuple[int, ...]
+) -> tuple[Index, tuple[slice, slice, slice]]:
+    """The part of the volume that a patch reaches, and its first index; never empty."""
     last = np.asarray(shape) - 1
-    low = np.clip(np.floor(few.min(0)) - _MARGIN, 0, last).astype(int)
-    high = np.clip(np.ceil(few.max(0)) + _MARGIN, low, last).astype(int) + 1
+    first, end = placement.bounds()
+    low = np.clip(np.floor(first), 0, last).astype(int)
+    high = np.clip(np.ceil(end), low, last).astype(int) + 1
     slices, rows, columns = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return low, (slices, rows, columns)

@@ -32,29 +32,57 @@ class FieldOfView:
     high: Matrix
 
 
-def patch_places(
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which places of a volume a patch shows, as fractional indices (slice, row, column).
+
+    Voxel (s, r, c) of a patch of `size` shows `centre` + `affine` @ (its distance from the middle)
+    + a smooth bend through `bends` (3, n, n, n), nodes from end to end, in voxels.
+    """
+
+    centre: Index
+    size: Size
+    affine: Matrix
+    bends: Tensor
+
+    def bounds(self) -> tuple[Matrix, Matrix]:
+        """Indices that no place of the patch lies below or above."""
+        half = (np.asarray(self.size) - 1) / 2
+        reach = np.abs(self.affine) @ half + self.bends.abs().amax((1, 2, 3)).numpy()
+        return self.centre - reach, self.centre + reach
+
+    def grid(self, low: Index, shape: tuple[int, ...]) -> Tensor:
+        """The places in the part of the volume that begins at `low`, as grid_sample wants them.
+
+        (1, *size, 3): -1 to 1 from edge to edge of `shape`, (column, row, slice) last.
+        """
+        scale = 2.0 / np.asarray(shape)
+        slices, rows, columns = (torch.arange(n) - (n - 1) / 2 for n in self.size)
+        steps = torch.from_numpy((self.affine * scale[:, None])[::-1].astype(np.float32))
+        start = torch.from_numpy(((self.centre - low + 0.5) * scale - 1.0)[::-1].astype(np.float32))
+        plane = rows[:, None, None] * steps[:, 1] + (columns[:, None] * steps[:, 2] + start)
+        grid = (slices[:, None] * steps[:, 0])[:, None, None] + plane
+        bends = self.bends.flip(0) * torch.from_numpy(scale[::-1].astype(np.float32)).view(
+            3, 1, 1, 1
+        )
+        if bends.any():
+            grid += spread_out(bends, self.size).movedim(0, -1)
+        return grid[None]
+
+
+def random_placement(
     centre: Index,
     size: Size,
     spacing_mm: tuple[float, float, float],
     rng: np.random.Generator,
-    *,
-    bends: Tensor,
-) -> Tensor:
-    """Fractional indices (*size, 3) in the volume, (slice, row, column), about `centre`.
-
-    `bends` (3, n, n, n) is smooth noise of unit spread; it moves places by up to 9 mm.
-    """
-    affine = torch.from_numpy(small_affine(rng).astype(np.float32))
-    slices, rows, columns = (torch.arange(n) - (n - 1) / 2 for n in size)
-    places = (
-        slices[:, None, None, None] * affine[:, 0]
-        + rows[:, None, None] * affine[:, 1]
-        + (columns[:, None] * affine[:, 2] + torch.from_numpy(np.asarray(centre, np.float32)))
-    )
-    if rng.random() < BENT_SHARE:
-        voxels = rng.uniform(0, BEND_MM) / torch.tensor(spacing_mm)
-        places += spread_out(bends * voxels.view(3, 1, 1, 1), size).movedim(0, -1)
-    return places
+    noise: torch.Generator,
+) -> Placement:
+    """A patch about `centre`, turned and scaled, and mostly bent by up to 9 mm, at random."""
+    affine = small_affine(rng)
+    bends = torch.randn((3, BEND_NODES, BEND_NODES, BEND_NODES), generator=noise)
+    reach_mm = rng.uniform(0, BEND_MM) if rng.random() < BENT_SHARE else 0.0
+    voxels = reach_mm / torch.tensor(spacing_mm)
+    return Placement(centre, size, affine, bends * voxels.view(3, 1, 1, 1))
 
 
 def small_affine(rng: np.random.Generator) -> Matrix:
@@ -87,21 +115,16 @@ def random_field_of_view(shape: Index, rng: np.random.Generator) -> FieldOfView 
     return FieldOfView(low, high) if below or above or sides else None
 
 
-def seen(places: Tensor, view: FieldOfView) -> Tensor:
-    """Which of `places` (*size, 3) lie in the field of view."""
-    inside = torch.ones(places.shape[:-1], dtype=torch.bool)
-    for axis, (low, high) in enumerate(zip(view.low, view.high, strict=True)):
-        inside &= (places[..., axis] >= low) & (places[..., axis] <= high)
+def seen(grid: Tensor, view: FieldOfView, low: Index, shape: tuple[int, ...]) -> Tensor:
+    """Which places of a sampling grid lie in the field of view: (1, *size)."""
+    inside = torch.ones(grid.shape[:-1], dtype=torch.bool)
+    for axis in range(3):
+        first, last = ((view.low[axis], view.high[axis]) - low[axis] + 0.5) * 2.0 / shape[axis] - 1
+        if first <= -1.0 and last >= 1.0:
+            continue
+        where = grid[..., 2 - axis]
+        inside &= (where >= first) & (where <= last)
     return inside
-
-
-def sampling_grid(places: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """`places` (*size, 3) in a volume of `shape` as grid_sample wants them.
-
-    -1 to 1 from edge to edge, (column, row, slice) last, and a batch of one.
-    """
-    scale = 2.0 / torch.tensor(shape, dtype=torch.float32)
-    return ((places + 0.5) * scale - 1.0).flip(-1)[None]
 
 
 def pick(volume: Tensor, grid: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's spelling
 
@@ -11,11 +12,11 @@ from model.grey import another_scan
 from model.samples import Sample
 from model.warp import (
     FieldOfView,
-    patch_places,
+    Placement,
     pick,
     pick_nearest,
     random_field_of_view,
-    sampling_grid,
+    random_placement,
     seen,
     small_affine,
     spread_out,
@@ -109,14 +110,33 @@ def test_the_same_generator_gives_the_same_patch() -> None:
     assert not torch.equal(one[0], other[0])
 
 
-def test_values_are_picked_where_the_places_say() -> None:
+def placement(places_from: list[float], *, bends: torch.Tensor | None = None) -> Placement:
+    """A patch of 1 x 1 x 3 voxels along the columns about the middle place."""
+    none = torch.zeros((3, 5, 5, 5))
+    return Placement(np.array(places_from), (1, 1, 3), np.eye(3), none if bends is None else bends)
+
+
+def test_values_are_picked_where_the_placement_says() -> None:
     volume = torch.arange(4 * 5 * 6, dtype=torch.float32).reshape(4, 5, 6)
-    places = torch.tensor([[1.0, 3.0, 2.0], [2.0, 0.5, 5.0], [0.0, -1.0, 0.0]])[:, None, None, :]
-    grid = sampling_grid(places, volume.shape)
-    assert pick(volume, grid)[0, :, 0, 0].tolist() == [1 * 30 + 3 * 6 + 2, 2 * 30 + 0.5 * 6 + 5, 0]
-    off = places + torch.tensor([0.3, -0.4, 0.2])
-    nearest = pick_nearest(volume, sampling_grid(off, volume.shape))[0, 0, 0, 0]
-    assert nearest == 1 * 30 + 3 * 6 + 2
+    grid = placement([1.0, 2.5, 4.0]).grid(np.array([0, 0, 0]), volume.shape)
+    assert pick(volume, grid).flatten().tolist() == pytest.approx([48.0, 49.0, 50.0])
+    cut = placement([1.0, 2.5, 5.0]).grid(np.array([1, 1, 2]), (3, 4, 4))
+    assert pick(volume[1:, 1:, 2:], cut).flatten().tolist() == pytest.approx([49.0, 50.0, 0.0])
+    off = placement([1.3, 1.6, 4.2]).grid(np.array([0, 0, 0]), volume.shape)
+    assert pick_nearest(volume, off).flatten().tolist() == [45.0, 46.0, 47.0]
+
+
+def test_no_place_lies_beyond_the_bounds() -> None:
+    rng, noise = np.random.default_rng(4), torch.Generator().manual_seed(4)
+    for _ in range(20):
+        found = random_placement(CENTRE, SIZE, SPACING_MM, rng, noise)
+        low, high = found.bounds()
+        shape = np.array([200.0, 200.0, 200.0])
+        grid = found.grid(np.zeros(3, int), (200, 200, 200))[0].flip(-1).reshape(-1, 3).numpy()
+        places = (grid + 1.0) * shape / 2.0 - 0.5
+        assert np.all(places.min(0) >= low - 1e-3)
+        assert np.all(places.max(0) <= high + 1e-3)
+        assert np.all(high - low < 60)
 
 
 def test_a_field_is_spread_between_its_nodes() -> None:
@@ -128,22 +148,21 @@ def test_a_field_is_spread_between_its_nodes() -> None:
 
 def test_bends_are_in_millimetres() -> None:
     """On slices twice as far apart the same bend moves half as many of them."""
-    bends = torch.ones((3, 5, 5, 5))
-    moved = []
+    bends = []
     for spacing_mm in (SPACING_MM, (8.0, 4.0, 4.0)):
-        rng = np.random.default_rng(5)  # one that bends
-        straight = patch_places(CENTRE, SIZE, spacing_mm, rng, bends=torch.zeros_like(bends))
-        rng = np.random.default_rng(5)
-        moved.append(patch_places(CENTRE, SIZE, spacing_mm, rng, bends=bends) - straight)
-    assert moved[0].max() > 0
-    torch.testing.assert_close(moved[0][..., 0], 2.0 * moved[1][..., 0])
-    torch.testing.assert_close(moved[0][..., 1:], moved[1][..., 1:])
+        rng, noise = np.random.default_rng(5), torch.Generator().manual_seed(5)  # one that bends
+        bends.append(random_placement(CENTRE, SIZE, spacing_mm, rng, noise).bends)
+    assert bends[0].abs().max() > 0
+    torch.testing.assert_close(bends[0][0], 2.0 * bends[1][0])
+    torch.testing.assert_close(bends[0][1:], bends[1][1:])
 
 
 def test_a_shorter_scan_shows_only_what_lies_in_it() -> None:
-    view = FieldOfView(np.array([2.0, 0.0, 0.0]), np.array([5.0, 9.0, 9.0]))
-    places = torch.tensor([[mm, 4.0, 4.0] for mm in (1.9, 2.0, 5.0, 5.1)])[:, None, None]
-    assert seen(places, view).flatten().tolist() == [False, True, True, False]
+    view = FieldOfView(np.array([0.0, 0.0, 2.0]), np.array([9.0, 9.0, 3.5]))
+    low, shape = np.array([0, 0, 1]), (5, 5, 5)
+    for middle, expected in ((2.0, [False, True, True]), (3.0, [True, True, False])):
+        grid = placement([1.0, 1.0, middle]).grid(low, shape)
+        assert seen(grid, view, low, shape).flatten().tolist() == expected
 
 
 def test_some_scans_are_shorter_and_most_are_whole() -> None:
