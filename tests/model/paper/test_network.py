@@ -42,8 +42,8 @@ def test_an_output_voxel_does_not_move_when_the_patch_lies_elsewhere_in_the_imag
     network = PaperNetwork(8).eval()
     x = torch.rand(1, 1, 36, 36, 36, requires_grad=True)
     network.leave.weight.data.abs_()
-    network(x)[0, :, 0, 0, 0].sum().backward()
-    steep = x.grad[0, 0].abs()
+    (steep,) = torch.autograd.grad(network(x)[0, :, 0, 0, 0].sum(), [x])
+    steep = steep[0, 0].abs()
     peak = torch.nonzero(steep == steep.max())[0]
     assert all(abs(int(p) - 17) <= 3 for p in peak)
 
