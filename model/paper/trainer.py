@@ -34,6 +34,7 @@ class PaperTrainer:
         self.epochs_without_progress = 0
         self.best: Weights | None = None
         self.best_dice = 0.0
+        self.saved_at: int | None = None  # the step of the newest saved model
         self._known: tuple[str, ...] = ()
         self._patches_done = 0
         self._begin()
@@ -73,6 +74,7 @@ class PaperTrainer:
             "steps": self.steps,
             "epochs_without_progress": self.epochs_without_progress,
             "best_dice": self.best_dice,
+            "saved_at": self.saved_at,
             "known": list(self._known),
             "patches_done": self._patches_done,
         }
@@ -84,6 +86,7 @@ class PaperTrainer:
         self._begin()
         self.epochs_without_progress = int(values["epochs_without_progress"])
         self.best_dice = float(values["best_dice"])
+        self.saved_at = values["saved_at"]
         self._known = tuple(values["known"])
         self._patches_done = int(values["patches_done"])
         self._live.load_state_dict(_part(tensors, "live."))
@@ -137,7 +140,7 @@ class PaperTrainer:
             self._live.train()
         if not validation or self.best is None or found > self.best_dice:
             self.best_dice, self.epochs_without_progress = found, 0
-            self.best = _copy(self._live)
+            self.best, self.saved_at = _copy(self._live), self.steps
             return
         self.epochs_without_progress += 1
         if self.recipe.restarts and self.epochs_without_progress >= self.recipe.patience:

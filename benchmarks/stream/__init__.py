@@ -1,0 +1,1 @@
+"""A stream of simulated patients before several recipes: the parts of `benchmarks/learning.py`."""
