@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def patient_of(folder: Path, plan: Plan, size: Size) -> SimulatedPatient:
     path = folder / f"{plan.name}.{plan.thickness_mm:g}x{size.in_plane_mm:g}.npz"
     try:
         return _read(path, plan)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         _draw(path, plan, size)
         return _read(path, plan)
 
@@ -110,7 +111,7 @@ def _draw(path: Path, plan: Plan, size: Size) -> None:
 
 
 def _read(path: Path, plan: Plan) -> SimulatedPatient:
-    with np.load(path, allow_pickle=False) as kept:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
         about = json.loads(kept["about"].tobytes())
         values = kept["ct"]
         bits = np.unpackbits(kept["heart"], count=values.size)
