@@ -54,8 +54,8 @@ class Outline:
 def read_outline(contour_items: Iterable[Dataset]) -> Outline:
     """The closed planar contours among items of Contour Sequence (3006,0040), LPS mm.
 
-    Nothing raises: what cannot be used is left out and told. Two equal contours are one, because
-    contours of a slice are combined by exclusive or and would vanish together.
+    Nothing raises: what cannot be used is left out and told. Two contours along the same line are
+    one, because contours of a slice are combined by exclusive or and would vanish together.
     """
     odd: Counter[_Odd] = Counter()
     contours: dict[bytes, Contour] = {}
@@ -63,7 +63,7 @@ def read_outline(contour_items: Iterable[Dataset]) -> Outline:
         contour = _contour(item, odd)
         if contour is None:
             continue
-        drawn = contour.points_mm.tobytes()
+        drawn = _drawn(contour.points_mm)
         if drawn in contours:
             odd[_Odd.TWICE] += 1
         contours.setdefault(drawn, contour)
@@ -73,6 +73,14 @@ def read_outline(contour_items: Iterable[Dataset]) -> Outline:
         contours_damaged=sum(odd[kind] for kind in _DAMAGED),
         findings=tuple(f"{kind}: {odd[kind]}." for kind in _Odd if odd[kind]),
     )
+
+
+def _drawn(points_mm: Points) -> bytes:
+    """The same for one polygon wherever it begins and whichever way it runs round."""
+    first = int(np.lexsort(points_mm.T)[0])
+    onwards = np.roll(points_mm, -first, axis=0)
+    backwards = np.roll(onwards[::-1], 1, axis=0)
+    return min(onwards.tobytes(), backwards.tobytes())
 
 
 def _contour(item: Dataset, odd: Counter[_Odd]) -> Contour | None:

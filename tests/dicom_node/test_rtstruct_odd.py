@@ -190,8 +190,15 @@ def test_a_keyhole_reads_as_a_hole(tmp_path: Path) -> None:
     assert _painted(ring, tmp_path) == 256 - 64
 
 
-def test_a_contour_that_is_there_twice_does_not_vanish(tmp_path: Path) -> None:
-    contours = [(_square(8.0), None), (_square(8.0), None)]
+@pytest.mark.parametrize(
+    "again",
+    [lambda c: c, lambda c: c[::-1], lambda c: [*c[2:], *c[:2]]],
+    ids=["the same", "the other way round", "from another point"],
+)
+def test_a_contour_that_is_there_twice_does_not_vanish(
+    again: Callable[[list[Any]], list[Any]], tmp_path: Path
+) -> None:
+    contours = [(_square(8.0), None), (again(_square(8.0)), None)]
     (heart,) = _read(rtstruct(ct_series(**_CT), {"Heart": contours}), tmp_path).rois
     assert _painted(heart, tmp_path) == 256
     assert heart.findings == ("Contours that are there twice count once: 1.",)
