@@ -103,7 +103,8 @@ def take_report(room: Room, report: Report, ae_title: str) -> bool:
 
 def _reason_against(asked: Commitment, report: Report) -> str | None:
     """Why the report does not cover all we asked for; None where it does."""
-    missing = [r for r in asked.references if r.sop_instance_uid not in report.committed]
+    safe = report.committed - report.failed.keys()
+    missing = [r for r in asked.references if r.sop_instance_uid not in safe]
     if not missing:
         return None
     codes = {report.failed.get(r.sop_instance_uid) for r in missing}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ class Tps:
         if reason is None:
             ds.ReferencedSOPSequence = changes.get("references", request.ReferencedSOPSequence)
         else:
-            ds.FailedSOPSequence = request.ReferencedSOPSequence
+            ds.FailedSOPSequence = deepcopy(request.ReferencedSOPSequence)
+            ds.ReferencedSOPSequence = changes.get("committed", [])
             for item in ds.FailedSOPSequence:
                 item.FailureReason = reason
         ae = AE(calling)
@@ -184,6 +186,15 @@ def test_a_report_that_leaves_an_object_out_commits_nothing(node: Serving, port:
         work(node)
         assert tps.report(references=[]) == 0x0000
     assert "its report leaves them out" in words(node)
+
+
+def test_what_a_report_commits_and_refuses_at_once_is_not_committed(
+    node: Serving, port: int
+) -> None:
+    with tps_at(port, node) as tps:
+        work(node)
+        assert tps.report(reason=0x0110, committed=tps.requests[-1].ReferencedSOPSequence) == 0x0000
+    assert "processing failure (0x0110)" in words(node)
 
 
 @pytest.mark.parametrize(
