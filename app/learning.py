@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import structlog
@@ -26,6 +28,9 @@ from model.train import Candidate, Resume, RoundProgress, steps_of_round, train_
 
 log = structlog.get_logger()
 
+# Strokes that somebody may still go on with teach nothing yet.
+STROKES_REST = timedelta(hours=1)
+
 
 def learn_what_is_new(room: Room, roi_name: str, should_stop: Callable[[], bool]) -> bool:
     """Run one round if there is something to learn; True when a model was released.
@@ -35,7 +40,7 @@ def learn_what_is_new(room: Room, roi_name: str, should_stop: Callable[[], bool]
     did not. After a rollback it waits until the corrections are others.
     """
     check_what_is_new(room, roi_name)
-    known = room.store.learning.learning_set(roi_name)
+    known = _learning_set(room, roi_name)
     if not _is_due(room, roi_name, known):
         return False
     model = room.settings.model
@@ -44,6 +49,16 @@ def learn_what_is_new(room: Room, roi_name: str, should_stop: Callable[[], bool]
     if not train or not validation:
         return False  # nothing could be judged: the gate needs a validation case
     return _run_round(room, roi_name, known, (train, validation), should_stop)
+
+
+def _learning_set(room: Room, roi_name: str) -> LearningSet:
+    """What was approved, and where the settings say so the strokes that nobody approved."""
+    known = room.store.learning.learning_set(roi_name)
+    if not room.settings.training.learn_from_strokes:
+        return known
+    now = room.now()
+    strokes = room.store.teaching.take_strokes(roi_name, at_rest_since=now - STROKES_REST, now=now)
+    return replace(known, train=(*known.train, *strokes))
 
 
 def _is_due(room: Room, roi_name: str, known: LearningSet) -> bool:

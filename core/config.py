@@ -181,6 +181,7 @@ class TrainingSettings(_Section):
     rounds_without_progress: Annotated[int, Field(ge=1)]
     validate_every: Annotated[int, Field(ge=1)]
     poll_s: Annotated[float, Field(gt=0)]
+    learn_from_strokes: bool
     seed: Annotated[int, Field(ge=0)]
 
 

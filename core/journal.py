@@ -73,13 +73,16 @@ class CorrectionLayer:
     def corrected(self, prediction: Mask | None) -> Mask:
         """The corrected mask: prediction or added, and not removed."""
         base = np.zeros(self.shape, bool) if prediction is None else prediction
-        layer = self.values.reshape(self.shape)
-        added, removed = layer == VALUE_OF_TOOL["add"], layer == VALUE_OF_TOOL["remove"]
+        added, removed = self.painted_as("add"), self.painted_as("remove")
         return np.asarray((base | added) & ~removed, np.bool_)
 
     def painted(self) -> Mask:
         """Voxels the physician touched."""
         return np.asarray(self.values.reshape(self.shape) != 0)
+
+    def painted_as(self, tool: str) -> Mask:
+        """Voxels that were last painted with `tool`: add or remove."""
+        return np.asarray(self.values.reshape(self.shape) == VALUE_OF_TOOL[tool])
 
     def _stroke(self, entry: JournalEntry) -> None:
         value = VALUE_OF_TOOL.get(str(entry.payload.get("tool")))

@@ -91,23 +91,31 @@ class TeachingStore:
         Each stands for the journal up to `journal_seq`; there is no mask, so no digest. Their
         cases are fixed for training from here on; a patient who is held out gives none.
         """
-        with writing(self._engine) as connection:
-            rows = connection.execute(_strokes_at_rest(roi_name, at_rest_since)).all()
-            for row in rows:
-                if row.split is None:
-                    connection.execute(
-                        sa.update(case).where(case.c.id == row.id).values(split=Split.TRAIN)
-                    )
-                    audit.record(
-                        connection,
-                        who="trainer",
-                        event="strokes.taken",
-                        now=now,
-                        case_id=row.id,
-                        roi_name=roi_name,
-                        journal_seq=row.seq,
-                    )
+        query = _strokes_at_rest(roi_name, at_rest_since)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        if any(row.split is None for row in rows):
+            with writing(self._engine) as connection:
+                rows = connection.execute(query).all()
+                for row in rows:
+                    if row.split is None:
+                        _fix_for_training(connection, row, roi_name, now)
         return [_as_correction(row, roi_name) for row in rows]
+
+
+def _fix_for_training(
+    connection: sa.Connection, row: sa.Row[tuple[object, ...]], roi_name: str, now: datetime
+) -> None:
+    connection.execute(sa.update(case).where(case.c.id == row.id).values(split=Split.TRAIN))
+    audit.record(
+        connection,
+        who="trainer",
+        event="strokes.taken",
+        now=now,
+        case_id=row.id,
+        roi_name=roi_name,
+        journal_seq=row.seq,
+    )
 
 
 def _strokes_at_rest(roi_name: str, since: datetime) -> sa.Select[tuple[object, ...]]:
