@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from app.labelling import labels_of
 from app.room import Room
 from app.synthetic_cases import replayed_cases, sentinel_cases
 from core.config import ModelSettings, Settings
@@ -110,13 +111,11 @@ def readable_cases(
 def _training_case(room: Room, approved: Correction, model: ModelSettings) -> TrainingCase:
     current = room.store.cases.get(approved.case_id)
     patient_key = hashlib.sha256(current.patient_id.encode()).hexdigest()[:16]
-    files = room.store.files
 
     def make() -> TrainingCase:
         return make_training_case(
-            files.read_ct(current.id, approved.assembly).volume,
-            files.read_mask(current.id, f"correction-{approved.id}", digest=approved.mask_digest),
-            painted=files.read_mask(current.id, f"painted-{approved.id}"),
+            room.store.files.read_ct(current.id, approved.assembly).volume,
+            labels_of(room, approved),
             settings=model,
             case_id=current.id,
             patient_key=patient_key,

@@ -31,9 +31,14 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in a sample patches are centred."""
+    """Where in a sample patches are centred: near `spoken_of`, or anywhere from `low` to `high`.
 
-    foreground: npt.NDArray[np.intp]
+    `spoken_of` is the structure, or what was painted where nothing else is labelled: then a patch
+    anywhere else would teach nothing.
+    """
+
+    spoken_of: npt.NDArray[np.intp]
+    sparse: bool
     low: npt.NDArray[np.intp]
     high: npt.NDArray[np.intp]
 
@@ -111,20 +116,23 @@ class Sampler:
         return random_patch(sample, centre, size, window_hu=window_hu, rng=self._rng)
 
     def _centre(self, sample: Sample, place: _Place) -> npt.NDArray[np.intp]:
-        if len(place.foreground) == 0 or self._rng.random() >= FOREGROUND_SHARE:
+        anywhere = not place.sparse and self._rng.random() >= FOREGROUND_SHARE
+        if len(place.spoken_of) == 0 or anywhere:
             return np.asarray(self._rng.integers(place.low, place.high), np.intp)
-        voxel = place.foreground[self._rng.integers(len(place.foreground))]
+        voxel = place.spoken_of[self._rng.integers(len(place.spoken_of))]
         away = self._rng.normal(0.0, JITTER_MM / np.asarray(sample.spacing_mm))
         last = np.asarray(sample.shape) - 1
         return np.asarray(np.clip(np.rint(voxel + away), 0, last), np.intp)
 
 
 def _place(sample: Sample, stage: str) -> _Place:
-    foreground = np.argwhere(sample.target)
+    labelled = sample.weight > 0
+    sparse = not labelled.all()
+    spoken_of = np.argwhere(labelled if sparse else sample.target)
     shape = np.asarray(sample.shape)
     low, high = np.zeros(3, int), shape
-    if stage == "fine" and len(foreground):
+    if stage == "fine" and len(spoken_of):
         around = np.rint(NEIGHBOURHOOD_MM / np.asarray(sample.spacing_mm)).astype(int)
-        low = np.maximum(foreground.min(0) - around, 0)
-        high = np.minimum(foreground.max(0) + 1 + around, shape)
-    return _Place(foreground, low, high)
+        low = np.maximum(spoken_of.min(0) - around, 0)
+        high = np.minimum(spoken_of.max(0) + 1 + around, shape)
+    return _Place(spoken_of, sparse, low, high)

@@ -1,4 +1,4 @@
-"""What the network learns from: approved masks as dense labels, painted voxels weighing more."""
+"""What the networks learn from: CT and labels on their grids, packed and kept."""
 
 from __future__ import annotations
 
@@ -15,15 +15,10 @@ from core.errors import UnreadableObjectError
 from core.files import read_array, write_array
 from core.geometry import Mask
 from core.volume import Volume
-from model.preprocess import Values, mask_to_working_grid, tissue_on_working_grid
+from model.labels import Labels, label_grid
+from model.preprocess import Values, tissue_on_working_grid
 
-# Measured on phantoms: an error that the physician left alone becomes dense "truth", so only what
-# was painted counts in full.
-PAINTED_WEIGHT = 1.0
-NEAR_WEIGHT = 0.25
-FAR_WEIGHT = 0.05
-NEAR_MM = 20.0
-RECIPE = "mix3"
+RECIPE = "mix4"
 WEIGHT_UNITS, IN_STRUCTURE = 200, 256
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -93,7 +88,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TrainingCase:
-    """One approved structure on both working grids.
+    """What a case teaches of one structure, on both working grids.
 
     `patient_key` names the patient without identifying anybody. A case is learned `emphasis` times
     as often as others: what the network has not seen yet comes more often.
@@ -111,38 +106,19 @@ class TrainingCase:
 
 
 def make_training_case(
-    volume: Volume,
-    approved: Mask,
-    *,
-    painted: Mask | None,
-    settings: ModelSettings,
-    case_id: str,
-    patient_key: str,
+    volume: Volume, labels: Labels, *, settings: ModelSettings, case_id: str, patient_key: str
 ) -> TrainingCase:
-    """The approved structure of a CT (`volume`, HU; masks on its grid) as the network learns it.
-
-    Painted voxels weigh 1, the box around the structure grown by 20 mm weighs 0.25, the rest 0.05.
-    """
+    """What was said of a structure on a CT (`volume`, HU) as both networks learn it."""
     coarse, fine = (
-        _sample(volume, approved, painted, stage.spacing_mm)
-        for stage in (settings.coarse, settings.fine)
+        _sample(volume, labels, stage.spacing_mm) for stage in (settings.coarse, settings.fine)
     )
     return TrainingCase(case_id, patient_key, coarse, fine)
 
 
-def _sample(
-    volume: Volume, approved: Mask, painted: Mask | None, spacing_mm: tuple[float, float, float]
-) -> Sample:
+def _sample(volume: Volume, labels: Labels, spacing_mm: tuple[float, float, float]) -> Sample:
     image = tissue_on_working_grid(volume, spacing_mm)
-    target = mask_to_working_grid(approved, volume.geometry, spacing_mm)
-    weight = np.full(target.shape, FAR_WEIGHT, np.float32)
-    weight[_box_around(target, spacing_mm)] = NEAR_WEIGHT
-    if painted is not None:
-        # A stroke may be thinner than a working voxel.
-        weight[mask_to_working_grid(painted, volume.geometry, spacing_mm, share=0.1)] = (
-            PAINTED_WEIGHT
-        )
-    return Sample.of(image.values, target, weight, spacing_mm)
+    grid = label_grid(labels, volume.geometry, spacing_mm)
+    return Sample.of(image.values, grid.target, grid.weight, spacing_mm)
 
 
 def read_samples(folder: Path, name: str, settings: ModelSettings) -> tuple[Sample, Sample]:
@@ -204,13 +180,3 @@ def _whole(packed: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
 def _path(folder: Path, name: str, stage: StageSettings) -> Path:
     spacing = "x".join(f"{mm:g}" for mm in stage.spacing_mm)
     return folder / f"{name}.{RECIPE}.{spacing}.npy"
-
-
-def _box_around(target: Mask, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:
-    if not target.any():
-        return (slice(0, 0),) * 3
-    margin = np.rint(NEAR_MM / np.asarray(spacing_mm)).astype(int)
-    voxels = np.argwhere(target)
-    low = np.maximum(voxels.min(0) - margin, 0)
-    high = voxels.max(0) + margin + 1
-    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))

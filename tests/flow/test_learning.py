@@ -19,6 +19,7 @@ from core.case import Split, next_split
 from core.config import ModelSettings, Settings, StageSettings, TrainingSettings, load_settings
 from core.geometry import Mask
 from model.gate import judge
+from model.labels import Labels
 from model.metrics import score_weights
 from model.predict import Predictor
 from model.preprocess import dice
@@ -67,8 +68,7 @@ class Clinic:
         approved, painted = correct(self.propose(phantom), truth, self.rng)
         case = make_training_case(
             phantom.volume,
-            approved,
-            painted=painted,
+            Labels.approved(approved, painted, slices_seen=None),
             settings=self.settings,
             case_id=name,
             patient_key=name,

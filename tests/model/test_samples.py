@@ -10,6 +10,7 @@ from core.config import ModelSettings
 from core.errors import UnreadableObjectError
 from core.geometry import Mask
 from core.volume import Volume
+from model.labels import Labels
 from model.preprocess import dice, mask_to_working_grid
 from model.samples import Sample, TrainingCase, cached_training_case, make_training_case
 
@@ -18,9 +19,9 @@ def make(
     settings: ModelSettings, sphere: tuple[Volume, Mask], painted: Mask | None = None
 ) -> TrainingCase:
     volume, ball = sphere
-    return make_training_case(
-        volume, ball, painted=painted, settings=settings, case_id="c", patient_key="p"
-    )
+    nothing = np.zeros_like(ball)
+    labels = Labels.approved(ball, nothing if painted is None else painted, slices_seen=None)
+    return make_training_case(volume, labels, settings=settings, case_id="c", patient_key="p")
 
 
 def test_an_approved_structure_is_a_dense_label_that_weighs_more_near_it(settings, sphere):

@@ -9,6 +9,7 @@ import torch
 
 from core.config import ModelSettings, TrainingSettings
 from core.volume import Volume
+from model.labels import Labels
 from model.metrics import score_weights
 from model.samples import TrainingCase, make_training_case
 from model.train import Candidate, RoundProgress, steps_of_round, train_round
@@ -28,8 +29,7 @@ def cases(settings: ModelSettings, sphere: tuple[Volume, np.ndarray]) -> list[Tr
         made.append(
             make_training_case(
                 Volume(noisy.astype(np.int16), volume.geometry),
-                np.roll(ball, shift, 1),
-                painted=None,
+                Labels.imported(np.roll(ball, shift, 1)),
                 settings=settings,
                 case_id=f"case-{number}",
                 patient_key=f"patient-{number}",
