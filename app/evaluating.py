@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.checking import check_what_is_new
 from app.import_folder import FoundSeries, contour_in, series_in
 from app.room import Room
 from core.case import Split
@@ -54,7 +55,11 @@ class Subject:
 
 
 def approved_subjects(room: Room, roi_name: str) -> list[Subject]:
-    """What was approved, came back or was imported, training first; raises `EvaluationError`."""
+    """What was approved, came back or was imported, training first; raises `EvaluationError`.
+
+    What looks wrong and waits for a second person is not among them.
+    """
+    check_what_is_new(room, roi_name)
     known = room.store.learning.learning_set(roi_name)
     subjects = [
         Subject(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.checking import check_what_is_new
 from app.import_checks import FoundContour, contour_to_import
 from app.reading import structures_of
 from app.references import STRUCTURE_SET
@@ -139,8 +140,17 @@ def _imported(
             origin=IMPORTED,
         )
         new = room.store.teaching.import_correction(made, instance_id=instance.id)
+        check_what_is_new(room, plan.roi_name)
         outcome = IMPORTED_NOW if new else KNOWN
     assert current.geometry is not None
     cc = current.geometry.volume_cc(contour.mask)
-    split = room.store.cases.get(current.id).split
-    return row_of(name, contour.roi_name, outcome, why=f"for {split}" if split else "", cc=cc)
+    return row_of(name, contour.roi_name, outcome, why=_fate(room, current.id, made_id), cc=cc)
+
+
+def _fate(room: Room, case_id: str, correction_id: str) -> str:
+    """The set that an imported contour is in, or why it waits."""
+    check = room.store.checks.get(correction_id)
+    if check is not None and check.suspicions and check.decision is None:
+        return f"waits for a second person: {' '.join(check.suspicions)}"
+    split = room.store.cases.get(case_id).split
+    return f"for {split}" if split else ""

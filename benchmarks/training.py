@@ -22,6 +22,7 @@ import torch
 from app.phantom import make_phantom
 from core.config import StageSettings, load_settings
 from model.augment import random_patch
+from model.labels import Labels
 from model.learner import Learner
 from model.losses import masked_loss
 from model.registry import NetworkConfig
@@ -73,8 +74,7 @@ def _case(seed: int) -> TrainingCase:
     phantom = make_phantom(seed, spacing_mm=(3.0, 3.0, 3.0))
     return make_training_case(
         phantom.volume,
-        phantom.heart,
-        painted=None,
+        Labels.imported(phantom.heart),
         settings=settings.model,
         case_id=str(seed),
         patient_key=str(seed),

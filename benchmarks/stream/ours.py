@@ -18,6 +18,7 @@ from core.case import Split, next_split
 from core.config import ModelSettings, load_settings
 from core.geometry import Mask
 from model.gate import Verdict, judge
+from model.labels import Labels
 from model.metrics import CaseScore, mean_of, score_weights
 from model.predict import Predictor, choose_device
 from model.registry import LoadedModel, ModelDescription, NetworkConfig, Weights, load, publish
@@ -106,8 +107,7 @@ class Ours:
     def _made(self, number: int, patient: SimulatedPatient, corrected: Corrected) -> TrainingCase:
         return make_training_case(
             patient.volume,
-            corrected.approved,
-            painted=corrected.red | corrected.green,
+            Labels.approved(corrected.approved, corrected.red | corrected.green, slices_seen=None),
             settings=self._settings,
             case_id=f"{number:03d}",
             patient_key=patient.name,

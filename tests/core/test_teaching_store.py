@@ -14,7 +14,7 @@ from core.case_store import move
 from core.database import writing
 from core.geometry import VolumeGeometry
 from core.journal import encode_runs
-from core.records import STROKES, Correction, JournalEntry
+from core.records import STROKES, Correction, CorrectionCheck, JournalEntry
 from core.store import Store, open_store
 from core.tables import audit
 from core.volume import Volume
@@ -50,7 +50,9 @@ def approve(store: Store, case_id: str) -> Correction:
         id=case_id, case_id=case_id, assembly="a" * 64, roi_name="Heart", prediction_id=None,
         approved_by="anna", approved_at=NOW, mask_digest="d" * 64, slices_seen=(), journal_seq=1,
     )  # fmt: skip
-    return store.reviews.approve(made, tab="t", destinations=[], now=NOW)
+    store.reviews.approve(made, tab="t", destinations=[], now=NOW)
+    store.checks.record(CorrectionCheck(case_id, case_id, "Heart", (), {}, NOW))
+    return made
 
 
 def taken(store: Store, *, since_h: float = 1.0) -> list[Correction]:
