@@ -6,7 +6,18 @@ import os
 
 import typer
 
-from app.commands import evaluation, labels, models, node, offline, peers, quarantine, rules, upkeep
+from app.commands import (
+    evaluation,
+    labels,
+    models,
+    node,
+    offline,
+    peers,
+    quarantine,
+    registry,
+    rules,
+    upkeep,
+)
 from core.errors import RecontourError
 
 app = typer.Typer(
@@ -15,7 +26,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A radiotherapy DICOM node that contours and learns. Not a medical device.",
 )
-for group in (node, rules, peers, models, labels, evaluation, quarantine, upkeep, offline):
+for group in (
+    node,
+    rules,
+    peers,
+    models,
+    registry,
+    labels,
+    evaluation,
+    quarantine,
+    upkeep,
+    offline,
+):
     app.add_typer(group.commands)
 
 PRIVATE = 0o077  # what the node writes is for its own account only

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
+from app.describing import detail_of
 from app.judging import judge_on_validation, network_config
 from app.phantom import EDITION
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
 from core.errors import ConfigError
+from core.model_card import training_set_hash
 from core.records import ModelVersion, Round
 from model.gate import Verdict
 from model.metrics import mean_of, score_weights
@@ -85,7 +87,11 @@ def train_cold_start(
     verdict = _verdict(room, roi_name, candidate)
     released = _publish(room, started, plan, candidate) if verdict.promoted else None
     room.store.learning.finish_round(
-        started.id, verdict=verdict.sentence, now=room.now(), released=released
+        started.id,
+        verdict=verdict.sentence,
+        now=room.now(),
+        released=released,
+        figures=verdict.to_json(),
     )
     resume.path.unlink(missing_ok=True)
     log.info("cold_start.finished", roi=roi_name, verdict=verdict.sentence)
@@ -156,6 +162,12 @@ def _publish(room: Room, started: Round, plan: ColdStart, candidate: Candidate) 
     }
     now = room.now()
     training_set = tuple(f"synthetic-{FIRST_SEED + n}" for n in range(plan.patients))
+    made_by = (
+        f"recontour train --cold-start --roi {started.roi_name} --patients {plan.patients} "
+        f"--steps {plan.steps} --seed {plan.seed}"
+    )
+    learned = training_set_hash(training_set), {"synthetic": plan.patients}
+    detail = detail_of(room, config, learned, seed=[plan.seed], made_by=made_by)
     description = ModelDescription(
         roi_name=started.roi_name,
         config=config,
@@ -164,6 +176,7 @@ def _publish(room: Room, started: Round, plan: ColdStart, candidate: Candidate) 
         training_set=training_set,
         scores=scores,
         created_at=now.isoformat(),
+        training_set_hash=learned[0],
     )
     return ModelVersion(
         version=publish(room.models_folder, candidate.weights, description),
@@ -173,4 +186,5 @@ def _publish(room: Room, started: Round, plan: ColdStart, candidate: Candidate) 
         scores=scores,
         training_set=training_set,
         released_at=now,
+        detail=detail,
     )

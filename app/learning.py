@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import structlog
 
 from app.checking import check_what_is_new
+from app.describing import detail_of, learned_from
 from app.judging import in_service_of, judge_candidate, network_config, readable_cases
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import replayed_cases
@@ -83,7 +85,9 @@ def _run_round(
 ) -> bool:
     store, settings = room.store, room.settings
     train, validation = cases
-    rounds_before = store.learning.round_count(roi_name)
+    seed = [settings.training.seed, store.learning.round_count(roi_name)]
+    config = network_config(settings, roi_name)
+    replay = replayed_cases(settings.data_folder, settings.model)
     started = Round(
         id=uuid.uuid4().hex,
         roi_name=roi_name,
@@ -111,12 +115,12 @@ def _run_round(
         validation,
         start=_start_weights(room, in_service),
         settings=settings.model,
-        config=network_config(settings, roi_name),
+        config=config,
         training=settings.training,
-        rng=np.random.default_rng([settings.training.seed, rounds_before]),
+        rng=np.random.default_rng(seed),
         progress=progress,
         should_stop=should_stop,
-        replay=replayed_cases(settings.data_folder, settings.model),
+        replay=replay,
         resume=resume,
     )
     if candidate.steps < started.steps:
@@ -124,9 +128,16 @@ def _run_round(
     verdict = judge_candidate(
         room, candidate.weights, candidate.scores, in_service, known, validation
     )
-    released = _release(room, started, candidate, in_service) if verdict.promoted else None
+    taught = learned_from(known.train, known.validation, [*train, *validation], replay)
+    made_by = "recontour train, from the corrections of its training set"
+    detail = detail_of(room, config, taught, seed=seed, made_by=made_by)
+    released = _release(room, started, candidate, in_service, detail) if verdict.promoted else None
     status = store.learning.finish_round(
-        started.id, verdict=verdict.sentence, now=room.now(), released=released
+        started.id,
+        verdict=verdict.sentence,
+        now=room.now(),
+        released=released,
+        figures=verdict.to_json(),
     )
     resume.path.unlink(missing_ok=True)
     log.info("round.finished", roi=roi_name, verdict=verdict.sentence, became=status)
@@ -153,7 +164,11 @@ def _start_weights(room: Room, in_service: LoadedModel | None) -> Weights | None
 
 
 def _release(
-    room: Room, started: Round, candidate: Candidate, parent: LoadedModel | None
+    room: Room,
+    started: Round,
+    candidate: Candidate,
+    parent: LoadedModel | None,
+    detail: dict[str, Any],
 ) -> ModelVersion:
     """Files first, whole; the row that puts them into service comes after."""
     now = room.now()
@@ -169,6 +184,7 @@ def _release(
         training_set=started.corrections,
         scores=scores,
         created_at=now.isoformat(),
+        training_set_hash=detail["training_set_hash"],
     )
     version = publish(room.models_folder, candidate.weights, description)
     return ModelVersion(
@@ -179,4 +195,5 @@ def _release(
         scores=scores,
         training_set=started.corrections,
         released_at=now,
+        detail=detail,
     )

@@ -168,6 +168,18 @@ class LearningStore:
         with reading(self._engine) as connection:
             return connection.scalar(query) or 0
 
+    def round_of(self, version: str) -> Round | None:
+        """The round that a version came of."""
+        query = (
+            sa.select(training_round)
+            .where(training_round.c.version == version)
+            .order_by(training_round.c.started_at)
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _to_round(row)
+
     def rounds(self, roi_name: str, *, newest: int) -> list[Round]:
         """The newest rounds, newest first."""
         query = (
@@ -178,4 +190,8 @@ class LearningStore:
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-        return [Round(**{**r, "corrections": tuple(r["corrections"])}) for r in rows]
+        return [_to_round(row) for row in rows]
+
+
+def _to_round(row: sa.RowMapping) -> Round:
+    return Round(**{**row, "corrections": tuple(row["corrections"])})

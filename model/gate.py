@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +28,20 @@ Differences = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promoted or not, why in one sentence, and the figures it rests on."""
+    """Promoted or not, why in one sentence, and the figures it rests on.
+
+    `scores` are those of each case, by whose they are: candidate, released, sentinel (of the
+    candidate) and released_sentinel.
+    """
 
     promoted: bool
     sentence: str
     figures: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything there is to keep of it, as plain values."""
+        return {"promoted": self.promoted, "figures": self.figures, "scores": self.scores}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,22 @@ def judge(
     sentinel cases, which are the same for ever, do not fall. Raises `ValueError` when both models
     were not measured on the same cases.
     """
+    measured = {
+        "candidate": candidate,
+        "released": released,
+        "sentinel": sentinel,
+        "released_sentinel": released_sentinel,
+    }
+    verdict = _judged(candidate, released, sentinel, released_sentinel)
+    return replace(verdict, scores={who: _plain(s) for who, s in measured.items() if s})
+
+
+def _judged(
+    candidate: Scores,
+    released: Scores | None,
+    sentinel: Scores | None,
+    released_sentinel: Scores | None,
+) -> Verdict:
     if not candidate:
         return Verdict(False, "Not promoted: there is no validation case to judge the candidate.")
     if released is None:
@@ -102,12 +128,18 @@ def judge(
     return Verdict(True, f"Promoted: {against}, and worse in nothing.", figures)
 
 
+def _plain(scores: Scores) -> dict[str, dict[str, Any]]:
+    return {case: score.to_json() for case, score in scores.items()}
+
+
 def _first(candidate: Scores) -> Verdict:
     found, count = mean_of(candidate), len(candidate)
     cases = f"{count} validation case" + ("" if count == 1 else "s")
     if found > 0.0:
-        return Verdict(True, f"Promoted: first model, mean Dice {found:.3f} on {cases}.")
-    return Verdict(False, f"Not promoted: the candidate found nothing on {cases}.")
+        sentence = f"Promoted: first model, mean Dice {found:.3f} on {cases}."
+        return Verdict(True, sentence, {"dice": found})
+    sentence = f"Not promoted: the candidate found nothing on {cases}."
+    return Verdict(False, sentence, {"dice": found})
 
 
 def _objection(candidate: Scores, released: Scores, figures: dict[str, float]) -> str:

@@ -7,7 +7,6 @@ damaged file is noticed. No pickle: a model file cannot run code.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -23,9 +22,14 @@ from torch import Tensor
 from core.config import ModelSettings, StageSettings, StructureSettings
 from core.errors import ModelUnavailableError
 from core.files import TEMPORARY_SUFFIX, sync_folder, write_whole
+from core.model_files import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    content_digest,
+    damaged,
+    missing,
+)
 
-WEIGHTS_FILE = "weights.safetensors"
-DESCRIPTION_FILE = "model.json"
 Weights = dict[str, Tensor]
 _VERSION = re.compile(r"[0-9a-f]{64}")
 
@@ -69,7 +73,10 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """Where a model comes from; `created_at` is ISO 8601 with its time zone."""
+    """Where a model comes from; `created_at` is ISO 8601 with its time zone.
+
+    `training_set_hash` names what it learned from by content, empty in what is older than that.
+    """
 
     roi_name: str
     config: NetworkConfig
@@ -78,6 +85,7 @@ class ModelDescription:
     training_set: tuple[str, ...]
     scores: dict[str, Any]
     created_at: str
+    training_set_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,7 @@ class LoadedModel:
 def publish(root: Path, weights: Mapping[str, Tensor], description: ModelDescription) -> str:
     """Keep a model under `root` and return its version; a version already there stays as it is."""
     content = safetensors.torch.save({k: v.contiguous() for k, v in weights.items()})
-    version = _version_of(content, description.config)
+    version = content_digest(content, asdict(description.config))
     folder = root / version
     if _is_whole(root, version):
         return version
@@ -127,14 +135,11 @@ def load(root: Path, version: str) -> LoadedModel:
         description = _from_json((folder / DESCRIPTION_FILE).read_bytes())
         weights = safetensors.torch.load(content)
     except FileNotFoundError:
-        raise ModelUnavailableError(
-            f"Model {version[:12]} is not in the registry; restore its folder from the backup or "
-            "release another model."
-        ) from None
+        raise ModelUnavailableError(missing(version)) from None
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise ModelUnavailableError(_damaged(version)) from error
-    if _version_of(content, description.config) != version:
-        raise ModelUnavailableError(_damaged(version))
+        raise ModelUnavailableError(damaged(version)) from error
+    if content_digest(content, asdict(description.config)) != version:
+        raise ModelUnavailableError(damaged(version))
     return LoadedModel(version, weights, description)
 
 
@@ -154,19 +159,6 @@ def _is_whole(root: Path, version: str) -> bool:
     return True
 
 
-def _damaged(version: str) -> str:
-    return (
-        f"The files of model {version[:12]} do not match its version; restore its folder from "
-        "the backup or release another model."
-    )
-
-
-def _version_of(content: bytes, config: NetworkConfig) -> str:
-    digest = hashlib.sha256(content)
-    digest.update(json.dumps(asdict(config), sort_keys=True, separators=(",", ":")).encode())
-    return digest.hexdigest()
-
-
 def _to_json(description: ModelDescription) -> bytes:
     return json.dumps(asdict(description), indent=1, sort_keys=True).encode()
 
@@ -181,6 +173,7 @@ def _from_json(content: bytes) -> ModelDescription:
         training_set=tuple(str(c) for c in values["training_set"]),
         scores=dict(values["scores"]),
         created_at=str(values["created_at"]),
+        training_set_hash=str(values.get("training_set_hash", "")),
     )
 
 

@@ -1,4 +1,4 @@
-"""The review room: worklist, review page, figures, status. Knows only core and dose."""
+"""The review room: worklist, review page, figures, status, models. Knows only core and dose."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from review_ui import (
     accounts,
     api,
     errors,
+    models,
     peers,
     quarantine,
     reports,
@@ -25,7 +26,7 @@ from review_ui import (
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
 
-ROOMS = (worklist, review, api, volumes, reports, peers, quarantine, status)
+ROOMS = (worklist, review, api, volumes, reports, peers, quarantine, models, status)
 
 
 def create_app(

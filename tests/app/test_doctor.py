@@ -21,9 +21,10 @@ from app.cli import app
 from app.doctor import diagnose, is_healthy
 from core.config import Settings, load_settings
 from core.database import MIGRATIONS, open_engine
+from core.model_files import WEIGHTS_FILE
 from core.model_tables import model_state, model_version
 from model.cascade import fresh_cascade
-from model.registry import WEIGHTS_FILE, ModelDescription, publish
+from model.registry import ModelDescription, publish
 from review_ui import create_app
 from tests.app.doctor_cases import (
     FAIL,

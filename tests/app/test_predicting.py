@@ -10,8 +10,8 @@ import pytest
 from app.predicting import predict
 from app.room import Room
 from core.case import CaseState
+from core.model_files import DESCRIPTION_FILE, WEIGHTS_FILE
 from model.predict import Predictor
-from model.registry import DESCRIPTION_FILE, WEIGHTS_FILE
 from tests.support.bodies import CT, HEART
 from tests.support.review_case import put_case, put_prediction
 from tests.support.room import approve_mask, open_room

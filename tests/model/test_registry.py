@@ -8,9 +8,8 @@ import torch
 
 from core.errors import ModelUnavailableError
 from core.files import sweep_temporary
+from core.model_files import DESCRIPTION_FILE, WEIGHTS_FILE, require_whole
 from model.registry import (
-    DESCRIPTION_FILE,
-    WEIGHTS_FILE,
     ModelDescription,
     load,
     publish,
@@ -71,9 +70,11 @@ def test_a_flipped_bit_in_the_weights_is_noticed(tmp_path, weights, description,
     file = tmp_path / version / WEIGHTS_FILE
     content = bytearray(file.read_bytes())
     content[place] ^= 1
+    require_whole(tmp_path, version)
     file.write_bytes(content)
-    with pytest.raises(ModelUnavailableError, match="do not match"):
-        load(tmp_path, version)
+    for check in (load, require_whole):
+        with pytest.raises(ModelUnavailableError, match="do not match"):
+            check(tmp_path, version)
 
 
 def test_a_changed_configuration_is_noticed(tmp_path, weights, description):
@@ -82,8 +83,9 @@ def test_a_changed_configuration_is_noticed(tmp_path, weights, description):
     values = json.loads(file.read_text())
     values["config"]["window_hu"] = [-500.0, 500.0]
     file.write_text(json.dumps(values))
-    with pytest.raises(ModelUnavailableError, match="do not match"):
-        load(tmp_path, version)
+    for check in (load, require_whole):
+        with pytest.raises(ModelUnavailableError, match="do not match"):
+            check(tmp_path, version)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"config": 3}'])
@@ -102,8 +104,22 @@ def test_a_cut_or_missing_file_is_noticed(tmp_path, weights, description, name):
     with pytest.raises(ModelUnavailableError):
         load(tmp_path, version)
     file.unlink()
-    with pytest.raises(ModelUnavailableError, match="not in the registry"):
-        load(tmp_path, version)
+    for check in (load, require_whole):
+        with pytest.raises(ModelUnavailableError, match="not in the registry"):
+            check(tmp_path, version)
+
+
+def test_a_description_from_before_training_sets_had_a_hash_is_readable(
+    tmp_path, weights, description
+):
+    named = replace(description, training_set_hash="ab" * 32)
+    version = publish(tmp_path, weights, named)
+    assert load(tmp_path, version).description.training_set_hash == "ab" * 32
+    file = tmp_path / version / DESCRIPTION_FILE
+    values = json.loads(file.read_text())
+    del values["training_set_hash"]
+    file.write_text(json.dumps(values))
+    assert load(tmp_path, version).description.training_set_hash == ""
 
 
 def test_a_damaged_version_is_mended_by_publishing_again(tmp_path, weights, description):

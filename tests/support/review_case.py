@@ -69,15 +69,15 @@ def put_case(
     return case_id
 
 
-def put_prediction(store: Store, case_id: str, mask: Mask) -> Prediction:
-    """A prediction of the heart."""
+def put_prediction(store: Store, case_id: str, mask: Mask, *, version: str = MODEL) -> Prediction:
+    """A prediction of the heart by a model version."""
     prediction_id = uuid.uuid4().hex
     made = Prediction(
         id=prediction_id,
         case_id=case_id,
         assembly=ASSEMBLY,
         roi_name="Heart",
-        model_version=MODEL,
+        model_version=version,
         mask_digest=store.files.write_mask(case_id, f"prediction-{prediction_id}", mask),
         expected_dice=0.87,
         seconds=1.5,
