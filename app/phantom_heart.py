@@ -103,9 +103,9 @@ def paint_vessels(
     vary = uniform(0.92, 1.06, 3) if contrast.phase != "none" else np.ones(3)
     canvas.paint(vessels.veins, contrast.left_hu * vary[0])
     canvas.paint(vessels.lower_cava, contrast.lower_cava_hu)
-    ear = canvas.ellipsoid(patient.in_heart(-38, -19, 28), np.array([12, 11, 17]) * patient.scale)
+    ear = canvas.ellipsoid(patient.in_heart(-38, -19, 28), np.array([15, 13, 18]) * patient.scale)
     canvas.paint(_within(ear, canvas, organs), contrast.right_hu)
-    ear = canvas.ellipsoid(patient.in_heart(25, 3, 32), np.array([11, 13, 11]) * patient.scale)
+    ear = canvas.ellipsoid(patient.in_heart(25, 3, 32), np.array([13, 16, 13]) * patient.scale)
     canvas.paint(_within(ear, canvas, organs), contrast.left_hu)
     for solid, hu in (
         (vessels.upper_cava, contrast.upper_cava_hu),

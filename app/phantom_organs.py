@@ -153,7 +153,7 @@ def _heart(
         "lv": ball((22, 3, -9), (46, 32, 34), 0.08, turn @ rotation(0.0, 0.45, 0.5)),
         "rv": ball((-3, -17, -9), (43, 25, 36), 0.08, turn @ rotation(0.0, 0.25, 0.45)),
         "ra": ball((-35, 2, 4), (24 * aged, 27 * aged, 34), 0.10),
-        "la": ball((-9, 27, 20), (34, 20 * aged, 25 * aged), 0.10),
+        "la": ball((-9, 30, 20), (35, 23 * aged, 26 * aged), 0.10),
     }
     muscle = chambers["lv"]
     for name in ("rv", "ra", "la"):
@@ -162,7 +162,7 @@ def _heart(
     sac = smooth_union(muscle, ball((3, 1, -2), (38, 30, 36), 0.08), uniform(12, 22))
     trunk = ball((-13, -7, 32), (uniform(29, 37), uniform(23, 29), uniform(44, 54)), 0.06)
     sac = smooth_union(sac, trunk, uniform(14, 26))
-    sac += np.float32(1.3) * coarse[box] - np.float32(uniform(0.5, 4))
+    sac += np.float32(1.3) * coarse[box] - np.float32(uniform(-0.8, 2.2))
     lid = np.float32(patient.heart_top_mm + uniform(6, 14)) - canvas.z[box]
     sac = -smooth_union(-sac, lid, 10.0)
     gap = uniform(1.0, 4.5) + 1.2 * coarse[box]

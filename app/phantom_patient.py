@@ -99,7 +99,7 @@ def draw_patient(
     usual, little, much = uniform(8, 28), uniform(1.5, 6), uniform(30, 55)
     tumour_draw, arms_draw = rng.random(2)
     depth = uniform(86, 120) * size * (1.08 if "emphysema" in found else 1.0)
-    scale = size * uniform(0.90, 1.15) * uniform(0.93, 1.07, 3)
+    scale = size * uniform(0.92, 1.17) * uniform(0.93, 1.07, 3)
     scale *= uniform(1.0, 1.18) if aged else uniform(0.94, 1.04)
     scale *= (0.94, 0.97, 1.07) if "breath hold" in found or "emphysema" in found else (1, 1, 1)
     scale *= (1.05, 1.0, 0.94) if obese or "high diaphragm" in found else (1, 1, 1)

@@ -108,10 +108,10 @@ def paint_spine(canvas: Canvas, patient: Patient, organs: Organs, rng: np.random
     box = canvas.box((0, y + 30, middle), (34, 18, half), 0.0)
     wide = 12 + 20 * np.clip((canvas.y[box] - y - 12) / 12, 0, 1)
     processes = np.maximum(np.abs(canvas.x[box]) - wide, np.abs(canvas.y[box] - y - 27) - 11)
-    processes = np.maximum(processes, 9 - np.abs(canvas.x[box]) * bone[box[0]])
+    processes = np.maximum(processes, 9 - np.abs(canvas.x[box]))
     spines = np.maximum(np.abs(canvas.x[box]) - 4, np.abs(canvas.y[box] - y - 40) - 16)
     solid = np.minimum(processes, spines + 8 * (1 - bone[box[0]]))
-    canvas.paint(Solid(box, solid), 120 + 170 * bone[box[0]] + 0 * solid)
+    canvas.paint(Solid(box, solid), (190 + 100 * bone[box[0]]) * np.ones_like(solid))
     canvas.paint(canvas.capsule((0, y + 25, -420), (0, y + 22, top), 8.5), 30)
 
 

@@ -39,7 +39,7 @@ def place_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) ->
     front = patient.spine_mm - 22 * size
     upper_y = float(patient.heart_mm[1]) + 8
     radius = uniform(12, 16.5) * size * (1.15 if patient.has("aged") else 1.0)
-    lungs_y = (upper_y + front) / 2
+    lungs_y = upper_y + uniform(17, 25) * size
     pulmonary_mm = uniform(12, 15) * size
     trunk = (22 * size, upper_y + uniform(0, 8), fork)
     carina = (uniform(-4, 4), front - uniform(10, 14), fork + uniform(2, 14))
@@ -52,7 +52,7 @@ def place_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) ->
                     [16 * patient.scale, 14 * patient.scale, pulmonary_mm],
                 ),
                 canvas.tube(
-                    [trunk, (38 * size, lungs_y, fork + 6), (62 * size, front - 2, fork - 14)],
+                    [trunk, (38 * size, lungs_y, fork + 6), (60 * size, lungs_y + 22, fork - 14)],
                     [pulmonary_mm, pulmonary_mm * 0.85, 7],
                 ),
                 canvas.tube(
@@ -64,8 +64,8 @@ def place_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) ->
                     canvas.tube(
                         [
                             (side * 58 * size, lungs_y + 8, fork - 10),
-                            (side * 58, front + uniform(-6, 6), fork - 42),
-                            (side * uniform(66, 82), front + uniform(4, 22), fork - 88),
+                            (side * 58, lungs_y + uniform(10, 24), fork - 42),
+                            (side * uniform(66, 82), lungs_y + uniform(20, 50), fork - 88),
                         ],
                         [8, 6.5, 3],
                     )
@@ -100,8 +100,8 @@ def place_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) ->
                 canvas.tube(
                     [
                         at(side * 22 - 9, 30, height),
-                        (side * 44, front + uniform(-12, 2), height + uniform(-8, 8)),
-                        (side * uniform(64, 84), front + 10, height + uniform(-26, 26)),
+                        at(side * 46 - 9, 52 - height + uniform(-4, 4), height + 2),
+                        at(side * uniform(60, 82) - 9, 66 - 1.6 * height, 2 * height - 16),
                     ],
                     [uniform(6, 8), 6, 3],
                 )
