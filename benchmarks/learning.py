@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from benchmarks.stream.plot import curves_png
-from benchmarks.stream.run import OURS_COLD, RECIPES, Run, go_through
+from benchmarks.stream.run import OURS_COLD, OWN_NETWORK, RECIPES, Run, go_through
 from benchmarks.stream.sizes import SIZES, Size
 from benchmarks.stream.summary import summarise, table
 from core.files import read_json, write_json, write_whole
@@ -66,6 +66,9 @@ def _runs(asked: argparse.Namespace, size: Size) -> list[Run]:
     if asked.starting_model is None:
         recipes.remove(OURS_COLD)
         _say(f"Skipped, {RECIPES[OURS_COLD]}: no --starting-model was given.")
+    if not size.with_own_network:
+        recipes = [recipe for recipe in recipes if recipe not in OWN_NETWORK]
+        _say("Skipped, the published network: so few patients do not bring it to a first model.")
     return [Run(recipe, seed) for seed in size.seeds for recipe in recipes]
 
 

@@ -7,6 +7,7 @@ runs can be repeated, and may go on beside each other.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +15,14 @@ from pathlib import Path
 from core.files import read_json, write_json
 
 REPEATS = 3
-FEW_STEPS, MANY_STEPS = 2, 8
+FEW_STEPS, MANY_STEPS = 3, 13
 
 
 def seconds_a_step(folder: Path, key: str, take: Callable[[int], object]) -> float:
     """CPU seconds that a step of the recipe `key` costs; measured and kept if not known yet.
 
     `take` trains a throw-away network for a number of steps. What a call costs besides its steps
-    is taken out, and the least busy of three measurements counts.
+    is taken out, and the middle one of three measurements counts.
     """
     path = folder / "calibration" / f"{key}.json"
     if not path.is_file():
@@ -31,7 +32,7 @@ def seconds_a_step(folder: Path, key: str, take: Callable[[int], object]) -> flo
             (_cpu_s(take, MANY_STEPS) - _cpu_s(take, FEW_STEPS)) / extra for _ in "x" * REPEATS
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"seconds_a_step": max(1e-3, min(found))})
+        write_json(path, {"seconds_a_step": max(1e-3, statistics.median(found))})
     return float(read_json(path)["seconds_a_step"])
 
 

@@ -23,7 +23,7 @@ from dose.metrics import roi_dose
 
 OURS, OURS_COLD = "ours", "ours-cold"
 PUBLISHED, CORRECTED = "published", "corrected"
-PUBLISHED_OWN, CORRECTED_OWN = "published-own", "corrected-own"
+PUBLISHED_OWN, CORRECTED_OWN = OWN_NETWORK = "published-own", "corrected-own"
 RECIPES = {
     OURS: "ours: whole volume, no box, random weights",
     OURS_COLD: "ours from the starting model: whole volume, no box",
@@ -89,7 +89,7 @@ def _contender(run: Run, size: Size, here: Path, starting_model: Path | None) ->
     if run.recipe in (OURS, OURS_COLD):
         start = starting_model if run.recipe == OURS_COLD else None
         return Ours(here, size, seed=run.seed, starting_model=start)
-    own = run.recipe in (PUBLISHED_OWN, CORRECTED_OWN)
+    own = run.recipe in OWN_NETWORK
     loss = "corrected" if run.recipe in (CORRECTED, CORRECTED_OWN) else "published"
     return Published(here, size, seed=run.seed, loss=loss, own_network=own)
 

@@ -16,6 +16,8 @@ class Size:
 
     `training_s` are the CPU seconds of training that every recipe gets for each patient. The
     networks are smaller and coarser than those of a clinic, or no run would ever end on a CPU.
+    `with_own_network`: whether the published recipe runs on its own network too, which saves its
+    first model after 128 patches only.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Size:
     widths: tuple[int, ...]
     paper_width: int
     paper_patch: Voxels
+    with_own_network: bool = True
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -66,7 +69,8 @@ SMALL = Size(
     fine_patch=(32, 32, 32),
     widths=(16, 32, 64),
     paper_width=8,
-    paper_patch=(52, 52, 52),
+    paper_patch=(52, 68, 68),
+    with_own_network=False,
 )
 TINY = Size(
     name="tiny",
