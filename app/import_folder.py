@@ -13,16 +13,13 @@ from app.intake import assemble, attach
 from app.room import Room
 from app.tables import Row
 from core.errors import ImportRefusedError, RecontourError, UnreadableObjectError
-from core.records import Case, InstanceHeader
+from core.records import RECOVERED, Case, InstanceHeader
 from core.rules import for_training
 from core.volume import CtVolume
 from dicom_node.network.header import read_header
 from dicom_node.network.inbox import Inbox, Received
 from dicom_node.objects.ct_reader import read_ct
 from dicom_node.objects.rtstruct_reader import read_structure_set
-
-FROM_A_FOLDER = "(import)"
-"""Calling AE title of what came from a folder."""
 
 
 @dataclass
@@ -128,7 +125,8 @@ def _kept(room: Room, series: FoundSeries, roi_name: str) -> Case:
     for path in (*series.ct, *series.structure_sets, *series.doses):
         content = path.read_bytes()
         header = read_header(content)
-        inbox.keep(Received(content, header.sop_class_uid, header.sop_instance_uid, FROM_A_FOLDER))
+        # Nobody sent it: a TPS that pushes the same CT later makes it a case like any other.
+        inbox.keep(Received(content, header.sop_class_uid, header.sop_instance_uid, RECOVERED))
     uid = series.header.series_instance_uid
     current = room.store.teaching.case_of_series(uid)
     if current is None:

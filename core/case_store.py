@@ -17,7 +17,16 @@ from core.geometry import VolumeGeometry
 from core.model_tables import model_state
 from core.records import Case, DoseFigure, Prediction, Routing
 from core.rules import FOR_TRAINING, urgency
-from core.tables import attachment, case, correction, dose_figure, journal, prediction, review_lock
+from core.tables import (
+    attachment,
+    case,
+    correction,
+    dose_figure,
+    journal,
+    prediction,
+    review_lock,
+)
+from core.unrouted import waits_for_a_rule
 
 NODE = "node"
 
@@ -211,13 +220,9 @@ class CaseStore:
         return sorted(waiting, key=urgency)
 
     def to_route(self) -> list[Case]:
-        """Cases with a volume that no rule has decided on: assembled before there were rules."""
-        # JSON null in one database, SQL NULL in the other and in rows from before.
-        unrouted = sa.cast(case.c.routing, sa.Text).is_(None) | (
-            sa.cast(case.c.routing, sa.Text) == "null"
-        )
+        """Cases with a volume that wait for a rule to decide on them."""
         query = sa.select(case).where(
-            case.c.assembly.is_not(None), case.c.state.in_(UNROUTED_STATES), unrouted
+            case.c.assembly.is_not(None), case.c.state.in_(UNROUTED_STATES), waits_for_a_rule()
         )
         return self._cases(query.order_by(case.c.created_at))
 

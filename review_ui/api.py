@@ -13,7 +13,7 @@ from core.approval import Approval, approve
 from core.errors import CaseLockedError, JournalConflictError, NoRuleError
 from core.journal import decode_runs
 from core.records import Case, JournalEntry
-from core.rules import urgency
+from core.rules import FOR_TRAINING, urgency
 from review_ui.accounts import REVIEWER
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
@@ -148,6 +148,11 @@ def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
         slices_seen=tuple(json_data.slices_seen),
     )
     destinations = room.destinations(current)
+    if current.routing is not None and current.routing.rule == FOR_TRAINING:
+        raise NoRuleError(
+            "This case was imported to be learned from, and goes nowhere; nothing was approved. "
+            "Push its CT from the TPS: then a rule decides on it."
+        )
     if not destinations:
         raise NoRuleError(
             "No rule says where the structure set of this case goes; nothing was approved. Add a "

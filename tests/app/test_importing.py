@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from app.import_folder import import_folder
 from app.importing import ImportPlan, cases_with_references, import_cases
+from app.intake import route_now
 from app.room import Room
 from app.tables import Row
 from app.writing import UNREVIEWED_LABEL
@@ -100,6 +101,22 @@ def test_what_was_imported_is_audited_and_goes_to_nobody(
         query = sa.select(audit).where(audit.c.event == "correction.imported")
         (row,) = connection.execute(query).mappings()
     assert (row["who"], row["case_id"], row["detail"]["roi_name"]) == ("anna", case.id, "Heart")
+
+
+def test_a_ct_that_the_tps_pushes_after_it_was_imported_is_a_case_like_any_other(
+    room: Room, patient: LabelledPatient
+) -> None:
+    imported_from(room, patient.folder)
+    assert room.store.cases.to_route() == []
+    receive(room, sorted(patient.folder.glob("CT*.dcm")))
+    (case,) = room.store.cases.to_route()
+    assert route_now(room, case)
+    assert room.store.cases.to_route() == []
+    (again,) = room.store.cases.to_predict("Heart", "a" * 64)
+    assert again.id == case.id
+    assert again.routing is not None
+    assert (again.routing.rule, again.routing.destinations) == ("heart", ("TPS",))
+    assert len(taught(room).train) == 1
 
 
 def test_importing_twice_is_the_same_as_once(room: Room, patient: LabelledPatient) -> None:

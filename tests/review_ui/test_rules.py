@@ -15,6 +15,7 @@ from core.config import Settings, StructureSettings
 from core.database import writing
 from core.journal import encode_runs, mask_crc32
 from core.records import DoseFigure, Routing
+from core.rules import for_training
 from core.store import Store
 from core.volume import Volume
 from review_ui import create_app
@@ -123,6 +124,16 @@ def test_strokes_of_one_structure_are_never_those_of_another(anna: Reviewer, sto
     assert desk.memory.recall(before).layer is not None
     after = replace(before, routing=replace(ROUTING, structures=("Liver",)))
     assert desk.memory.recall(after) is not desk.memory.recall(before)
+
+
+def test_a_case_that_was_imported_to_be_learned_from_goes_nowhere(
+    anna: Reviewer, store: Store
+) -> None:
+    case_id = put_case(store, CT, routing=for_training("Heart"))
+    answer = approve_box(anna, case_id)
+    assert answer.status_code == 409
+    assert "imported to be learned from" in answer.json["error"]["message"]
+    assert store.cases.get(case_id).state == "IN_REVIEW"
 
 
 def test_the_page_says_which_rule_decided_and_why(anna: Reviewer, store: Store) -> None:
