@@ -10,10 +10,13 @@ import structlog
 from app.labelling import labels_of
 from app.room import Room
 from app.synthetic_cases import replayed_cases, sentinel_cases
+from core.case import Split
 from core.config import ModelSettings, Settings
 from core.errors import RecontourError
+from core.geometry import require_same_frame_of_reference
 from core.learning_store import LearningSet
-from core.records import Correction
+from core.records import Case, Correction
+from core.volume import Volume
 from model.gate import Verdict, judge
 from model.metrics import CaseScore, score_weights
 from model.predict import choose_device
@@ -111,6 +114,7 @@ def readable_cases(
 def _training_case(room: Room, approved: Correction, model: ModelSettings) -> TrainingCase:
     current = room.store.cases.get(approved.case_id)
     patient_key = hashlib.sha256(current.patient_id.encode()).hexdigest()[:16]
+    dose_id, dose = _dose_to_judge_on(room, current)
 
     def make() -> TrainingCase:
         return make_training_case(
@@ -119,13 +123,30 @@ def _training_case(room: Room, approved: Correction, model: ModelSettings) -> Tr
             settings=model,
             case_id=current.id,
             patient_key=patient_key,
+            dose=dose,
         )
 
     return cached_training_case(
         room.settings.data_folder / "training",
-        approved.id,
+        # A dose may join days later: then the case is made anew, with it.
+        approved.id if dose is None else f"{approved.id}-dose{dose_id}",
         model,
         make,
         case_id=current.id,
         patient_key=patient_key,
     )
+
+
+def _dose_to_judge_on(room: Room, current: Case) -> tuple[int, Volume | None]:
+    """(instance id, plan dose in Gy) of a held-out case; None where it has none to sample."""
+    joined = room.store.doses.primary(current.id)
+    if current.split is not Split.VALIDATION or joined is None or current.geometry is None:
+        return 0, None
+    try:
+        dose = room.store.files.read_dose(current.id, joined.instance_id)
+        require_same_frame_of_reference(dose.geometry, current.geometry)
+    except (RecontourError, OSError) as error:
+        log.warning("dose.left_out", case=current.id, reason=str(error))
+        return 0, None
+    even = dose.geometry.slice_offsets_mm is None
+    return joined.instance_id, dose if even else None

@@ -79,6 +79,17 @@ def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDo
     return SampledDose(np.concatenate(values), np.concatenate(inside), np.concatenate(volumes))
 
 
+def dose_on(dose: Volume, geometry: VolumeGeometry) -> npt.NDArray[np.float32]:
+    """Dose in Gy at every voxel centre of `geometry`, NaN where the dose grid does not cover it.
+
+    Raises `GeometryMismatchError` as `sample_dose` does.
+    """
+    sampled = sample_dose(dose, geometry, np.ones(geometry.shape, bool))
+    values = np.full(sampled.inside.shape, np.nan, np.float32)
+    values[sampled.inside] = sampled.values_gy
+    return values.reshape(geometry.shape)
+
+
 def _bounding_box(mask: Mask) -> Box | None:
     """The smallest box that holds every voxel of `mask`, or None when it is empty."""
     if not mask.any():

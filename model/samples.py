@@ -15,6 +15,7 @@ from core.errors import UnreadableObjectError
 from core.files import read_array, write_array
 from core.geometry import Mask
 from core.volume import Volume
+from dose.grid import dose_on
 from model.labels import Labels, label_grid
 from model.preprocess import Values, tissue_on_working_grid
 
@@ -106,19 +107,30 @@ class TrainingCase:
 
 
 def make_training_case(
-    volume: Volume, labels: Labels, *, settings: ModelSettings, case_id: str, patient_key: str
+    volume: Volume,
+    labels: Labels,
+    *,
+    settings: ModelSettings,
+    case_id: str,
+    patient_key: str,
+    dose: Volume | None = None,
 ) -> TrainingCase:
-    """What was said of a structure on a CT (`volume`, HU) as both networks learn it."""
-    coarse, fine = (
-        _sample(volume, labels, stage.spacing_mm) for stage in (settings.coarse, settings.fine)
-    )
+    """What was said of a structure on a CT (`volume`, HU) as both networks learn it.
+
+    `dose` (Gy, on its own grid) is what the fine grid is judged on: nothing learns from it.
+    """
+    coarse = _sample(volume, labels, settings.coarse.spacing_mm, None)
+    fine = _sample(volume, labels, settings.fine.spacing_mm, dose)
     return TrainingCase(case_id, patient_key, coarse, fine)
 
 
-def _sample(volume: Volume, labels: Labels, spacing_mm: tuple[float, float, float]) -> Sample:
+def _sample(
+    volume: Volume, labels: Labels, spacing_mm: tuple[float, float, float], dose: Volume | None
+) -> Sample:
     image = tissue_on_working_grid(volume, spacing_mm)
     grid = label_grid(labels, volume.geometry, spacing_mm)
-    return Sample.of(image.values, grid.target, grid.weight, spacing_mm)
+    dose_gy = None if dose is None else dose_on(dose, image.geometry)
+    return Sample.of(image.values, grid.target, grid.weight, spacing_mm, dose_gy)
 
 
 def read_samples(folder: Path, name: str, settings: ModelSettings) -> tuple[Sample, Sample]:

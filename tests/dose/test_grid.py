@@ -8,7 +8,7 @@ import pytest
 from core.errors import GeometryMismatchError
 from core.geometry import Points
 from core.volume import Volume
-from dose.grid import sample_dose
+from dose.grid import dose_on, sample_dose
 from tests.dose.grids import ball, centred, centres_mm, filled, grid, turned
 
 CT = centred((30, 80, 80), (3.0, 1.0, 1.0))
@@ -121,3 +121,13 @@ def test_an_uneven_dose_grid_is_refused() -> None:
     uneven = dataclasses.replace(grid((3, 4, 4), (2.0, 2.0, 2.0)), slice_offsets_mm=(0.0, 1.0, 4.0))
     with pytest.raises(GeometryMismatchError, match="not evenly spaced"):
         sample_dose(filled(uneven, ramp), uneven, np.ones(uneven.shape, bool))
+
+
+def test_a_dose_on_a_grid_is_nan_exactly_where_the_dose_grid_ends() -> None:
+    small = centred((10, 12, 14), (2.5, 2.5, 2.5))
+    wide = dataclasses.replace(small, shape=(12, 12, 15))
+    values = dose_on(filled(small, ramp), wide)
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values[:10, :, :14], ramp(centres_mm(small)), rtol=1e-6)
+    assert np.isnan(values[10:]).all()
+    assert np.isnan(values[:, :, 14:]).all()
