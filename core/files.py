@@ -13,6 +13,7 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,7 +52,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _appearing_whole(path: Path) -> Iterator[BinaryIO]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     # A unique name: two senders of the same instance must not rename each other's file.
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
     try:
@@ -71,7 +72,7 @@ def write_new(path: Path, content: bytes) -> bool:
 
     Of several writers at once exactly one succeeds, also of several processes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         # A rename would replace what is there; a link refuses.
@@ -120,6 +121,20 @@ def _write_synced(handle: int, content: bytes) -> None:
     while left:
         left = left[os.write(handle, left) :]
     os.fsync(handle)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make `folder` and all above it, with durable names: without them its files are lost too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _sync_names_to(folder, folder.stat().st_ino)
+
+
+@lru_cache(maxsize=4096)  # once for each folder, also where another process made it just now
+def _sync_names_to(folder: Path, _inode: int) -> None:
+    for above in folder.parents:
+        if not os.access(above, os.R_OK | os.W_OK):
+            return  # not ours to make anything in
+        sync_folder(above)
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ CT = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1")
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Receiver]:
-    limits = {"maximum_associations": 10, "maximum_associations_per_address": 10}
+    limits: dict[str, Any] = {"maximum_associations": 10, "maximum_associations_per_address": 10}
     with running_receiver(tmp_path, receivers=2, network_timeout_s=30, **limits) as running:
         yield running
 

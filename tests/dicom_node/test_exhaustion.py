@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -24,7 +25,10 @@ SPARE_BYTES, STACK_BYTES = 4_000_000, resource.getrlimit(resource.RLIMIT_STACK)[
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    limits = {"maximum_associations": ASSOCIATIONS, "maximum_associations_per_address": 20}
+    limits: dict[str, Any] = {
+        "maximum_associations": ASSOCIATIONS,
+        "maximum_associations_per_address": 20,
+    }
     with running_receiver(tmp_path_factory.mktemp("receiver"), **limits) as running:
         running.serve_good_peer()
         yield running

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,14 +76,19 @@ class Receiver:
 
 
 @contextmanager
-def running_receiver(folder: Path, **changes: Any) -> Iterator[Receiver]:
-    """A receiver that answers, while the block runs; `changes` are keys of `dicom`."""
+def running_receiver(
+    folder: Path, *, under: Sequence[str] = (), **changes: Any
+) -> Iterator[Receiver]:
+    """A receiver that answers, while the block runs; `changes` are keys of `dicom`.
+
+    `under` is a command that runs it and leaves it its process (strace -D).
+    """
     dicom = {"port": free_port(), "network_timeout_s": 2, **changes}
     config = write_config(folder, dicom=dicom, disk_reserve_mb=1)
     log = folder / "node.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.node", str(config)],
+            [*under, sys.executable, "-m", "app.node", str(config)],
             stdout=file,
             stderr=file,
             env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
