@@ -56,13 +56,13 @@ def evaluate(  # noqa: PLR0913 (one argument an option)
     loaded = model_for(settings, roi, model)
     # Asking must not leave an empty store behind.
     room = Room(settings, open_store(settings)) if settings.data_folder.is_dir() else None
-    if data is not None:
-        subjects = folder_subjects(room, data, (roi, *(alias or ())))
-    elif room is not None:
-        subjects = approved_subjects(room, roi)
-    else:
-        raise typer.BadParameter("This node has no cases; name a folder with --data.")
     with bars() as shown:
+        if data is not None:
+            subjects = folder_subjects(room, data, (roi, *(alias or ())))
+        elif room is not None:
+            subjects = approved_subjects(room, roi)
+        else:
+            raise typer.BadParameter("This node has no cases; name a folder with --data.")
         bar = shown.add_task("cases", total=len(subjects))
 
         def told(done: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from typer.testing import CliRunner
 
+from app.cli import app
 from app.import_folder import import_folder
 from app.importing import ImportPlan, cases_with_references, import_cases
 from app.intake import route_now
@@ -20,11 +24,13 @@ from app.writing import UNREVIEWED_LABEL
 from core.case import CaseState, Split
 from core.errors import UnreadableObjectError
 from core.records import Prediction
+from core.store import open_store
 from core.tables import audit
 from dicom_node.objects.uids import derived_uid
 from tests.support.labelled_patients import LabelledPatient, write_contours, write_labelled
 from tests.support.review_case import NOW
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive, taught
+from tests.support.settings import settings_for, write_config
 
 PLAN = ImportPlan("Heart", (), "anna", dry_run=False)
 DRY = ImportPlan("Heart", (), "anna", dry_run=True)
@@ -320,3 +326,19 @@ def test_a_second_series_of_a_patient_follows_the_first(room: Room, tmp_path: Pa
     imported_from(room, tmp_path / "in")
     assert room.store.cases.get(case_of(room, first)).split is Split.TRAIN
     assert room.store.cases.get(case_of(room, again)).split is Split.VALIDATION
+
+
+def test_the_command_answers_with_a_row_for_each_series_and_its_exit_code(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    write_labelled(tmp_path / "in" / "a", 1)
+    write_labelled(tmp_path / "in" / "b", 2).structure_set.unlink()
+    command = ["import-labels", str(tmp_path / "in"), "--json", "--config", str(config)]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    rows = json.loads(done.stdout)
+    assert [(row["case"], row["outcome"]) for row in rows] == [("a", "imported"), ("b", "refused")]
+    assert done.exit_code == 1
+    room = Room(settings_for(tmp_path), open_store(settings_for(tmp_path)))
+    assert taught(room).train[0].approved_by == getpass.getuser()
+    done = CliRunner().invoke(app, [*command, "--every-case"])
+    assert done.exit_code == 2
+    assert "Name either a folder, or --case, or --every-case" in done.output
