@@ -86,12 +86,12 @@ def test_a_localizer_in_the_series_does_not_hold_the_delivery(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (scout,) = ct_series(shape=(1, 20, 30))
-    named(scout, "2.25.77")
+    named(scout, "1.2.77.88")
     scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     scout.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
     room = open_room(tmp_path)
     case = _assembled(room, [scout, *ct_series(shape=(9, 24, 24))], tmp_path)
     path, mask = _approved(room, case)
     assert np.array_equal(_read_back(path, case), mask)
-    assert "2.25.77" not in str(dcmread(path))
+    assert "1.2.77.88" not in str(dcmread(path))
     assert "rt-utils agrees" in capsys.readouterr().out
