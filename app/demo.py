@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -30,6 +31,8 @@ from review_ui.accounts import create_user, set_password, user_exists
 
 SEEDS = (11, 12, 13)
 SPACING_MM = (4.0, 2.0, 2.0)
+# `recontour train --cold-start` builds one of many times the size.
+STARTING_PATIENTS, STARTING_STEPS = 16, 240
 USERNAME = "physician"
 console = Console()
 
@@ -37,7 +40,8 @@ console = Console()
 def run_demo(config: Path, folder: Path, *, check: bool) -> int:
     """Run the demo; stays up until Ctrl+C, or verifies the loop once. Returns the exit code.
 
-    The check starts from nothing each time, in a folder of its own below `folder`.
+    The check starts from nothing each time, without a starting model, in a folder of its own below
+    `folder`.
     """
     folder = folder.resolve()
     if check:
@@ -47,6 +51,8 @@ def run_demo(config: Path, folder: Path, *, check: bool) -> int:
     settings = load_settings(demo_config)
     password = secrets.token_urlsafe(9)
     _prepare_account(settings, password)
+    if not check:
+        _build_starting_model(demo_config, settings)
     destination = settings.peers[0]
     with ExitStack() as stack:
         tps = stack.enter_context(
@@ -74,6 +80,21 @@ def _prepare_account(settings: Settings, password: str) -> None:
         set_password(page, USERNAME, password)
     else:
         create_user(page, USERNAME, password)
+
+
+def _build_starting_model(config: Path, settings: Settings) -> None:
+    """A small one, in a minute or two: enough to see proposals, not to judge them."""
+    roi_name = settings.structures[0].name
+    if open_store(settings).learning.released(roi_name) is not None:
+        return
+    console.print(
+        "A small starting model learns from synthetic patients. It takes a minute or two, once; "
+        "Ctrl+C skips it, and the first cases are contoured from scratch."
+    )
+    command = [sys.executable, "-m", "app.cli", "train", "--cold-start", "--config", str(config)]
+    size = ["--patients", str(STARTING_PATIENTS), "--steps", str(STARTING_STEPS)]
+    with contextlib.suppress(KeyboardInterrupt):  # it keeps a checkpoint
+        subprocess.run([*command, *size], check=False)  # noqa: S603 (our own module)
 
 
 def write_demo_config(config: Path, folder: Path) -> Path:

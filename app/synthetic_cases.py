@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from app.phantom import EDITION, Phantom, make_phantom
+from app.phantom_scan import View
 from core.config import ModelSettings
 from model.preprocess import mask_to_working_grid, tissue_on_working_grid
 from model.samples import Sample, TrainingCase, has_samples, read_samples, write_samples
@@ -15,6 +16,14 @@ from model.samples import Sample, TrainingCase, has_samples, read_samples, write
 FIRST_SEED, FIRST_SENTINEL_SEED = 5_000, 900_000
 SENTINELS = 6
 MOST_REPLAYED = 24
+# How often a synthetic patient is scanned so: some scans end within the heart, some have none.
+VIEWS: dict[View, float] = {
+    "chest": 0.78,
+    "heart_cut_above": 0.06,
+    "heart_cut_below": 0.06,
+    "abdomen": 0.07,
+    "neck": 0.03,
+}
 _FOLDER = f"training/synthetic/edition{EDITION}"
 
 
@@ -27,6 +36,14 @@ def synthetic_case(data_folder: Path, model: ModelSettings, seed: int) -> Traini
         write_samples(folder, name, model, _drawn(name, seed, model))
         coarse, fine = read_samples(folder, name, model)
     return TrainingCase(name, name, coarse, fine)
+
+
+def view_of(seed: int) -> View:
+    """What the scan of a synthetic patient shows; the sentinels' shows the whole chest."""
+    if seed >= FIRST_SENTINEL_SEED:
+        return "chest"
+    rng = np.random.default_rng([seed, 3])
+    return list(VIEWS)[int(rng.choice(len(VIEWS), p=list(VIEWS.values())))]
 
 
 def sentinel_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase]:
@@ -44,7 +61,7 @@ def replayed_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase
 
 
 def _drawn(name: str, seed: int, model: ModelSettings) -> TrainingCase:
-    phantom = make_phantom(seed, spacing_mm=model.fine.spacing_mm)
+    phantom = make_phantom(seed, spacing_mm=model.fine.spacing_mm, view=view_of(seed))
     coarse, fine = (_sample(phantom, stage.spacing_mm) for stage in (model.coarse, model.fine))
     return TrainingCase(name, name, coarse, fine)
 

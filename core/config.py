@@ -164,6 +164,7 @@ class ModelSettings(_Section):
 
     device: Literal["auto", "cpu", "cuda"]
     threads: Annotated[int, Field(ge=1, le=64)]
+    engine: Literal["torch", "openvino"]
     coarse: StageSettings
     fine: StageSettings
     box_margin_mm: PositiveMm

@@ -25,6 +25,8 @@ from model.unet import UNet, fresh_network
 MOST_GROWTHS = 3
 STAGES = ("coarse", "fine")
 Scan = Values | npt.NDArray[np.int16]
+# Probabilities of the network of a stage for normalised values, same shape.
+Run = Callable[[str, Values], Values]
 
 
 class Cascade(nn.Module):
@@ -69,8 +71,14 @@ def loaded_cascade(config: NetworkConfig, weights: Weights, device: torch.device
     return cascade.to(device).eval()
 
 
+def torch_run(cascade: Cascade) -> Run:
+    """Runs the networks of `cascade`, which must be in eval mode, with PyTorch on its device."""
+    stages = cascade.stages()
+    return lambda stage, values: probabilities(stages[stage], values)
+
+
 def find(
-    cascade: Cascade,
+    run: Run,
     config: NetworkConfig,
     coarse_hu: Scan,
     fine_hu: Callable[[Box], Scan],
@@ -82,13 +90,13 @@ def find(
     (of `fine_shape`, with the same outer corner), both in HU. A box whose side cuts the structure
     grows and is looked at again.
     """
-    coarse = probabilities(cascade.coarse, normalise(coarse_hu, config.window_hu))
+    coarse = run("coarse", normalise(coarse_hu, config.window_hu))
     box = proposed_box(coarse, config, fine_shape)
     if box is None:
         return Found(coarse, np.zeros((0, 0, 0), np.float32), None)
     fine = np.zeros((0, 0, 0), np.float32)
     for growth in range(MOST_GROWTHS + 1):
-        fine = probabilities(cascade.fine, normalise(fine_hu(box), config.window_hu))
+        fine = run("fine", normalise(fine_hu(box), config.window_hu))
         grown = _grown(box, fine, config, fine_shape)
         if grown == box or growth == MOST_GROWTHS:
             break

@@ -11,7 +11,7 @@ import torch
 
 from core.geometry import Mask
 from core.surfaces import surface_distances
-from model.cascade import Cascade, find, loaded_cascade
+from model.cascade import Cascade, find, loaded_cascade, torch_run
 from model.postprocess import postprocessed
 from model.preprocess import Values, dice
 from model.registry import NetworkConfig, Weights
@@ -58,7 +58,9 @@ def score_by_case(
 def predicted(cascade: Cascade, config: NetworkConfig, case: TrainingCase) -> Mask:
     """What is predicted on a case, on its fine working grid; `cascade` must be in eval mode."""
     image = case.fine.image
-    found = find(cascade, config, case.coarse.image, lambda box: image[box], case.fine.shape)
+    found = find(
+        torch_run(cascade), config, case.coarse.image, lambda box: image[box], case.fine.shape
+    )
     mask = np.zeros(case.fine.shape, bool)
     if found.box is not None:
         mask[found.box] = postprocessed(

@@ -12,7 +12,8 @@ from core.config import ModelSettings
 from core.geometry import Mask, VolumeGeometry
 from core.resample import working_grid
 from core.volume import Volume
-from model.cascade import Cascade, Found, find, loaded_cascade
+from model.cascade import Found, Run, find, loaded_cascade
+from model.engines import run_of
 from model.postprocess import postprocessed
 from model.preprocess import Values, mask_on_ct, tissue_in, tissue_on_working_grid
 from model.registry import LoadedModel, NetworkConfig
@@ -37,9 +38,10 @@ class Predictor:
 
     def __init__(self, settings: ModelSettings) -> None:
         torch.set_num_threads(settings.threads)
+        self._settings = settings
         self.device = choose_device(settings)
         self._version: str | None = None
-        self._cascade: Cascade | None = None
+        self._run: Run | None = None
 
     def predict(self, volume: Volume, model: LoadedModel) -> Prediction:
         """What `model` proposes on `volume` (HU, canonical).
@@ -51,7 +53,7 @@ class Predictor:
         coarse = tissue_on_working_grid(volume, config.coarse.spacing_mm).values
         grid = working_grid(volume.geometry, config.fine.spacing_mm)
         found = find(
-            self._cascade_of(model),
+            self._run_of(model),
             config,
             coarse,
             lambda box: tissue_in(volume, grid.cut(box)).values,
@@ -65,11 +67,12 @@ class Predictor:
             seconds=time.perf_counter() - start,
         )
 
-    def _cascade_of(self, model: LoadedModel) -> Cascade:
-        if self._cascade is None or self._version != model.version:
-            self._cascade = loaded_cascade(model.description.config, model.weights, self.device)
+    def _run_of(self, model: LoadedModel) -> Run:
+        if self._run is None or self._version != model.version:
+            cascade = loaded_cascade(model.description.config, model.weights, self.device)
+            self._run = run_of(cascade, self._settings)
             self._version = model.version
-        return self._cascade
+        return self._run
 
 
 def _on_ct(found: Found, config: NetworkConfig, grid: VolumeGeometry, ct: VolumeGeometry) -> Mask:

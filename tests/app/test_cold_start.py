@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 
 from app.cold_start import ORIGIN, ColdStart, train_cold_start
 from app.room import Room
-from app.synthetic_cases import replayed_cases, sentinel_cases
+from app.synthetic_cases import (
+    FIRST_SEED,
+    FIRST_SENTINEL_SEED,
+    VIEWS,
+    replayed_cases,
+    sentinel_cases,
+    view_of,
+)
 from core.errors import ConfigError
 from core.records import Round
 from core.store import open_store
@@ -100,3 +108,11 @@ def test_sentinels_are_nobody_that_was_learned_and_replay_needs_a_starting_model
     assert [case.case_id for case in replayed] == ["synthetic-5000", "synthetic-5001"]
     assert len(sentinel) == 6
     assert {case.case_id for case in replayed}.isdisjoint(case.case_id for case in sentinel)
+
+
+def test_some_synthetic_scans_end_within_the_heart_or_have_none_and_sentinels_never() -> None:
+    views = Counter(view_of(FIRST_SEED + number) for number in range(400))
+    assert views.keys() == VIEWS.keys()
+    assert views["chest"] > 250
+    sentinels = range(FIRST_SENTINEL_SEED, FIRST_SENTINEL_SEED + 50)
+    assert {view_of(seed) for seed in sentinels} == {"chest"}

@@ -48,6 +48,7 @@ def small_model(spacing_mm: float = 12.0, *, fine_mm: float | None = None) -> di
     return {
         "device": "cpu",
         "threads": 1,
+        "engine": "torch",
         "coarse": coarse,
         "fine": fine,
         "box_margin_mm": 18.0,
