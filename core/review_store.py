@@ -14,7 +14,7 @@ from core.case import CaseState, Split, next_split
 from core.case_store import as_shown, fetch_case, move
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError
-from core.records import REVIEWED, Case, Correction, JournalEntry
+from core.records import IMPORTED, REVIEWED, Case, Correction, JournalEntry
 from core.tables import case, correction, delivery, interaction, journal, prediction, review
 from core.tables import review_lock as lock
 
@@ -297,6 +297,7 @@ def newest_correction(of: sa.Table) -> sa.Select[tuple[str]]:
             correction.c.case_id == of.c.case_id,
             correction.c.roi_name == of.c.roi_name,
             correction.c.assembly == of.c.assembly,
+            correction.c.origin != IMPORTED,  # nobody approved it
         )
         .order_by(correction.c.approved_at.desc(), correction.c.id.desc())
         .limit(1)

@@ -14,7 +14,7 @@ from core.errors import ModelUnavailableError
 from core.model_card import card, shadow_figures, standing_of
 from core.model_files import require_whole
 from core.model_store import ModelStore
-from core.records import CorrectionCheck, ModelState, ModelVersion, Round
+from core.records import IMPORTED, CorrectionCheck, ModelState, ModelVersion, Round
 from review_ui.accounts import ADMIN, REVIEWER
 from review_ui.context import Desk, desk
 from review_ui.words import readable_name
@@ -161,6 +161,7 @@ def _check(room: Desk, found: CorrectionCheck) -> dict[str, Any]:
         "case_id": found.case_id,
         "patient": readable_name(current.patient_name) or current.patient_id or "Unnamed patient",
         "approved_by": approved.approved_by,
+        "imported": approved.origin == IMPORTED,
         "approved_at": approved.approved_at.strftime("%Y-%m-%d %H:%M"),
         "suspicions": found.suspicions,
         "decision": found.decision,

@@ -14,12 +14,20 @@ from core.case_store import move
 from core.database import writing
 from core.geometry import VolumeGeometry
 from core.journal import encode_runs
-from core.records import STROKES, Correction, CorrectionCheck, JournalEntry
+from core.records import (
+    IMPORTED,
+    STROKES,
+    Correction,
+    CorrectionCheck,
+    JournalEntry,
+    ShadowPrediction,
+)
 from core.store import Store, open_store
 from core.tables import audit
 from core.volume import Volume
 from tests.support.review_case import NOW, put_case, small_geometry
 from tests.support.settings import settings_for
+from tests.support.versions import A, put_version
 
 HOUR = timedelta(hours=1)
 LATER = NOW + 2 * HOUR
@@ -135,3 +143,19 @@ def test_a_patient_whose_strokes_were_learned_never_validates(store: Store) -> N
     approve(store, case_id)
     assert store.cases.get(case_id).split is Split.TRAIN
     assert len(store.learning.learning_set("Heart").train) == 2
+
+
+def test_a_shadow_is_measured_against_what_was_approved_and_not_against_an_import(
+    store: Store,
+) -> None:
+    case_id = painted_case(store, "P1")
+    put_version(store, A, 1)
+    shadow = ShadowPrediction("s", case_id, "Heart", "a" * 64, A, "d" * 64, 0.9, 1.0, "", NOW)
+    store.shadows.add(shadow)
+    made = Correction(
+        "i", case_id, "a" * 64, "Heart", None, "otto", NOW, "d" * 64, (), 0, IMPORTED
+    )  # fmt: skip
+    assert store.teaching.import_correction(made, instance_id=1)
+    assert [due.correction_id for due in store.shadows.to_measure("Heart")] == [None]
+    approve(store, case_id)
+    assert [due.correction_id for due in store.shadows.to_measure("Heart")] == [case_id]

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from app.room import Room
 from core.config import Settings
 from core.model_files import DESCRIPTION_FILE, WEIGHTS_FILE, content_digest
-from core.records import CorrectionCheck, Prediction
+from core.records import IMPORTED, Correction, CorrectionCheck, Prediction
 from core.store import Store, open_store
 from review_ui import create_app
 from review_ui.accounts import ADMIN, REVIEWER, create_user
 from tests.support.bodies import CT, HEART
-from tests.support.review_case import NOW, PASSWORD, Reviewer, put_case, put_prediction
+from tests.support.review_case import ASSEMBLY, NOW, PASSWORD, Reviewer, put_case, put_prediction
 from tests.support.room import approve_mask
 from tests.support.settings import settings_for
 from tests.support.versions import A, B, C, put_version
@@ -190,6 +190,21 @@ def test_who_approved_it_cannot_decide_and_another_account_can(
     assert store.learning.learning_set("Heart").ids() == (held,)
     assert "seen, it is right" in anna.get("/models/").text
     assert ben.client.post(path, data=form).status_code == 409
+
+
+def test_an_imported_contour_that_waits_was_not_approved_by_anybody(
+    settings: Settings, store: Store
+) -> None:
+    case_id = put_case(store, CT)
+    digest = store.files.write_mask(case_id, "correction-i", HEART)
+    made = Correction(
+        "i", case_id, ASSEMBLY, "Heart", None, "otto", NOW, digest, (), 0, IMPORTED
+    )  # fmt: skip
+    store.teaching.import_correction(made, instance_id=1)
+    store.checks.record(CorrectionCheck("i", case_id, "Heart", ("Far too large.",), {}, NOW))
+    text = logged_in(settings, store, REVIEWER, "anna").get("/models/").text
+    assert "imported by otto" in text
+    assert "delivered as approved" not in text
 
 
 def test_the_worklist_says_that_a_correction_waits(settings: Settings, store: Store) -> None:
