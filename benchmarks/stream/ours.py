@@ -107,10 +107,15 @@ class Ours:
     def _made(self, number: int, patient: SimulatedPatient, corrected: Corrected) -> TrainingCase:
         return make_training_case(
             patient.volume,
-            Labels.approved(corrected.approved, corrected.red | corrected.green, slices_seen=None),
+            Labels.approved(
+                corrected.approved,
+                corrected.red | corrected.green,
+                slices_seen=corrected.slices_seen,
+            ),
             settings=self._settings,
             case_id=f"{number:03d}",
             patient_key=patient.name,
+            dose=patient.dose,
         )
 
     def _join(self, number: int, make: Any) -> Split:

@@ -29,11 +29,15 @@ _Crop = tuple[slice, slice, slice]
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """What came of a proposal: the whole structure as approved, and what was painted for it."""
+    """What came of a proposal: the whole structure as approved, and what was painted for it.
+
+    `slices_seen` are those that were looked at.
+    """
 
     approved: Mask
     red: Mask
     green: Mask
+    slices_seen: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def correct(proposal: Mask, opinion: Opinion, rng: np.random.Generator) -> Corre
             continue
         red[number] = _brushed(meant & ~proposed, opinion.geometry, rng) & meant
         green[number] = _brushed(proposed & ~meant, opinion.geometry, rng) & ~meant
-    return Corrected((proposal | red) & ~green, red, green)
+    return Corrected((proposal | red) & ~green, red, green, _seen(opinion))
 
 
 def _drawn_anew(proposal: Mask, opinion: Opinion) -> Corrected:
@@ -97,7 +101,11 @@ def _drawn_anew(proposal: Mask, opinion: Opinion) -> Corrected:
     approved = red.copy()
     for number in np.flatnonzero(meant.any((1, 2)) & ~looked):
         approved[number] = red[drawn[np.argmin(np.abs(drawn - number))]]
-    return Corrected(approved, red, green)
+    return Corrected(approved, red, green, _seen(opinion))
+
+
+def _seen(opinion: Opinion) -> tuple[int, ...]:
+    return tuple(int(number) for number in np.flatnonzero(opinion.looked))
 
 
 def _brushed(errors: Mask, geometry: VolumeGeometry, rng: np.random.Generator) -> Mask:

@@ -71,6 +71,7 @@ def test_an_overlooked_slice_keeps_its_error():
         assert not (result.red | result.green)[number].any()
         assert np.array_equal(result.approved[number], proposal[number])
     assert (result.red | result.green)[21].any()
+    assert set(range(len(meant))) - set(result.slices_seen) == {20, 25}
 
 
 def test_a_false_structure_far_away_is_removed():

@@ -41,7 +41,7 @@ def test_a_killed_run_ends_with_the_same_figures(tmp_path, recipe):
             path = tmp_path / name / "calibration" / f"{key}.json"
             write_json(path, {"seconds_a_step": cost})
     through = start(tmp_path / "through", run)
-    assert through.communicate(timeout=300)[0].strip().endswith("}")
+    assert through.communicate(timeout=900)[0].strip().endswith("}")
     assert through.returncode == 0
     killed = start(tmp_path / "killed", run)
     assert killed.stdout is not None
@@ -51,7 +51,7 @@ def test_a_killed_run_ends_with_the_same_figures(tmp_path, recipe):
     killed.wait()
     assert len(read_log(tmp_path / "killed", run)["patients"]) in (1, 2)
     again = start(tmp_path / "killed", run)
-    said = again.communicate(timeout=300)[0]
+    said = again.communicate(timeout=900)[0]
     assert "patient 1 of 3" not in said
     assert "patient 3 of 3" in said
     expected = without_times(read_log(tmp_path / "through", run))
