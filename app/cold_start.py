@@ -40,8 +40,8 @@ ORIGIN = "synthetic patients alone; it never saw a patient"
 class ColdStart:
     """How much the starting model learns: synthetic patients, optimiser steps, and the seed."""
 
-    patients: int = 80
-    steps: int = 3600
+    patients: int = 120
+    steps: int = 6000
     seed: int = 0
 
 

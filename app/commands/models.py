@@ -18,8 +18,8 @@ def train(
         bool, typer.Option("--cold-start", help="Build the starting model from synthetic patients.")
     ] = False,
     roi: Annotated[str, typer.Option(help="Structure to learn.")] = "Heart",
-    patients: Annotated[int, typer.Option(min=1, help="Synthetic patients to learn from.")] = 80,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 3600,
+    patients: Annotated[int, typer.Option(min=1, help="Synthetic patients to learn from.")] = 120,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 6000,
     seed: Annotated[int, typer.Option(min=0, help="Start of all randomness.")] = 0,
     config: ConfigOption = CONFIG,
 ) -> None:
