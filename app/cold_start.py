@@ -31,6 +31,8 @@ from model.train import Candidate, Resume, RoundProgress, train_round
 log = structlog.get_logger()
 
 TOLD_EVERY = 20
+# Real scans differ from synthetic ones in every way that the changes of a patch can imitate.
+STRONG = {"augmentation": 1.0}
 # What phantoms can teach. Another structure starts from its first corrections.
 DRAWN = frozenset({"heart"})
 ORIGIN = "synthetic patients alone; it never saw a patient"
@@ -75,7 +77,7 @@ def train_cold_start(
         start=None,
         settings=room.settings.model,
         config=network_config(room.settings, roi_name),
-        training=room.settings.training,
+        training=room.settings.training.model_copy(update=STRONG),
         rng=np.random.default_rng([plan.seed, 77]),
         progress=_told(room, started, progress),
         should_stop=should_stop,

@@ -99,7 +99,9 @@ def _float32(learner: Learner, batches: Sequence[Mapping[str, Batch]]) -> None:
 def _load(case: TrainingCase, stage: StageSettings, rng: np.random.Generator) -> None:
     centre = np.asarray(case.fine.shape) // 2
     for _ in range(PATCHES):
-        random_patch(case.fine, centre, stage.patch_voxels, window_hu=(-250.0, 350.0), rng=rng)
+        random_patch(
+            case.fine, centre, stage.patch_voxels, window_hu=(-250.0, 350.0), rng=rng, strength=1.0
+        )
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -179,6 +179,7 @@ class TrainingSettings(_Section):
     steps_longest: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    augmentation: Annotated[float, Field(ge=0, le=1)]
     rounds_without_progress: Annotated[int, Field(ge=1)]
     validate_every: Annotated[int, Field(ge=1)]
     poll_s: Annotated[float, Field(gt=0)]

@@ -33,22 +33,31 @@ def another_scan(
     window_hu: tuple[float, float],
     rng: np.random.Generator,
     noise: torch.Generator,
+    strength: float,
 ) -> Tensor:
     """`hu` (1, slices, rows, columns) as another scanner might show it, normalised to -1..1.
+
+    `strength` 0..1 says how often and how far scanners differ; contrast medium is as frequent at
+    any strength.
 
     Contrast medium, which half of the first patients may or may not have had, must not become the
     mark of the structure `target` (0 or 1, same shape); nor may any one scanner's grey.
     """
-    hu = _other_tissue(hu, target, rng, noise)
-    hu = _other_scanner(hu, rng, noise)
-    return _windowed(hu, window_hu, rng)
+    hu = _other_tissue(hu, target, rng, noise, strength)
+    hu = _other_scanner(hu, rng, noise, strength)
+    return _windowed(hu, window_hu, rng, strength)
 
 
 def _other_tissue(
-    hu: Tensor, target: Tensor, rng: np.random.Generator, noise: torch.Generator
+    hu: Tensor,
+    target: Tensor,
+    rng: np.random.Generator,
+    noise: torch.Generator,
+    strength: float,
 ) -> Tensor:
-    if rng.random() < REMAPPED_SHARE:
-        moved = KNOTS_HU + rng.standard_normal(len(KNOTS_HU)) * SPREAD_HU * rng.uniform(0, 1.4)
+    if rng.random() < REMAPPED_SHARE * strength:
+        spread = SPREAD_HU * rng.uniform(0, 1.4) * strength
+        moved = KNOTS_HU + rng.standard_normal(len(KNOTS_HU)) * spread
         table = torch.from_numpy(np.interp(_TABLE_HU, KNOTS_HU, moved).astype(np.float32))
         hu = table[((hu - _TABLE_HU[0]) * (1 / _TABLE_STEP_HU)).to(torch.int32)]
     if rng.random() < ENHANCED_SHARE:
@@ -64,18 +73,20 @@ def _contrast_medium(target: Tensor, rng: np.random.Generator, noise: torch.Gene
     return inside * (level + 0.35 * abs(level) * uneven)
 
 
-def _other_scanner(hu: Tensor, rng: np.random.Generator, noise: torch.Generator) -> Tensor:
-    if rng.random() < SHADED_SHARE:
+def _other_scanner(
+    hu: Tensor, rng: np.random.Generator, noise: torch.Generator, strength: float
+) -> Tensor:
+    if rng.random() < SHADED_SHARE * strength:
         shade = torch.randn((1, 4, 4, 4), generator=noise) * rng.uniform(0, 18)
         hu = hu + spread_out(shade, _size(hu)) * (hu > -300)
     sharpness = rng.random()
-    if sharpness < BLURRED_SHARE:
+    if sharpness < BLURRED_SHARE * strength:
         hu = _blurred(hu, rng)
-    elif sharpness < BLURRED_SHARE + SHARPENED_SHARE:
+    elif sharpness < (BLURRED_SHARE + SHARPENED_SHARE) * strength:
         hu = hu + (hu - _mean_of_neighbours(hu)) * rng.uniform(0, 0.6)
-    if rng.random() < NOISY_SHARE:
+    if rng.random() < NOISY_SHARE * strength:
         hu = hu + torch.randn(hu.shape, generator=noise) * abs(rng.normal(0, 25))
-    if rng.random() < MOTTLED_SHARE:
+    if rng.random() < MOTTLED_SHARE * strength:
         hu = hu + _field(hu, 3, noise) * rng.uniform(0, 25)
     return hu
 
@@ -106,11 +117,13 @@ def _mean_of_neighbours(hu: Tensor) -> Tensor:
     return hu
 
 
-def _windowed(hu: Tensor, window_hu: tuple[float, float], rng: np.random.Generator) -> Tensor:
-    low = window_hu[0] + rng.uniform(-30, 30)
-    width = (window_hu[1] - window_hu[0]) * np.exp(rng.uniform(-0.2, 0.2))
+def _windowed(
+    hu: Tensor, window_hu: tuple[float, float], rng: np.random.Generator, strength: float
+) -> Tensor:
+    low = window_hu[0] + strength * rng.uniform(-30, 30)
+    width = (window_hu[1] - window_hu[0]) * np.exp(strength * rng.uniform(-0.2, 0.2))
     grey = torch.clamp((hu - low) / width, 0, 1)
-    if rng.random() < GAMMA_SHARE:
+    if rng.random() < GAMMA_SHARE * strength:
         grey = grey ** float(np.exp(rng.uniform(-0.35, 0.35)))
     return grey * 2.0 - 1.0
 

@@ -67,6 +67,7 @@ class Sampler:
         self._sizes = {"coarse": settings.coarse.patch_voxels, "fine": settings.fine.patch_voxels}
         self._batch_size = training.batch_size
         self._window_hu = settings.window_hu
+        self._strength = training.augmentation
         self._rng = rng
         self._losses = np.full(len(self._cases), np.nan)
         self._drawn: list[int] = []
@@ -113,7 +114,9 @@ class Sampler:
         sample = cases[number].stage(stage)
         centre = self._centre(sample, self._places[stage][number])
         size, window_hu = self._sizes[stage], self._window_hu
-        return random_patch(sample, centre, size, window_hu=window_hu, rng=self._rng)
+        return random_patch(
+            sample, centre, size, window_hu=window_hu, rng=self._rng, strength=self._strength
+        )
 
     def _centre(self, sample: Sample, place: _Place) -> npt.NDArray[np.intp]:
         anywhere = not place.sparse and self._rng.random() >= FOREGROUND_SHARE

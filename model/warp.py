@@ -76,35 +76,43 @@ def random_placement(
     spacing_mm: tuple[float, float, float],
     rng: np.random.Generator,
     noise: torch.Generator,
+    strength: float,
 ) -> Placement:
-    """A patch about `centre`, turned and scaled, and mostly bent by up to 9 mm, at random."""
-    affine = small_affine(rng)
+    """A patch about `centre`, turned and scaled, and mostly bent, at random.
+
+    At `strength` 1 by up to 9 mm; less, the lower it is.
+    """
+    affine = small_affine(rng, strength)
     bends = torch.randn((3, BEND_NODES, BEND_NODES, BEND_NODES), generator=noise)
-    reach_mm = rng.uniform(0, BEND_MM) if rng.random() < BENT_SHARE else 0.0
+    reach_mm = rng.uniform(0, BEND_MM * strength) if rng.random() < BENT_SHARE else 0.0
     voxels = reach_mm / torch.tensor(spacing_mm)
     return Placement(centre, size, affine, bends * voxels.view(3, 1, 1, 1))
 
 
-def small_affine(rng: np.random.Generator) -> Matrix:
+def small_affine(rng: np.random.Generator, strength: float) -> Matrix:
     """A random 3 x 3 map from patch offsets to volume offsets, both (slice, row, column) voxels.
 
-    Rotations of at most 0.26 rad about each axis, one scale of 0.8 to 1.25 and a little of each
-    axis; the determinant is positive, so nothing is mirrored: the heart is on the left.
+    At `strength` 1 rotations of at most 0.26 rad about each axis, one scale of 0.8 to 1.25 and a
+    little of each axis; the determinant is positive, so nothing is mirrored: the heart is on the
+    left.
     """
-    angles = rng.uniform(-ROTATION_RAD, ROTATION_RAD, 3)
+    angles = rng.uniform(-ROTATION_RAD, ROTATION_RAD, 3) * strength
     (c0, c1, c2), (s0, s1, s2) = np.cos(angles), np.sin(angles)
     about_slice = np.array([[1, 0, 0], [0, c0, -s0], [0, s0, c0]])
     about_row = np.array([[c1, 0, s1], [0, 1, 0], [-s1, 0, c1]])
     about_column = np.array([[c2, -s2, 0], [s2, c2, 0], [0, 0, 1]])
     low, high = np.log(SCALE)
-    scales = np.exp(rng.uniform(low, high)) * np.exp(rng.normal(0, SCALE_SPREAD, 3))
+    scales = np.exp(strength * (rng.uniform(low, high) + rng.normal(0, SCALE_SPREAD, 3)))
     return np.asarray(about_column @ about_row @ about_slice * scales, np.float64)
 
 
-def random_field_of_view(shape: Index, rng: np.random.Generator) -> FieldOfView | None:
+def random_field_of_view(
+    shape: Index, rng: np.random.Generator, strength: float
+) -> FieldOfView | None:
     """One that ends within the chest as many scans do; None for the whole volume."""
     low, high = np.zeros(3), np.asarray(shape - 1.0, np.float64)
-    below, above, sides = rng.random(3) < (CUT_SHARE, CUT_SHARE, CUT_SIDES_SHARE)
+    shares = np.array([CUT_SHARE, CUT_SHARE, CUT_SIDES_SHARE])
+    below, above, sides = rng.random(3) < strength * shares
     if below:
         low[0] = rng.uniform(0, 0.45) * shape[0]
     if above:

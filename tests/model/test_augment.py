@@ -41,13 +41,13 @@ def case_with_left_half() -> Sample:
 def patch(
     case: Sample, rng: np.random.Generator, centre: np.ndarray = CENTRE
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return random_patch(case, centre, SIZE, window_hu=WINDOW_HU, rng=rng)
+    return random_patch(case, centre, SIZE, window_hu=WINDOW_HU, rng=rng, strength=1.0)
 
 
 def test_no_map_mirrors_or_moves_far() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
-        affine = small_affine(rng)
+        affine = small_affine(rng, 1.0)
         assert np.linalg.det(affine) > 0.3
         assert np.all(np.diag(affine) > 0.6)
         assert np.abs(affine - np.diag(np.diag(affine))).max() < 0.6
@@ -129,7 +129,7 @@ def test_values_are_picked_where_the_placement_says() -> None:
 def test_no_place_lies_beyond_the_bounds() -> None:
     rng, noise = np.random.default_rng(4), torch.Generator().manual_seed(4)
     for _ in range(20):
-        found = random_placement(CENTRE, SIZE, SPACING_MM, rng, noise)
+        found = random_placement(CENTRE, SIZE, SPACING_MM, rng, noise, 1.0)
         low, high = found.bounds()
         shape = np.array([200.0, 200.0, 200.0])
         grid = found.grid(np.zeros(3, int), (200, 200, 200))[0].flip(-1).reshape(-1, 3).numpy()
@@ -151,7 +151,7 @@ def test_bends_are_in_millimetres() -> None:
     bends = []
     for spacing_mm in (SPACING_MM, (8.0, 4.0, 4.0)):
         rng, noise = np.random.default_rng(5), torch.Generator().manual_seed(5)  # one that bends
-        bends.append(random_placement(CENTRE, SIZE, spacing_mm, rng, noise).bends)
+        bends.append(random_placement(CENTRE, SIZE, spacing_mm, rng, noise, 1.0).bends)
     assert bends[0].abs().max() > 0
     torch.testing.assert_close(bends[0][0], 2.0 * bends[1][0])
     torch.testing.assert_close(bends[0][1:], bends[1][1:])
@@ -167,7 +167,7 @@ def test_a_shorter_scan_shows_only_what_lies_in_it() -> None:
 
 def test_some_scans_are_shorter_and_most_are_whole() -> None:
     rng = np.random.default_rng(0)
-    views = [random_field_of_view(np.array(SHAPE), rng) for _ in range(300)]
+    views = [random_field_of_view(np.array(SHAPE), rng, 1.0) for _ in range(300)]
     cut = [view for view in views if view is not None]
     assert 0.5 < len(cut) / 300 < 0.7
     assert all(np.all(view.low < view.high) for view in cut)
@@ -180,9 +180,26 @@ def test_contrast_medium_fills_the_structure_and_spares_the_air() -> None:
     inside, outside = [], []
     for seed in range(80):
         rng, noise = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        grey = another_scan(hu, target, WINDOW_HU, rng, noise)
+        grey = another_scan(hu, target, WINDOW_HU, rng, noise, 1.0)
         inside.append(float(grey[0, 8, 12, 8]))
         outside.append(float(grey[0, 1, 1, 1]))
     assert max(inside) > 0.9
     assert min(inside) < 0.1
     assert np.mean(np.array(outside) < -0.95) > 0.9
+
+
+def test_at_no_strength_a_patch_is_the_scan_itself_but_for_contrast_medium() -> None:
+    case, rng = case_with_left_half(), np.random.default_rng(3)
+    low, high = WINDOW_HU
+    own = torch.from_numpy(case.image[7:23, 5:29, 11:27].astype(np.float32))
+    expected = 2.0 * (own - low) / (high - low) - 1.0
+    same = 0
+    for _ in range(20):
+        image, target, _ = random_patch(
+            case, np.array([15, 17, 19]), SIZE, window_hu=WINDOW_HU, rng=rng, strength=0.0
+        )
+        outside = target[0] == 0
+        # Patches have even sides: their middle lies between two voxels.
+        apart = (image[0] - expected).abs()[outside]
+        same += bool(apart.median() < 1e-4)
+    assert same == 20
