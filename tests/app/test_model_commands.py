@@ -18,13 +18,12 @@ from core.files import mask_digest
 from core.model_files import WEIGHTS_FILE
 from core.records import Prediction
 from core.store import Store, open_store
-from model.cascade import fresh_cascade
 from model.predict import Predictor
-from model.registry import ModelDescription, load, publish
+from model.registry import load
 from tests.support.bodies import CT
 from tests.support.review_case import ASSEMBLY, NOW, put_case
-from tests.support.settings import config_of, settings_for, write_config
-from tests.support.versions import A, B, put_version
+from tests.support.settings import settings_for, write_config
+from tests.support.versions import A, B, put_real, put_version
 
 SMALL = {
     "device": "cpu",
@@ -51,19 +50,6 @@ def room(tmp_path: Path, config: Path) -> Iterator[Room]:
 @pytest.fixture
 def store(room: Room) -> Store:
     return room.store
-
-
-def put_real(room: Room, number: int) -> str:
-    """A version with files and a row that agree."""
-    network = config_of(room.settings.model)
-    scores = {"steps": number}
-    told = ModelDescription("Heart", network, "test", None, ("x",), scores, NOW.isoformat())
-    weights = fresh_cascade(network, seed=number).state_dict()
-    for head in ("coarse.head.bias", "fine.head.bias"):
-        weights[head] = weights[head] + 2.0  # fresh weights would propose nothing
-    version = publish(room.models_folder, weights, told)
-    put_version(room.store, version, number, parent=None, scores=scores, training_set=("x",))
-    return version
 
 
 def run(config: Path, *words: str) -> Result:

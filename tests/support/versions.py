@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from app.room import Room
 from core.records import ModelVersion, Round
 from core.store import Store
+from model.cascade import fresh_cascade
+from model.registry import ModelDescription, publish
 from tests.support.review_case import NOW
+from tests.support.settings import config_of
 
 A, B, C = ("a1" * 32, "b2" * 32, "c3" * 32)
 SCORE = {"dice": 0.91, "surface_dice": 0.8, "hausdorff_95_mm": 6.5, "mean_dose_error_gy": 0.12}
@@ -49,3 +53,16 @@ def put_version(store: Store, version: str, number: int, **changes: Any) -> Mode
     verdict = "Promoted: mean Dice 0.910 against 0.880 of the released model."
     store.learning.finish_round(begun.id, verdict=verdict, now=at, released=made, figures=FIGURES)
     return made
+
+
+def put_real(room: Room, number: int) -> str:
+    """A version with files and a row that agree."""
+    network = config_of(room.settings.model)
+    scores = {"steps": number}
+    told = ModelDescription("Heart", network, "test", None, ("x",), scores, NOW.isoformat())
+    weights = fresh_cascade(network, seed=number).state_dict()
+    for head in ("coarse.head.bias", "fine.head.bias"):
+        weights[head] = weights[head] + 2.0  # fresh weights would propose nothing
+    version = publish(room.models_folder, weights, told)
+    put_version(room.store, version, number, parent=None, scores=scores, training_set=("x",))
+    return version
