@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.doubting import doubt_dose
 from app.references import reference_name
 from app.room import Room
 from core.case_store import CORRECTION, PREDICTION, DoseDue
@@ -16,7 +17,11 @@ def measure(room: Room, due: DoseDue) -> None:
     if current.geometry is None:
         return
     dose = room.store.files.read_dose(due.case_id, due.dose_instance_id)
-    figures = roi_dose(dose, contour_mask(room, due), current.geometry)
+    mask = contour_mask(room, due)
+    figures = roi_dose(dose, mask, current.geometry)
+    if due.source == PREDICTION:
+        made = room.store.cases.prediction(due.source_id)
+        doubt_dose(room, made, mask, current.geometry, due.dose_instance_id)
     room.store.cases.add_dose_figure(
         DoseFigure(
             case_id=due.case_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from app.doubting import doubts_of
 from app.room import Room, key_of
 from app.writing import offer
 from core.case_store import PREDICTABLE
@@ -36,7 +37,9 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
         reason = f"No prediction yet: {error}"
         room.store.cases.waits(case_id, reason=reason)
         return reason
-    proposed = predictor.predict(ct.volume, model)
+    proposed = predictor.predict(ct.volume, model, with_doubts=True)
+    assert proposed.estimates is not None
+    assert proposed.probability is not None
     made = Prediction(
         id=prediction_id,
         case_id=case_id,
@@ -47,7 +50,9 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
         expected_dice=proposed.expected_dice,
         seconds=proposed.seconds,
         created_at=room.now(),
+        doubts=doubts_of(room, roi_name, version, proposed.estimates),
     )
+    room.store.files.write_probability(case_id, made.id, proposed.probability)
     room.store.files.write_mask(case_id, f"prediction-{made.id}", proposed.mask)
     offer(room, made, ct, proposed.mask)  # files first: a row promises that they are there
     if not room.store.cases.predicted(made):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from core.boxed import Boxed, read_boxed, write_boxed
 from core.errors import NoSuchCaseError, UnreadableObjectError
 from core.files import (
     mask_digest,
@@ -87,6 +88,18 @@ class CaseFiles:
                 f"The mask {name} is not the one that was recorded; restore it from the backup."
             )
         return mask
+
+    def write_probability(self, case_id: str, prediction_id: str, boxed: Boxed) -> None:
+        """Keep how probable the structure is in each voxel of the CT, in 1/255."""
+        write_boxed(self._probability_path(case_id, prediction_id), boxed)
+
+    def read_probability(self, case_id: str, prediction_id: str) -> Boxed | None:
+        """What `write_probability` kept; None where a prediction came without."""
+        path = self._probability_path(case_id, prediction_id)
+        return read_boxed(path) if path.is_file() else None
+
+    def _probability_path(self, case_id: str, prediction_id: str) -> Path:
+        return self.folder(case_id) / f"probability-{prediction_id}.box"
 
     def structure_set_path(self, case_id: str, source_id: str) -> Path:
         """Where the RTSTRUCT of a prediction or correction lies."""

@@ -105,7 +105,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a released model proposed for one ROI of a case."""
+    """What a released model proposed for one ROI of a case.
+
+    `doubts` is what it gave away about itself: `sentences`, `odd` (their kinds), `estimates`, the
+    expected `dice` (value, low, high, or None), the `calibration` behind it, and for each `dose`
+    what was expected of the mean. Empty for a prediction from before doubts were kept.
+    """
 
     id: str
     case_id: str
@@ -116,6 +121,7 @@ class Prediction:
     expected_dice: float
     seconds: float
     created_at: datetime
+    doubts: dict[str, Any] = field(default_factory=dict)
 
 
 REVIEWED, RETURNED, IMPORTED, STROKES = "review", "returned", "imported", "strokes"

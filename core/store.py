@@ -14,6 +14,7 @@ from core.config import Settings
 from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
 from core.dose_store import DoseStore
+from core.doubt_store import DoubtStore
 from core.export_store import ExportStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
@@ -49,6 +50,7 @@ class Store:
     teaching: TeachingStore
     checks: CheckStore
     models: ModelStore
+    doubts: DoubtStore
     shadows: ShadowStore
     worklist: WorklistStore
 
@@ -77,6 +79,7 @@ def open_store(settings: Settings) -> Store:
         teaching=TeachingStore(engine),
         checks=CheckStore(engine),
         models=ModelStore(engine),
+        doubts=DoubtStore(engine),
         shadows=ShadowStore(engine),
         worklist=WorklistStore(engine),
     )

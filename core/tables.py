@@ -126,6 +126,8 @@ prediction = sa.Table(
     sa.Column("expected_dice", sa.Float, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
+    # What it gave away about itself (see app.doubting).
+    sa.Column("doubts", sa.JSON, nullable=False, server_default="{}"),
 )
 
 # Every step of a review as the browser made it: strokes, undo, redo. Append-only.

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.case import CaseState
-from core.records import Case, DoseFigure
+from core.records import Case, DoseFigure, Prediction
 from core.rules import URGENT, urgency
 from core.worklist_store import FINISHED, CaseSummary
 from review_ui.context import Desk
 from review_ui.memory import shown_prediction
-from review_ui.words import delivery_in_words, readable_date, readable_name, state_in_words
+from review_ui.words import (
+    delivery_in_words,
+    effort_in_words,
+    expected_dice_in_words,
+    readable_date,
+    readable_name,
+    state_in_words,
+)
 
 PAST_ASSEMBLY = frozenset({CaseState.IN_REVIEW, CaseState.APPROVED, CaseState.DELIVERED})
 REVIEWABLE = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
@@ -58,6 +65,7 @@ def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
             current,
             refusals=summary.refusals,
             suspicions=summary.suspicions,
+            doubts=sentences_of(shown),
             kept_aside=summary.kept_aside,
             instances=summary.instances,
         ),
@@ -67,6 +75,7 @@ def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
         "urgent": urgency(current) == URGENT and current.state not in FINISHED,
         "arrived_at": current.created_at.isoformat(),
         "model_version": shown.model_version if shown else None,
+        "effort": effort_in_words(shown.doubts) if shown and current.state in REVIEWABLE else "",
         "mean_difference_gy": mean_difference_gy(summary.predicted, summary.corrected),
         "deliveries": [delivery_in_words(d) for d in summary.deliveries],
         "lock_holder": summary.holder,
@@ -78,15 +87,18 @@ def flags_of(
     *,
     refusals: Sequence[str],
     suspicions: Sequence[str],
+    doubts: Sequence[str],
     kept_aside: int,
     instances: int,
 ) -> list[str]:
     """What somebody should know of a case and the objects that came for it, one sentence each.
 
-    `suspicions` say why what was approved waits before it is learned from; `kept_aside` counts
-    objects under a UID that was taken, `instances` the CT as it is now.
+    `doubts` are about the prediction, and are told until it is approved; `suspicions` say why what
+    was approved waits before it is learned from; `kept_aside` counts objects under a UID that was
+    taken, `instances` the CT as it is now.
     """
-    flags = [f"Not used: {why}" for why in dict.fromkeys(refusals)]
+    flags = [f"Prediction: {doubt}" for doubt in doubts if current.state in REVIEWABLE]
+    flags += [f"Not used: {why}" for why in dict.fromkeys(refusals)]
     if suspicions:
         flags.append(f"Not learned from until a second person looks: {' '.join(suspicions)}")
     if kept_aside:
@@ -97,6 +109,11 @@ def flags_of(
     if late > 0 and current.state in PAST_ASSEMBLY:
         flags.append(f"{late} slice(s) came after the review began; they are not part of it.")
     return flags
+
+
+def sentences_of(shown: Prediction | None) -> list[str]:
+    """What is odd about a prediction, as it was noticed when it was made."""
+    return [] if shown is None else list(shown.doubts.get("sentences", ()))
 
 
 def flags_now(desk: Desk, current: Case) -> list[str]:
@@ -110,6 +127,7 @@ def flags_now(desk: Desk, current: Case) -> list[str]:
         suspicions=[
             why for check in desk.store.checks.waiting(current.id) for why in check.suspicions
         ],
+        doubts=sentences_of(shown_prediction(desk.store, current, desk.roi_of(current))),
         kept_aside=instances.kept_aside_count(current.study_instance_uid),
         instances=counts.get(current.series_instance_uid, 0),
     )
@@ -165,8 +183,11 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
             "id": shown.id,
             "model_version": shown.model_version,
             "created_at": shown.created_at.isoformat(),
-            # Measured on held-out patients; what the network expects of itself is not calibrated.
+            # Of the model, on held-out patients; below what is expected of this prediction.
             "validation_dice": validation_dice(desk, roi_name, shown.model_version),
+            "expected_dice": shown.doubts.get("dice"),
+            "expected_dice_words": expected_dice_in_words(shown.doubts),
+            "effort": effort_in_words(shown.doubts),
         },
         "dose": newest_dose(desk, current.id) is not None,
         "journal": {"seq": desk.store.reviews.last_seq(current.id, roi_name)},

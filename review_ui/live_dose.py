@@ -10,7 +10,7 @@ from dose.metrics import RoiDose
 from review_ui.context import Desk
 from review_ui.doses import others_in_words, primary_in_words
 from review_ui.facts import newest_dose
-from review_ui.memory import measure
+from review_ui.memory import measure, shown_prediction
 
 WHOLE = 0.9995
 """Coverage from here on is shown as whole."""
@@ -24,6 +24,7 @@ def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
         "prediction": None,
         "correction": None,
         "difference_gy": None,
+        "expected_error_gy": None,
         "note": "",
         "dose": primary_in_words(desk, current.id),
         "other_doses": others_in_words(desk, current),
@@ -38,10 +39,21 @@ def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
     return {
         **answer,
         "prediction": _figure(predicted) if predicted else None,
+        "expected_error_gy": _expected_error(desk, current, dose_id),
         "correction": _figure(corrected) if corrected.volume_cc else None,
         "difference_gy": _difference(predicted, corrected),
         "note": _note(roi_name, corrected),
     }
+
+
+def _expected_error(desk: Desk, current: Case, dose_id: int) -> dict[str, float] | None:
+    """How far the predicted mean dose is expected to be off: value, low, high (90 %) in Gy."""
+    shown = shown_prediction(desk.store, current, desk.roi_of(current))
+    if shown is None:
+        return None
+    on_dose: dict[str, Any] = shown.doubts.get("dose", {}).get(str(dose_id), {})
+    expected: dict[str, float] | None = on_dose.get("error_gy")
+    return expected
 
 
 def _figure(figures: RoiDose) -> dict[str, Any]:

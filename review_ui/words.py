@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.case import CaseState
 from core.records import Case, Delivery, Returned
+
+# Dice expected of a prediction from which little, or some, is left to correct.
+LITTLE_DICE, SOME_DICE = 0.93, 0.85
 
 _SIMPLE = {
     CaseState.PREDICTED: "ready for review",
@@ -23,6 +28,31 @@ def state_in_words(current: Case, *, instances: int, has_model: bool) -> str:
     if current.state is CaseState.FAILED:
         return "cannot be used"
     return _SIMPLE[current.state]
+
+
+def effort_in_words(doubts: dict[str, Any]) -> str:
+    """How much there may be to correct on a prediction; empty where nothing is known of it."""
+    odd, expected = doubts.get("odd", ()), doubts.get("dice")
+    if "nothing" in odd:
+        return "nothing found, contour from scratch"
+    if "unknown" in odd:
+        return "unusual, look closely"
+    if expected is None:
+        return ""
+    if expected["value"] >= LITTLE_DICE:
+        return "little to correct"
+    return "some to correct" if expected["value"] >= SOME_DICE else "much to correct"
+
+
+def expected_dice_in_words(doubts: dict[str, Any]) -> str:
+    """What a prediction is expected to score against what will be approved, and on what grounds."""
+    expected, calibration = doubts.get("dice"), doubts.get("calibration")
+    if expected is None or calibration is None:
+        return ""
+    return (
+        f"{expected['value']:.2f} ({expected['low']:.2f} to {expected['high']:.2f} in 9 of 10), "
+        f"from {calibration['cases']} {calibration['origin']}"
+    )
 
 
 def delivery_in_words(found: Delivery) -> str:

@@ -9,9 +9,10 @@ import pytest
 from core.config import ModelSettings
 from core.geometry import VolumeGeometry
 from core.volume import Volume
-from model.predict import Predictor, expected_dice
+from model.predict import Predictor
 from model.preprocess import dice
 from model.registry import ModelDescription, load, publish
+from model.uncertainty import expected_dice
 from tests.support.brightness import brightness_cascade, set_bias
 from tests.support.settings import config_of
 

@@ -30,7 +30,7 @@
  * @property {string[]} destinations
  * @property {Approval | null} approved
  *
- * @typedef {{id: string, model_version: string, created_at: string, validation_dice: number | null}} PredictionFacts
+ * @typedef {{id: string, model_version: string, created_at: string, validation_dice: number | null, expected_dice_words: string}} PredictionFacts
  *
  * @typedef {object} Approval
  * @property {string} by

@@ -14,6 +14,7 @@
  * @property {Figure | null} prediction
  * @property {Figure | null} correction
  * @property {number | null} difference_gy
+ * @property {{value: number, low: number, high: number} | null} expected_error_gy  of the prediction
  * @property {string} note
  * @property {string} dose  the plan and its prescription
  * @property {string[]} other_doses
@@ -99,11 +100,14 @@ export function showStructureSet({ approved, prediction }) {
 }
 
 /** @param {Figures} figures */
-export function showFigures({ prediction, correction, difference_gy, note, dose, other_doses }) {
+export function showFigures(figures) {
+  const { prediction, correction, difference_gy, expected_error_gy, note, dose, other_doses } = figures;
   setText("mean-dose", gray(correction?.mean_gy) ?? "–");
   const predicted = gray(prediction?.mean_gy);
   const parts = [];
   if (predicted) parts.push(`predicted ${predicted}`);
+  const most = gray(expected_error_gy?.high);
+  if (predicted && most) parts[0] += ` ± ${most} in 9 of 10`;
   if (difference_gy !== null) parts.push(`${signed(difference_gy, 2)} Gy`);
   setText("dose-comparison", parts.join(" · "));
   setText("dose-plan", dose);

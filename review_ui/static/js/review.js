@@ -92,6 +92,7 @@ function showFacts(facts) {
   if (facts.prediction) {
     setText("model", `model ${facts.prediction.model_version.slice(0, 8)}`);
     setText("validation-dice", facts.prediction.validation_dice?.toFixed(2) ?? "–");
+    setText("expected-dice", facts.prediction.expected_dice_words || "–");
   } else if (facts.editable && facts.journal.seq === 0) {
     panel.showBanner("No model yet: contour from scratch.");
   }

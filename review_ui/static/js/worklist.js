@@ -16,6 +16,7 @@
  * @property {boolean} urgent
  * @property {string} arrived_at
  * @property {string | null} model_version
+ * @property {string} effort  how much there may be to correct, empty where unknown
  * @property {number | null} mean_difference_gy
  * @property {string[]} deliveries
  * @property {string | null} lock_holder
@@ -69,7 +70,7 @@ function rowOf(row) {
     stateCell(row),
     cell(row.dose ? "yes" : "–"),
     make("td", { className: "number", text: difference(row.mean_difference_gy) }),
-    cell(row.model_version?.slice(0, 8) ?? "–"),
+    cell(row.model_version?.slice(0, 8) ?? "–", row.effort),
     cell(row.deliveries.join(", ") || "–"),
     cell(dayAndTime(row.arrived_at)),
     make("td", {}, ...(canOpen ? [open] : [])),

@@ -1,0 +1,152 @@
+"""Doubts lie with a prediction before anybody looks, and learn from what was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.doubting import calibration_of, doubts_of
+from app.predicting import predict
+from app.room import Room
+from core.boxed import Boxed
+from core.records import ModelVersion, Prediction, Round
+from core.volume import Volume
+from model.calibration import LEAST_SITE_CASES, SITE, SYNTHETIC, calibrate, write_calibration
+from model.predict import Predictor
+from model.registry import ModelDescription, publish
+from model.uncertainty import Place
+from tests.model.doubtful import SURE, outcomes
+from tests.support.bodies import CT, GEOMETRY, HEART
+from tests.support.brightness import brightness_cascade, set_bias
+from tests.support.review_case import MODEL, put_case, put_dose
+from tests.support.room import approve_mask, bring_up_to_date, open_room
+from tests.support.settings import config_of
+
+CHILD = "d0" * 32
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    opened = open_room(tmp_path)
+    yield opened
+    opened.store.engine.dispose()
+
+
+def ship(room: Room, version: str = MODEL) -> None:
+    made = calibrate(version, outcomes(np.random.default_rng(0), 120))
+    assert made is not None
+    write_calibration(room.models_folder, made)
+
+
+def record(room: Room, number: int) -> Prediction:
+    """A prediction as the worker keeps it: the heart, and a byte of doubt all around it."""
+    case_id = put_case(room.store, CT, patient_id=f"P-{number:03}")
+    name = f"{number:032x}"
+    made = Prediction(
+        id=name,
+        case_id=case_id,
+        assembly=str(room.store.cases.get(case_id).assembly),
+        roi_name="Heart",
+        model_version=MODEL,
+        mask_digest=room.store.files.write_mask(case_id, f"prediction-{name}", HEART),
+        expected_dice=0.9,
+        seconds=1.0,
+        created_at=room.now(),
+        doubts=doubts_of(room, "Heart", MODEL, SURE),
+    )
+    boxed = Boxed(np.where(HEART, 255, 64).astype(np.uint8), (0, 0, 0), HEART.shape)
+    room.store.files.write_probability(case_id, name, boxed)
+    assert room.store.cases.predicted(made)
+    return made
+
+
+def test_a_prediction_that_finds_nothing_says_so_before_anybody_opens_it(room: Room) -> None:
+    config = config_of(room.settings.model)
+    cascade = brightness_cascade(config)
+    set_bias(cascade, -100.0)
+    described = ModelDescription(
+        "Heart", config, "0.1.0", None, (), {}, "2026-01-01T00:00:00+00:00"
+    )
+    version = publish(room.models_folder, cascade.state_dict(), described)
+    case_id = put_case(room.store, CT)
+    made = predict(room, Predictor(room.settings.model), case_id, "Heart", version)
+    kept = room.store.cases.prediction(made).doubts
+    assert kept["sentences"] == ["No Heart was found in this scan."]
+    assert (kept["odd"], kept["dice"], kept["calibration"]) == (["nothing"], None, None)
+    boxed = room.store.files.read_probability(case_id, made)
+    assert boxed is not None
+    assert boxed.values.size == 0
+
+
+def test_what_synthetic_patients_taught_is_used_and_named(room: Room) -> None:
+    ship(room)
+    doubts = doubts_of(room, "Heart", MODEL, SURE)
+    assert doubts["sentences"] == []
+    assert doubts["dice"]["low"] < doubts["dice"]["value"] < doubts["dice"]["high"]
+    assert doubts["calibration"] == {"origin": SYNTHETIC, "cases": 60, "model_version": MODEL}
+
+
+def test_of_an_unusual_prediction_nothing_is_promised(room: Room) -> None:
+    ship(room)
+    odd = replace(SURE, place=Place(600.0, -80.0, -20.0, 0.3, 30.0))
+    doubts = doubts_of(room, "Heart", MODEL, odd)
+    assert doubts["odd"] == ["unknown"]
+    assert "too far to the right" in doubts["sentences"][0]
+    assert doubts["dice"] is None
+
+
+def test_a_version_without_its_own_calibration_uses_that_of_its_parent(room: Room) -> None:
+    now = room.now()
+    for number, (version, parent) in enumerate(((MODEL, None), (CHILD, MODEL))):
+        begun = Round(f"{number:032x}", "Heart", (), "RUNNING", 0, 9, None, None, "", now, None)
+        room.store.learning.start_round(begun)
+        made = ModelVersion(version, "Heart", parent, 0.8, {}, (), now)
+        room.store.learning.finish_round(begun.id, verdict="", now=now, released=made)
+    assert calibration_of(room, "Heart", CHILD) is None
+    ship(room)
+    found = calibration_of(room, "Heart", CHILD)
+    assert found is not None
+    assert found.model_version == MODEL
+
+
+def test_a_damaged_calibration_promises_nothing(room: Room) -> None:
+    ship(room)
+    (room.models_folder / MODEL / "calibration.json").write_text("{}")
+    assert doubts_of(room, "Heart", MODEL, SURE)["calibration"] is None
+
+
+def test_twenty_approved_cases_recalibrate_dice_and_dose(room: Room) -> None:
+    """Each prediction was corrected by the same slab: their Dice is one known number."""
+    ship(room)
+    approved = HEART.copy()
+    approved[:10] = False
+    known = 2.0 * approved.sum() / (approved.sum() + HEART.sum())
+    ramp = np.broadcast_to(np.arange(24.0)[:, None, None], GEOMETRY.shape).astype(np.float32)
+    for number in range(LEAST_SITE_CASES):
+        made = record(room, number)
+        put_dose(room.store, made.case_id, Volume(ramp, GEOMETRY))
+        approve_mask(room, made.case_id, approved)
+        if number == LEAST_SITE_CASES - 2:
+            bring_up_to_date(room)
+            before = calibration_of(room, "Heart", MODEL)
+            assert before is not None
+            assert before.origin == SYNTHETIC
+    bring_up_to_date(room)
+    found = calibration_of(room, "Heart", MODEL)
+    assert found is not None
+    assert (found.origin, found.cases) == (SITE, LEAST_SITE_CASES)
+    expected = found.expected(SURE)
+    assert expected is not None
+    assert (expected.value, expected.low, expected.high) == pytest.approx((known,) * 3)
+    (came, *_) = room.store.doubts.came_out("Heart")
+    assert came.dice == pytest.approx(known)
+    assert came.dose_error_gy is not None
+    signs = came.doubts["dose"][str(came.dose_instance_id)]["signs"]
+    assert signs["mean_gy"] == pytest.approx(ramp[HEART].mean(), abs=1e-3)
+    assert came.dose_error_gy == pytest.approx(
+        abs(ramp[HEART].mean() - ramp[approved].mean()), abs=1e-3
+    )
