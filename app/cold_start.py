@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
+from app.calibrating import calibrate_on_synthetic
 from app.describing import detail_of
 from app.judging import judge_on_validation, network_config
 from app.phantom import EDITION
@@ -88,6 +89,8 @@ def train_cold_start(
         return None
     verdict = _verdict(room, roi_name, candidate)
     released = _publish(room, started, plan, candidate) if verdict.promoted else None
+    if released is not None:
+        calibrate_on_synthetic(room, released.version, patients=plan.patients)
     room.store.learning.finish_round(
         started.id,
         verdict=verdict.sentence,

@@ -27,6 +27,7 @@ import torch
 from app.cold_start import ORIGIN
 from app.judging import network_config
 from app.odd_patients import FIRST_CALIBRATION_SEED, FIRST_MEASURED_SEED, odd_patient
+from app.phantom import EDITION
 from app.plots import Axis, Dot, Line, Words, scatter
 from app.room import SOFTWARE_VERSION
 from app.synthetic_cases import FIRST_SEED, synthetic_case
@@ -128,7 +129,7 @@ def _outcomes(
     settings = load_settings(Path("config.yaml")).model
     config = model.description.config
     for seed in range(first_seed, first_seed + count):
-        path = folder / "outcomes" / f"{seed}.json"
+        path = folder / f"outcomes.edition{EDITION}" / f"{seed}.json"
         if not path.is_file():
             if run is None:
                 cascade = loaded_cascade(config, model.weights, torch.device("cpu"))

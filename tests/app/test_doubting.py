@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app import dosing
+from app.checking import check_what_is_new
 from app.doubting import calibration_of, doubts_of
 from app.predicting import predict
 from app.room import Room
@@ -23,7 +25,7 @@ from tests.model.doubtful import SURE, outcomes
 from tests.support.bodies import CT, GEOMETRY, HEART
 from tests.support.brightness import brightness_cascade, set_bias
 from tests.support.review_case import MODEL, put_case, put_dose
-from tests.support.room import approve_mask, bring_up_to_date, open_room
+from tests.support.room import approve_mask, open_room
 from tests.support.settings import config_of
 
 CHILD = "d0" * 32
@@ -62,6 +64,12 @@ def record(room: Room, number: int) -> Prediction:
     room.store.files.write_probability(case_id, name, boxed)
     assert room.store.cases.predicted(made)
     return made
+
+
+def measure_and_check(room: Room) -> None:
+    for due in room.store.cases.dose_due():
+        dosing.measure(room, due)
+    check_what_is_new(room, "Heart")
 
 
 def test_a_prediction_that_finds_nothing_says_so_before_anybody_opens_it(room: Room) -> None:
@@ -131,11 +139,11 @@ def test_twenty_approved_cases_recalibrate_dice_and_dose(room: Room) -> None:
         put_dose(room.store, made.case_id, Volume(ramp, GEOMETRY))
         approve_mask(room, made.case_id, approved)
         if number == LEAST_SITE_CASES - 2:
-            bring_up_to_date(room)
+            measure_and_check(room)
             before = calibration_of(room, "Heart", MODEL)
             assert before is not None
             assert before.origin == SYNTHETIC
-    bring_up_to_date(room)
+    measure_and_check(room)
     found = calibration_of(room, "Heart", MODEL)
     assert found is not None
     assert (found.origin, found.cases) == (SITE, LEAST_SITE_CASES)
