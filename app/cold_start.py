@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
 from app.calibrating import calibrate_on_synthetic
@@ -19,6 +18,8 @@ from app.judging import judge_on_validation, network_config
 from app.phantom import EDITION
 from app.room import SOFTWARE_VERSION, Room, key_of
 from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
+from app.telling import Teller
+from app.together import Lead, Lesson, Trainers, teach
 from core.errors import ConfigError
 from core.model_card import training_set_hash
 from core.records import ModelVersion, Round
@@ -26,14 +27,14 @@ from model.gate import Verdict
 from model.metrics import mean_of, score_weights
 from model.predict import choose_device
 from model.registry import ModelDescription, publish
+from model.running import Resume
 from model.samples import TrainingCase
-from model.train import Candidate, Resume, RoundProgress, train_round
+from model.train import Candidate, RoundProgress
 
 log = structlog.get_logger()
 
-TOLD_EVERY = 20
 # Real scans differ from synthetic ones in every way that the changes of a patch can imitate.
-STRONG = {"augmentation": 1.0}
+STRONG = 1.0
 # What phantoms can teach. Another structure starts from its first corrections.
 DRAWN = frozenset({"heart"})
 ORIGIN = "synthetic patients alone; it never saw a patient"
@@ -52,15 +53,13 @@ def train_cold_start(
     room: Room,
     roi_name: str,
     plan: ColdStart,
-    *,
+    trainers: Trainers,
     drawn: Callable[[int, int], None],
-    progress: Callable[[RoundProgress], None],
-    should_stop: Callable[[], bool],
 ) -> Round | None:
     """Train on synthetic patients, judge and release the model; None when stopped before the end.
 
     Goes on from its checkpoint when it was stopped or killed. `drawn(done, of)` is told of each
-    synthetic patient, `progress` of each step. A model that learned from patients is replaced only
+    synthetic patient. A model that learned from patients is replaced only
     where the gate says so. Raises `ConfigError` for a structure that synthetic patients lack.
     """
     if roi_name.casefold() not in DRAWN:
@@ -72,20 +71,17 @@ def train_cold_start(
     path = room.settings.data_folder / "training" / f"cold_start_{key_of(roi_name)}.ckpt"
     resume = Resume(path, _key(room, plan))
     started = _record_start(room, roi_name, plan)
-    candidate = train_round(
-        cases,
-        [],
-        start=None,
-        settings=room.settings.model,
-        config=network_config(room.settings, roi_name),
-        training=room.settings.training.model_copy(update=STRONG),
-        rng=np.random.default_rng([plan.seed, 77]),
-        progress=_told(room, started, progress),
-        should_stop=should_stop,
-        steps=plan.steps,
-        resume=resume,
-    )
-    if candidate.steps < plan.steps:
+    tell = Teller(room.store.learning, started.id).tell
+
+    def told(now: RoundProgress) -> None:
+        trainers.watch(now)
+        tell(now)
+
+    seed = (plan.seed, 77)
+    lesson = Lesson(roi_name, seed, plan.steps, tuple(cases), augmentation=STRONG)
+    lead = Lead([], None, resume, told, trainers.should_stop)
+    candidate = teach(trainers.ranks, room.settings, lesson, lead)
+    if not candidate.complete:
         return None
     verdict = _verdict(room, roi_name, candidate)
     released = _publish(room, started, plan, candidate) if verdict.promoted else None
@@ -119,19 +115,6 @@ def _record_start(room: Room, roi_name: str, plan: ColdStart) -> Round:
     )
     room.store.learning.start_round(started)
     return started
-
-
-def _told(
-    room: Room, started: Round, progress: Callable[[RoundProgress], None]
-) -> Callable[[RoundProgress], None]:
-    def tell(now: RoundProgress) -> None:
-        progress(now)
-        if now.step % TOLD_EVERY == 0:
-            room.store.learning.progress(
-                started.id, step=now.step, loss=now.loss, validation_dice=None
-            )
-
-    return tell
 
 
 def _verdict(room: Room, roi_name: str, candidate: Candidate) -> Verdict:

@@ -1,32 +1,20 @@
-"""A round of learning: from the approved corrections to a model that passed the gate, or not."""
+"""What there is to learn: from the approved corrections to a model that passed the gate, or not."""
 
 from __future__ import annotations
 
-import hashlib
-import uuid
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
-import numpy as np
 import structlog
 
 from app.checking import check_what_is_new
-from app.describing import detail_of, learned_from
-from app.judging import in_service_of, judge_candidate, network_config, readable_cases
-from app.room import SOFTWARE_VERSION, Room, key_of
-from app.synthetic_cases import replayed_cases
-from core.learning_store import DONE, LearningSet
-from core.records import RELEASED, ModelVersion, Round
-from model.registry import (
-    LoadedModel,
-    ModelDescription,
-    Weights,
-    publish,
-)
-from model.samples import TrainingCase
-from model.train import Candidate, Resume, RoundProgress, steps_of_round, train_round
+from app.room import Room
+from app.rounds import end_round, run_round
+from app.together import Trainers
+from core.learning_store import LearningSet
+from core.records import Round
 
 log = structlog.get_logger()
 
@@ -34,27 +22,46 @@ log = structlog.get_logger()
 STROKES_REST = timedelta(hours=1)
 
 
-def learn_what_is_new(room: Room, roi_name: str, should_stop: Callable[[], bool]) -> bool:
+def learn_what_is_new(room: Room, roi_name: str, trainers: Trainers) -> bool:
     """Run one round if there is something to learn; True when a model was released.
 
     There is, when corrections came since the last finished round, and as long as rounds on the
     same corrections still lead to better models: it stops after `rounds_without_progress` that
     did not. After a rollback it waits until the corrections are others.
     """
-    check_what_is_new(room, roi_name)
     known = _learning_set(room, roi_name)
     if not _is_due(room, roi_name, known):
         return False
-    model = room.settings.model
-    train = readable_cases(room, known.train, model)
-    validation = readable_cases(room, known.validation, model)
-    if not train or not validation:
-        return False  # nothing could be judged: the gate needs a validation case
-    return _run_round(room, roi_name, known, (train, validation), should_stop)
+    outcome = run_round(room, roi_name, known, trainers)
+    return outcome is not None and outcome.released
+
+
+def challenge(room: Room, roi_name: str, trainers: Trainers) -> bool:
+    """Try once whether to begin anew leads further, where rounds rest; True when it was released.
+
+    Anything new to learn, of any structure, ends it at once: ordinary rounds go first.
+    """
+    if room.settings.training.challenger_steps == 0:
+        return False
+    before = _all_learning_sets(room)
+    if any(_is_due(room, name, known) for name, known in before.items()):
+        return False
+    known = before[roi_name]
+    if not _is_due_a_challenger(room, roi_name, known):
+        return False
+    for_now = replace(trainers, should_stop=_or_something_new(room, before, trainers.should_stop))
+    outcome = run_round(room, roi_name, known, for_now, challenger=True)
+    if outcome is None:
+        return False
+    if not outcome.finished and not trainers.should_stop():
+        end_round(room, roi_name, outcome, "Challenger: ended, since there is something to learn.")
+        log.info("challenger.ended", roi=roi_name)
+    return outcome.released
 
 
 def _learning_set(room: Room, roi_name: str) -> LearningSet:
     """What was approved, and where the settings say so the strokes that nobody approved."""
+    check_what_is_new(room, roi_name)
     known = room.store.learning.learning_set(roi_name)
     if not room.settings.training.learn_from_strokes:
         return known
@@ -63,137 +70,62 @@ def _learning_set(room: Room, roi_name: str) -> LearningSet:
     return replace(known, train=(*known.train, *strokes))
 
 
+def _all_learning_sets(room: Room) -> dict[str, LearningSet]:
+    return {s.name: _learning_set(room, s.name) for s in room.settings.structures}
+
+
+def _or_something_new(
+    room: Room, before: dict[str, LearningSet], should_stop: Callable[[], bool]
+) -> Callable[[], bool]:
+    """Whether to stop: because we are asked to, or because `before` is not all any more."""
+    known = {name: found.ids() for name, found in before.items()}
+    looked_at = time.monotonic()
+
+    def stop() -> bool:
+        nonlocal looked_at
+        if should_stop():
+            return True
+        if time.monotonic() - looked_at < room.settings.training.poll_s:
+            return False
+        looked_at = time.monotonic()
+        return {name: found.ids() for name, found in _all_learning_sets(room).items()} != known
+
+    return stop
+
+
 def _is_due(room: Room, roi_name: str, known: LearningSet) -> bool:
     if not known.train or not known.validation:
         return False
+    newest = _newest_finished(room, roi_name)
+    return not _rolled_back(room, roi_name, known, newest) and not _in_vain(room, known, newest)
+
+
+def _is_due_a_challenger(room: Room, roi_name: str, known: LearningSet) -> bool:
+    """Whether rounds on these corrections rest, and none has begun anew on them."""
+    if not known.train or not known.validation:
+        return False
+    newest = _newest_finished(room, roi_name)
+    return (
+        _in_vain(room, known, newest)
+        and not _rolled_back(room, roi_name, known, newest)
+        and not room.store.learning.was_challenged(roi_name, known.ids())
+    )
+
+
+def _newest_finished(room: Room, roi_name: str) -> list[Round]:
     patience = room.settings.training.rounds_without_progress
-    newest = room.store.learning.rounds(roi_name, newest=patience + 5)
-    finished = [r for r in newest if r.state == DONE][:patience]
-    same = [r for r in finished if r.corrections == known.ids()]
+    return room.store.learning.rounds(roi_name, newest=patience, finished=True)
+
+
+def _in_vain(room: Room, known: LearningSet, newest: list[Round]) -> bool:
+    """Whether as many rounds as are allowed led nowhere on these corrections."""
+    same = [r for r in newest if r.corrections == known.ids()]
+    patience = room.settings.training.rounds_without_progress
+    return len(same) == patience and all(r.version is None for r in same)
+
+
+def _rolled_back(room: Room, roi_name: str, known: LearningSet, newest: list[Round]) -> bool:
+    """Whether a person changed what is in service: the same would only be learned once more."""
     by_hand = room.store.models.state(roi_name).changed_by_hand_at
-    if by_hand is not None and any(r.started_at < by_hand for r in same):
-        return False  # what was rolled back from would only be learned once more
-    return len(same) < patience or any(r.version is not None for r in same)
-
-
-def _run_round(
-    room: Room,
-    roi_name: str,
-    known: LearningSet,
-    cases: tuple[list[TrainingCase], list[TrainingCase]],
-    should_stop: Callable[[], bool],
-) -> bool:
-    store, settings = room.store, room.settings
-    train, validation = cases
-    seed = [settings.training.seed, store.learning.round_count(roi_name)]
-    config = network_config(settings, roi_name)
-    replay = replayed_cases(settings.data_folder, settings.model)
-    started = Round(
-        id=uuid.uuid4().hex,
-        roi_name=roi_name,
-        corrections=known.ids(),
-        state="RUNNING",
-        step=0,
-        steps=steps_of_round(len(train), settings.training),
-        loss=None,
-        validation_dice=None,
-        verdict="",
-        started_at=room.now(),
-        finished_at=None,
-    )
-    in_service = in_service_of(room, roi_name)
-    resume = _resume(room, roi_name, known, in_service)
-    store.learning.start_round(started)
-
-    def progress(now: RoundProgress) -> None:
-        store.learning.progress(
-            started.id, step=now.step, loss=now.loss, validation_dice=now.validation_dice
-        )
-
-    candidate = train_round(
-        train,
-        validation,
-        start=_start_weights(room, in_service),
-        settings=settings.model,
-        config=config,
-        training=settings.training,
-        rng=np.random.default_rng(seed),
-        progress=progress,
-        should_stop=should_stop,
-        replay=replay,
-        resume=resume,
-    )
-    if candidate.steps < started.steps:
-        return False  # stopped: the next start goes on from the checkpoint
-    verdict = judge_candidate(
-        room, candidate.weights, candidate.scores, in_service, known, validation
-    )
-    taught = learned_from(known.train, known.validation, [*train, *validation], replay)
-    made_by = "recontour train, from the corrections of its training set"
-    detail = detail_of(room, config, taught, seed=seed, made_by=made_by)
-    released = _release(room, started, candidate, in_service, detail) if verdict.promoted else None
-    status = store.learning.finish_round(
-        started.id,
-        verdict=verdict.sentence,
-        now=room.now(),
-        released=released,
-        figures=verdict.to_json(),
-    )
-    resume.path.unlink(missing_ok=True)
-    log.info("round.finished", roi=roi_name, verdict=verdict.sentence, became=status)
-    return status == RELEASED
-
-
-def _resume(room: Room, roi_name: str, known: LearningSet, parent: LoadedModel | None) -> Resume:
-    """Where this round keeps its checkpoint: a round on other corrections begins anew."""
-    settings = room.settings
-    parts = (known.ids(), settings.model, settings.training, parent and parent.version)
-    key = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Resume(settings.data_folder / "training" / f"round_{key_of(roi_name)}.ckpt", key)
-
-
-def _start_weights(room: Room, in_service: LoadedModel | None) -> Weights | None:
-    """The weights in service, if they fit today's network settings; else none: from scratch."""
-    if in_service is None:
-        return None
-    today = network_config(room.settings, in_service.description.roi_name)
-    if in_service.description.config != today:
-        log.warning("round.from_scratch", reason="the model settings were changed")
-        return None
-    return in_service.weights
-
-
-def _release(
-    room: Room,
-    started: Round,
-    candidate: Candidate,
-    parent: LoadedModel | None,
-    detail: dict[str, Any],
-) -> ModelVersion:
-    """Files first, whole; the row that puts them into service comes after."""
-    now = room.now()
-    scores = {
-        "validation": {case: score.to_json() for case, score in candidate.scores.items()},
-        "steps": candidate.steps,
-    }
-    description = ModelDescription(
-        roi_name=started.roi_name,
-        config=network_config(room.settings, started.roi_name),
-        code_version=SOFTWARE_VERSION,
-        parent=None if parent is None else parent.version,
-        training_set=started.corrections,
-        scores=scores,
-        created_at=now.isoformat(),
-        training_set_hash=detail["training_set_hash"],
-    )
-    version = publish(room.models_folder, candidate.weights, description)
-    return ModelVersion(
-        version=version,
-        roi_name=started.roi_name,
-        parent=description.parent,
-        validation_dice=candidate.validation_dice,
-        scores=scores,
-        training_set=started.corrections,
-        released_at=now,
-        detail=detail,
-    )
+    same = [r for r in newest if r.corrections == known.ids()]
+    return by_hand is not None and any(r.started_at < by_hand for r in same)

@@ -6,6 +6,7 @@ import structlog
 
 from app.doubting import doubts_of
 from app.room import Room, key_of
+from app.turns import going_first
 from app.writing import offer
 from core.case_store import PREDICTABLE
 from core.errors import ModelUnavailableError
@@ -37,7 +38,8 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
         reason = f"No prediction yet: {error}"
         room.store.cases.waits(case_id, reason=reason)
         return reason
-    proposed = predictor.predict(ct.volume, model, with_doubts=True)
+    with going_first(room.settings.data_folder):
+        proposed = predictor.predict(ct.volume, model, with_doubts=True)
     assert proposed.estimates is not None
     assert proposed.probability is not None
     made = Prediction(

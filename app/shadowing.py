@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from app.room import Room, key_of
+from app.turns import going_first
 from core.errors import RecontourError
 from core.files import mask_digest
 from core.geometry import Mask
@@ -53,7 +54,9 @@ def _proposed(
 ) -> ShadowPrediction:
     assembly = current.assembly or ""
     ct = room.store.files.read_ct(current.id, assembly)
-    proposed = predictor.predict(ct.volume, load(room.models_folder, version))
+    model = load(room.models_folder, version)
+    with going_first(room.settings.data_folder):
+        proposed = predictor.predict(ct.volume, model)
     room.store.files.write_mask(current.id, f"shadow-{made_id}", proposed.mask)
     return _row(
         room,

@@ -35,7 +35,7 @@ def synthetic_case(data_folder: Path, model: ModelSettings, seed: int) -> Traini
     except (OSError, ValueError, EOFError):
         write_samples(folder, name, model, _drawn(name, seed, model))
         coarse, fine = read_samples(folder, name, model)
-    return TrainingCase(name, name, coarse, fine)
+    return TrainingCase(name, name, coarse, fine, kept_as=f"synthetic/{name}")
 
 
 def view_of(seed: int) -> View:

@@ -1,4 +1,7 @@
-"""The trainer process: learns from approved corrections, one round at a time."""
+"""The trainer: learns from approved corrections, one round at a time, in one process or several.
+
+`training.processes` in the configuration says in how many; under torchrun it is one of those.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +10,61 @@ from app.process import config_path, die_with_parent, start_logging, stop_on_sig
 if __name__ == "__main__":
     die_with_parent()
 
+import os
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
-from app.learning import learn_what_is_new
+from app.learning import challenge, learn_what_is_new
 from app.room import Room
-from core.config import load_settings
+from app.together import END, NOTHING_YET, Trainers, follow, start_together
+from core.config import Settings, load_settings
 from core.errors import RecontourError
 from core.files import sweep_temporary
 from core.store import open_store
+from model.ranks import join
 
 log = structlog.get_logger()
 
 
 def main() -> None:
-    """Learn until asked to stop. A round that a crash cut off is started again."""
+    """Learn until asked to stop. A round that a crash cut off goes on from its checkpoint."""
     start_logging("trainer")
-    stop = stop_on_signal()
     settings = load_settings(config_path())
+    processes = settings.training.processes
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        start_together(config_path(), processes=processes, threads=settings.model.threads)
+    stop = stop_on_signal()
+    ranks = join(settings.model)
+    if ranks.first:
+        lead(settings, Trainers(stop.is_set, ranks), stop)
+        ranks.share_values(END)
+    else:
+        follow(ranks, settings, stop.is_set)
+    ranks.leave()
+
+
+def lead(settings: Settings, trainers: Trainers, stop: threading.Event) -> None:
+    """Learn what is new, and where nothing is try whether to begin anew leads further."""
     room = Room(settings, open_store(settings))
     sweep_temporary(room.models_folder)
     while not stop.is_set():
         for structure in settings.structures:
-            learn(room, structure.name, stop)
+            guarded(partial(learn_what_is_new, room, structure.name, trainers), stop)
+        for structure in settings.structures:
+            guarded(partial(challenge, room, structure.name, trainers), stop)
+        trainers.ranks.share_values(NOTHING_YET)
         stop.wait(settings.training.poll_s)
 
 
-def learn(room: Room, roi_name: str, stop: threading.Event) -> None:
-    """Learn one structure; a case that cannot be read stops this look, not the process."""
+def guarded(learn: Callable[[], bool], stop: threading.Event) -> None:
+    """Learn; a case that cannot be read stops this look, not the process."""
     try:
-        learn_what_is_new(room, roi_name, stop.is_set)
+        learn()
     except (RecontourError, OSError) as error:
-        log.warning("round.not_possible", roi=roi_name, reason=str(error))
+        log.warning("round.not_possible", reason=str(error))
         stop.wait(30.0)
 
 

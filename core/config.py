@@ -181,7 +181,10 @@ class TrainingSettings(_Section):
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     augmentation: Annotated[float, Field(ge=0, le=1)]
     rounds_without_progress: Annotated[int, Field(ge=1)]
+    challenger_steps: Annotated[int, Field(ge=0)]
     validate_every: Annotated[int, Field(ge=1)]
+    looks_without_progress: Annotated[int, Field(ge=1)]
+    processes: Annotated[int, Field(ge=1, le=64)]
     poll_s: Annotated[float, Field(gt=0)]
     learn_from_strokes: bool
     seed: Annotated[int, Field(ge=0)]

@@ -87,6 +87,10 @@ class ModelUnavailableError(RecontourError):
     """No released model exists, or its files are not whole."""
 
 
+class RanksDifferError(RecontourError):
+    """Processes that trained together do not have the same weights."""
+
+
 class SecondPersonError(RecontourError):
     """A suspicious correction cannot be decided on so, or not by this person."""
 

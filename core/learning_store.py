@@ -14,7 +14,7 @@ from core.check_store import may_be_learned
 from core.database import reading, writing
 from core.model_store import add_passed, fetch_state, tip_version, to_version
 from core.model_tables import model_version, training_round
-from core.records import RELEASED, WAITS, Correction, ModelVersion, Round
+from core.records import CHALLENGER, RELEASED, WAITS, Correction, ModelVersion, Round
 from core.review_store import to_correction
 from core.tables import case, correction
 
@@ -103,14 +103,34 @@ class LearningStore:
             connection.execute(sa.insert(training_round).values(**values))
 
     def progress(
-        self, round_id: str, *, step: int, loss: float, validation_dice: float | None
+        self,
+        round_id: str,
+        *,
+        step: int,
+        loss: float,
+        validation_dice: float | None,
+        figures: dict[str, Any] | None = None,
     ) -> None:
-        """How far a round has come."""
+        """How far a round has come; `figures` join those it has."""
         with writing(self._engine) as connection:
             connection.execute(
                 sa.update(training_round)
                 .where(training_round.c.id == round_id)
-                .values(step=step, loss=loss, validation_dice=validation_dice)
+                .values(
+                    step=step,
+                    loss=loss,
+                    validation_dice=validation_dice,
+                    figures=_joined(connection, round_id, figures),
+                )
+            )
+
+    def end_round(self, round_id: str, *, why: str, now: datetime) -> None:
+        """End a round without a verdict, with a sentence that says why."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(training_round)
+                .where(training_round.c.id == round_id)
+                .values(state=ABANDONED, verdict=why, finished_at=now)
             )
 
     def finish_round(
@@ -147,7 +167,7 @@ class LearningStore:
                     verdict=verdict,
                     finished_at=now,
                     version=None if released is None or status is None else released.version,
-                    figures=figures or {},
+                    figures=_joined(connection, round_id, figures),
                 )
             )
             if released is not None and status is not None:
@@ -180,17 +200,36 @@ class LearningStore:
             row = connection.execute(query).mappings().first()
         return None if row is None else _to_round(row)
 
-    def rounds(self, roi_name: str, *, newest: int) -> list[Round]:
-        """The newest rounds, newest first."""
+    def rounds(self, roi_name: str, *, newest: int, finished: bool = False) -> list[Round]:
+        """The newest rounds, newest first; of `finished` ones those with a verdict alone."""
         query = (
             sa.select(training_round)
             .where(training_round.c.roi_name == roi_name)
             .order_by(training_round.c.started_at.desc())
             .limit(newest)
         )
+        if finished:
+            query = query.where(training_round.c.state == DONE)
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
         return [_to_round(row) for row in rows]
+
+    def was_challenged(self, roi_name: str, corrections: tuple[str, ...]) -> bool:
+        """Whether a challenger on exactly these corrections got its verdict."""
+        query = sa.select(training_round.c.corrections).where(
+            training_round.c.roi_name == roi_name,
+            training_round.c.state == DONE,
+            training_round.c.figures["kind"].as_string() == CHALLENGER,
+        )
+        with reading(self._engine) as connection:
+            return list(corrections) in list(connection.scalars(query))
+
+
+def _joined(
+    connection: sa.Connection, round_id: str, figures: dict[str, Any] | None
+) -> dict[str, Any]:
+    query = sa.select(training_round.c.figures).where(training_round.c.id == round_id)
+    return {**(connection.scalar(query) or {}), **(figures or {})}
 
 
 def _to_round(row: sa.RowMapping) -> Round:

@@ -296,9 +296,15 @@ class ShadowPrediction:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
+CHALLENGER = "challenger"
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One training run from a set of corrections, going on from the version `parent`."""
+    """One training run from a set of corrections, going on from the version `parent`.
+
+    `figures` are its kind where it is no ordinary round, its curve, and those of its verdict.
+    """
 
     id: str
     roi_name: str
@@ -314,6 +320,11 @@ class Round:
     version: str | None = None
     parent: str | None = None
     figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_challenger(self) -> bool:
+        """Whether it began anew, where rounds from the model in service had led no further."""
+        return self.figures.get("kind") == CHALLENGER
 
 
 @dataclass(frozen=True, slots=True)

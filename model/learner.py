@@ -13,6 +13,7 @@ from core.config import TrainingSettings
 from model.cascade import fresh_cascade
 from model.losses import masked_loss
 from model.precision import half_of, needs_scaling, training_autocast
+from model.ranks import ALONE, Ranks
 from model.registry import NetworkConfig, Weights
 
 EMA_DECAY = 0.99
@@ -22,7 +23,10 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class Learner:
-    """Takes optimiser steps. `live` are the weights that learn, `averaged` their moving average."""
+    """Takes optimiser steps. `live` are the weights that learn, `averaged` their moving average.
+
+    Of several `ranks` each learns its own batches, and all go one and the same step.
+    """
 
     def __init__(
         self,
@@ -31,8 +35,10 @@ class Learner:
         device: torch.device,
         training: TrainingSettings,
         rng: np.random.Generator,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.device = device
+        self.ranks = ranks
         cascade = fresh_cascade(config, seed=int(rng.integers(2**31)))
         if start is not None:
             cascade.load_state_dict(start)
@@ -48,7 +54,7 @@ class Learner:
         self.steps = 0
 
     def step(self, batches: Mapping[str, tuple[Tensor, Tensor, Tensor]], rate: float) -> float:
-        """Take one optimiser step of both networks at `rate` times the learning rate; the loss."""
+        """Take one optimiser step of both networks at `rate` times the learning rate; own loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.top_rate * rate
         self.optimiser.zero_grad(set_to_none=True)
@@ -60,6 +66,7 @@ class Learner:
             loss = masked_loss(logits.float(), target, weight)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+        self._share()
         self.scaler.unscale_(self.optimiser)
         for network in self.live.stages().values():
             torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST_GRADIENT)
@@ -85,12 +92,22 @@ class Learner:
         self.live.load_state_dict(_part(kept, "live."))
         self.averaged.load_state_dict(_part(kept, "averaged."))
         for number, parameter in enumerate(self.live.parameters()):
+            if f"optimiser.{number}.step" not in kept:
+                continue  # before the first step
             moments = {m: kept[f"optimiser.{number}.{m}"].to(self.device) for m in _MOMENTS}
             moments["step"] = moments["step"].cpu()  # where AdamW wants it
             self.optimiser.state[parameter] = moments
         if self.scaler.is_enabled():
             self.scaler.update(float(kept["scale"]))
         self.steps = int(kept["steps"])
+
+    def _share(self) -> None:
+        # Before it is known whether half precision overflowed: then all processes skip the step.
+        # The statistics of the norms come from different patches in each, and are averaged too.
+        if self.ranks.count > 1:
+            gradients = [p.grad for p in self.live.parameters() if p.grad is not None]
+            statistics = [b for b in self.live.buffers() if b.is_floating_point()]
+            self.ranks.average([*gradients, *statistics])
 
     def _average(self) -> None:
         # Short memory at first, or the average would be mostly the start.

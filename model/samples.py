@@ -92,7 +92,8 @@ class TrainingCase:
     """What a case teaches of one structure, on both working grids.
 
     `patient_key` names the patient without identifying anybody. A case is learned `emphasis` times
-    as often as others: what the network has not seen yet comes more often.
+    as often as others: what the network has not seen yet comes more often. `kept_as` names its
+    samples in the cache, empty where they are in memory alone.
     """
 
     case_id: str
@@ -100,6 +101,7 @@ class TrainingCase:
     coarse: Sample
     fine: Sample
     emphasis: float = 1.0
+    kept_as: str = ""
 
     def stage(self, name: str) -> Sample:
         """The sample of the network `name`."""
@@ -180,7 +182,7 @@ def cached_training_case(
     except (OSError, ValueError, EOFError):
         write_samples(folder, correction_id, settings, make())
         coarse, fine = read_samples(folder, correction_id, settings)
-    return TrainingCase(case_id, patient_key, coarse, fine)
+    return TrainingCase(case_id, patient_key, coarse, fine, kept_as=correction_id)
 
 
 def _whole(packed: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:

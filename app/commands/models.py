@@ -32,6 +32,8 @@ def train(
 
     settings = load_settings(config)
     if cold_start:
-        typer.echo(train_starting_model(settings, roi, patients=patients, steps=steps, seed=seed))
+        said = train_starting_model(settings, roi, patients=patients, steps=steps, seed=seed)
     else:
-        typer.echo(train_from_corrections(settings, roi))
+        said = train_from_corrections(settings, roi)
+    if said:
+        typer.echo(said)

@@ -18,6 +18,7 @@ from app.synthetic_cases import (
     sentinel_cases,
     view_of,
 )
+from app.together import Trainers
 from core.errors import ConfigError
 from core.records import Round
 from core.store import open_store
@@ -41,14 +42,7 @@ def build(
     should_stop: Callable[[], bool] = lambda: False,
     plan: ColdStart = PLAN,
 ) -> Round | None:
-    return train_cold_start(
-        room,
-        roi_name,
-        plan,
-        drawn=lambda _done, _of: None,
-        progress=lambda _: None,
-        should_stop=should_stop,
-    )
+    return train_cold_start(room, roi_name, plan, Trainers(should_stop), lambda _done, _of: None)
 
 
 def test_the_first_model_of_a_node_says_that_it_never_saw_a_patient(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from app.importing import ImportPlan
 from app.judging import readable_cases
 from app.learning import learn_what_is_new
 from app.room import Room
+from app.together import Trainers
 from core.learning_store import DONE
 from core.store import open_store
 from model.preprocess import mask_to_working_grid
@@ -33,7 +34,7 @@ def test_a_round_learns_from_two_imported_patients(tmp_path: Path) -> None:
         ("imported", "for train"),
         ("imported", "for validation"),
     ]
-    learn_what_is_new(room, "Heart", lambda: False)
+    learn_what_is_new(room, "Heart", Trainers(lambda: False))
     (finished,) = room.store.learning.rounds("Heart", newest=5)
     known = taught(room)
     assert (finished.state, finished.corrections) == (DONE, known.ids())

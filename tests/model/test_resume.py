@@ -11,8 +11,9 @@ import torch
 from core.config import ModelSettings, TrainingSettings
 from model import train
 from model.checkpoint import read_checkpoint, write_checkpoint
+from model.running import Resume
 from model.samples import Sample, TrainingCase
-from model.train import Candidate, Resume, train_round
+from model.train import Candidate, train_round
 from tests.support.settings import config_of
 
 

@@ -140,3 +140,31 @@ def test_without_validation_cases_the_averaged_weights_come_unscored(cases, sett
 def test_a_round_without_cases_is_refused(settings, training):
     with pytest.raises(ValueError, match="at least one training case"):
         learn([], [], settings, training)
+
+
+def test_a_round_that_finds_nothing_better_any_more_ends_early(cases, settings, training):
+    asked = long_round(training).model_copy(
+        update={"learning_rate": 1e-9, "looks_without_progress": 2}
+    )
+    candidate = learn(cases[:2], cases[2:], settings, asked)
+    assert candidate.steps == 60  # without any structure found, looks at 40, 50 and 60 are equal
+    assert candidate.complete
+    shorter = asked.model_copy(update={"looks_without_progress": 1})
+    candidate = learn(cases[:2], cases[2:], settings, shorter)
+    assert candidate.steps == 50
+    assert candidate.complete
+
+
+def test_what_is_more_urgent_goes_first_before_each_step_and_each_validation_case(
+    cases, settings, training
+):
+    told: list[str] = []
+    learn(
+        cases[:1],
+        cases[1:],
+        settings,
+        training.model_copy(update={"steps_first": 1, "steps_per_case": 0}),
+        pause=lambda: told.append("pause"),
+        progress=lambda now: told.append(f"step {now.step}"),
+    )
+    assert told == [*["pause"] * 5, "step 1"]  # a step, and two networks on two cases

@@ -7,6 +7,11 @@
  * @property {string} state
  * @property {number} step
  * @property {number} steps
+ * @property {number | null} loss
+ * @property {number | null} validation_dice
+ * @property {boolean} challenger
+ * @property {number | null} seconds_left
+ * @property {import("./round_curve.js").Curve | null} curve
  * @property {string} verdict
  * @property {number} examples
  * @property {string} started_at
@@ -25,9 +30,9 @@
  */
 import { getJson, postJson, ServerError } from "./api.js";
 import { byId, dayAndTime, make, poll, setText } from "./page.js";
+import { draw, roundCurve } from "./round_curve.js";
 
 const PAUSE_MS = 2000;
-const SVG = "http://www.w3.org/2000/svg";
 const CURVE = { width: 720, height: 220, left: 34, right: 12, top: 10, bottom: 24 };
 
 /** @param {Status} status */
@@ -67,15 +72,35 @@ function showRounds(running, rounds) {
   bar.hidden = running === null;
   bar.value = running ? running.step / Math.max(1, running.steps) : 0;
   const lines = rounds.map((round) => {
-    const text =
-      round.state === "RUNNING"
-        ? `Learning from ${countOf(round.examples)}: step ${round.step} of ${round.steps}`
-        : round.verdict || round.state.toLowerCase();
-    return line(text, round.started_at);
+    if (round.state !== "RUNNING") return line(round.verdict || round.state.toLowerCase(), round.started_at);
+    return line(`${whatRuns(round)}: step ${round.step} of ${round.steps}`, round.started_at, howFar(round));
   });
+  const curves = rounds.filter(({ curve }) => curve !== null);
+  byId("round-curve").replaceChildren(
+    ...(curves.length
+      ? [
+          roundCurve(curves),
+          make("p", { className: "dim small", text: "Loss (falling) and validation Dice (dots) over the steps; earlier rounds pale" }),
+        ]
+      : []),
+  );
   byId("rounds").replaceChildren(
     ...(lines.length ? lines : [nothing("Learning starts with the second approved patient: one to learn from, one to judge.")]),
   );
+}
+
+/** @param {Round} round */
+function whatRuns({ challenger, examples }) {
+  return challenger ? `Challenger, from the beginning, on ${countOf(examples)}` : `Learning from ${countOf(examples)}`;
+}
+
+/** Loss, Dice and the time left, as far as they are known. @param {Round} round */
+function howFar({ loss, validation_dice, seconds_left }) {
+  const parts = [];
+  if (loss !== null) parts.push(`loss ${loss.toFixed(3)}`);
+  if (validation_dice !== null) parts.push(`validation Dice ${validation_dice.toFixed(3)}`);
+  if (seconds_left !== null) parts.push(seconds_left < 90 ? `${Math.round(seconds_left)} s left` : `${Math.round(seconds_left / 60)} min left`);
+  return parts.join(", ");
 }
 
 /**
@@ -152,18 +177,6 @@ function curveOf(versions) {
     svg.append(dot, label);
   });
   return svg;
-}
-
-/**
- * @param {string} name
- * @param {Record<string, string | number>} attributes
- * @param {string} [text]
- */
-function draw(name, attributes, text = "") {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-  element.textContent = text;
-  return element;
 }
 
 /** @type {Status} */
