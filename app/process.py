@@ -13,10 +13,15 @@ import traceback
 import warnings
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 
+if TYPE_CHECKING:
+    from core.config import Settings
+
 _PR_SET_PDEATHSIG = 1
+_RESTARTS = 3
 _QUOTE_WHAT_THEY_READ = frozenset({"pydicom", "pynetdicom"})
 
 
@@ -31,6 +36,23 @@ def die_with_parent() -> None:
     ctypes.CDLL("libc.so.6").prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):  # it died before we asked
         sys.exit(1)
+
+
+def become_torchrun(settings: Settings, module: str) -> None:
+    """Become torchrun with as many processes of `module` as the settings ask for; one: return.
+
+    It stays the same process for the supervisor, and dies with it as before. Must run before heavy
+    imports: torchrun makes its own. Within torchrun it returns.
+    """
+    count = settings.training.processes
+    if count == 1 or "WORLD_SIZE" in os.environ:
+        return
+    os.environ["RECONTOUR_PARENT"] = str(os.getpid())
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.model.threads))
+    run = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    # Said, because not every machine can resolve its own name.
+    run += ["--local-addr=127.0.0.1", f"--max-restarts={_RESTARTS}", "-m", module]
+    os.execv(sys.executable, [sys.executable, *run, str(config_path())])  # noqa: S606 (no shell)
 
 
 def stop_on_signal() -> threading.Event:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,6 @@ log = structlog.get_logger()
 
 END, NOTHING_YET = "end", "nothing yet"
 BROKEN = 70
-RESTARTS = 3
 _KEPT_AS = re.compile(r"(synthetic/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -65,18 +63,6 @@ class Lead:
     progress: Callable[[RoundProgress], None]
     should_stop: Callable[[], bool]
     pause: Callable[[], None] = lambda: None
-
-
-def start_together(config: Path, *, processes: int, threads: int) -> None:
-    """Become torchrun with this many trainers; does not return.
-
-    The process stays the same one for the supervisor, and dies with it as before.
-    """
-    os.environ["RECONTOUR_PARENT"] = str(os.getpid())
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    run = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    what = [f"--max-restarts={RESTARTS}", "-m", "app.trainer", str(config)]
-    os.execv(sys.executable, [sys.executable, *run, *what])  # noqa: S606 (no shell, our own module)
 
 
 def teach(ranks: Ranks, settings: Settings, lesson: Lesson, lead: Lead) -> Candidate:

@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
-from app.process import config_path, die_with_parent, start_logging, stop_on_signal
+from app.process import (
+    become_torchrun,
+    config_path,
+    die_with_parent,
+    start_logging,
+    stop_on_signal,
+)
 
 if __name__ == "__main__":
     die_with_parent()
 
-import os
+from core.config import Settings, load_settings
+
+if __name__ == "__main__":
+    become_torchrun(load_settings(config_path()), "app.trainer")
+
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -19,8 +29,7 @@ import structlog
 
 from app.learning import challenge, learn_what_is_new
 from app.room import Room
-from app.together import END, NOTHING_YET, Trainers, follow, start_together
-from core.config import Settings, load_settings
+from app.together import END, NOTHING_YET, Trainers, follow
 from core.errors import RecontourError
 from core.files import sweep_temporary
 from core.store import open_store
@@ -33,9 +42,6 @@ def main() -> None:
     """Learn until asked to stop. A round that a crash cut off goes on from its checkpoint."""
     start_logging("trainer")
     settings = load_settings(config_path())
-    processes = settings.training.processes
-    if processes > 1 and "WORLD_SIZE" not in os.environ:
-        start_together(config_path(), processes=processes, threads=settings.model.threads)
     stop = stop_on_signal()
     ranks = join(settings.model)
     if ranks.first:

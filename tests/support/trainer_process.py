@@ -13,19 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# As an operator starts it by hand. The address is said because not every machine knows its name.
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1")
-
 
 @contextmanager
-def running_trainer(config: Path, *before: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`python [before] -m app.trainer`, asked to stop at the end; its log is `trainer.log`."""
+def running_trainer(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The trainer as the supervisor starts it, until the block ends; it logs to `trainer.log`."""
     with (config.parent / "trainer.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, *before, "-m", "app.trainer", str(config)],
+            [sys.executable, "-m", "app.trainer", str(config)],
             stdout=log,
             stderr=log,
-            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid()), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
         )
     try:
         yield process
@@ -62,11 +59,11 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def wait_until(what: Any, *, timeout_s: float = 120.0) -> Any:
+def wait_until(what: Any, *, every_s: float = 0.1, timeout_s: float = 400.0) -> Any:
     """The first true answer of `what`; fails after `timeout_s`."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if found := what():
             return found
-        time.sleep(0.02)
+        time.sleep(every_s)
     raise AssertionError("it did not happen in time")
