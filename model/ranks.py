@@ -135,7 +135,17 @@ def join(settings: ModelSettings) -> Ranks:
             )
         torch.cuda.set_device(number)
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-    dist.init_process_group(backend, timeout=LONGEST_WAIT)
+    store, rank, count = next(dist.rendezvous("env://", timeout=LONGEST_WAIT))
+    # torchrun keeps its store over restarts: without a name of its own, whoever comes first reads
+    # where a process listened that is dead.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    dist.init_process_group(
+        backend,
+        store=dist.PrefixStore(f"attempt {attempt}", store),
+        rank=rank,
+        world_size=count,
+        timeout=LONGEST_WAIT,
+    )
     return Together()
 
 
