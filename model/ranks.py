@@ -15,6 +15,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from core.config import ModelSettings
 from core.errors import ConfigError, RanksDifferError
@@ -135,13 +137,13 @@ def join(settings: ModelSettings) -> Ranks:
             )
         torch.cuda.set_device(number)
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-    store, rank, count = next(dist.rendezvous("env://", timeout=LONGEST_WAIT))
+    store, rank, count = next(rendezvous("env://", timeout=LONGEST_WAIT))
     # torchrun keeps its store over restarts: without a name of its own, whoever comes first reads
     # where a process listened that is dead.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     dist.init_process_group(
         backend,
-        store=dist.PrefixStore(f"attempt {attempt}", store),
+        store=PrefixStore(f"attempt {attempt}", store),
         rank=rank,
         world_size=count,
         timeout=LONGEST_WAIT,

@@ -12,6 +12,7 @@ from app.import_folder import import_folder
 from app.importing import ImportPlan
 from app.learning import learn_what_is_new
 from app.room import Room
+from app.together import Trainers
 from core.case import Split
 from core.journal import encode_runs
 from core.records import JournalEntry
@@ -61,7 +62,7 @@ def test_strokes_train_where_the_clinic_allows_it_and_never_validate(
     plan = ImportPlan("Heart", (), "anna", dry_run=False)
     import_folder(room, tmp_path / "in", plan, lambda _done, _of: None)
     case_id = left_lying(room, write_labelled(tmp_path / "p3", 3))
-    learn_what_is_new(room, "Heart", lambda: False)
+    learn_what_is_new(room, "Heart", Trainers(lambda: False))
     (finished,) = room.store.learning.rounds("Heart", newest=5)
     known = taught(room)
     assert set(known.ids()) <= set(finished.corrections)
