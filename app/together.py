@@ -44,13 +44,17 @@ class Trainers:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What one training run is over; the same for all processes that take part."""
+    """What one training run is over; the same for all processes that take part.
+
+    `augmentation` takes the place of the setting, where it is given.
+    """
 
     roi_name: str
     seed: tuple[int, ...]
     steps: int
     cases: tuple[TrainingCase, ...]
     replay: tuple[TrainingCase, ...] = ()
+    augmentation: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,16 @@ def follow(ranks: Ranks, settings: Settings, should_stop: Callable[[], bool]) ->
 
 def _train(ranks: Ranks, settings: Settings, lesson: Lesson, lead: Lead) -> Candidate:
     seed = lesson.seed if ranks.first else (*lesson.seed, ranks.rank)
+    training = settings.training
+    if lesson.augmentation is not None:
+        training = training.model_copy(update={"augmentation": lesson.augmentation})
     candidate = train_round(
         lesson.cases,
         lead.validation,
         start=lead.start,
         settings=settings.model,
         config=network_config(settings, lesson.roi_name),
-        training=settings.training,
+        training=training,
         rng=np.random.default_rng(seed),
         progress=lead.progress,
         should_stop=lead.should_stop,
@@ -121,6 +128,7 @@ def _to_json(lesson: Lesson) -> dict[str, Any]:
         "roi_name": lesson.roi_name,
         "seed": lesson.seed,
         "steps": lesson.steps,
+        "augmentation": lesson.augmentation,
         "cases": [told(case) for case in lesson.cases],
         "replay": [told(case) for case in lesson.replay],
     }
@@ -141,4 +149,5 @@ def _from_json(told: dict[str, Any], settings: Settings) -> Lesson:
         told["steps"],
         tuple(case(each) for each in told["cases"]),
         tuple(case(each) for each in told["replay"]),
+        told["augmentation"],
     )

@@ -9,6 +9,7 @@ import pytest
 
 from app.learning import learn_what_is_new
 from app.room import Room
+from app.together import Trainers
 from core.records import Round
 from core.store import open_store
 from model.registry import load, publish
@@ -37,7 +38,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 
 def learn(room: Room) -> bool:
-    return learn_what_is_new(room, "Heart", lambda: False)
+    return learn_what_is_new(room, "Heart", Trainers(lambda: False))
 
 
 def newest(room: Room) -> Round:
