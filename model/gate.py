@@ -19,6 +19,10 @@ HAUSDORFF_MARGIN_MM = 2.0
 DOSE_MARGIN_GY = 0.10
 WORST_CASE_MARGIN = 0.10
 SENTINEL_MARGIN = 0.03
+# Fewer cases than this have no spread to resample: their mean difference is taken as it is.
+FEWEST_TO_RESAMPLE = 5
+# What a model below this mean Dice does not find is everywhere; it is replaced by what finds more.
+USABLE_DICE = 0.5
 RESAMPLES = 2000
 CONFIDENCE = 95.0
 
@@ -88,10 +92,11 @@ def judge(
     """Promote what is better in mean Dice and worse in nothing, on the same validation cases.
 
     All map case id to scores; `released` is None while no model is released. *Worse in nothing*:
-    the 95 % bound of the paired bootstrap over the cases stays within a margin in Dice, surface
-    Dice, 95 % Hausdorff distance and mean dose error; no single case loses more than 0.10; and the
-    sentinel cases, which are the same for ever, do not fall. Raises `ValueError` when both models
-    were not measured on the same cases.
+    the 95 % bound of the paired bootstrap over the cases (their mean difference, where there are
+    fewer than five) stays within a margin in Dice, surface Dice, 95 % Hausdorff distance and mean
+    dose error; no single case loses more than 0.10; and the sentinel cases, which are the same for
+    ever, do not fall. While the released model has a mean Dice below 0.5, only mean Dice and the
+    sentinel cases count. Raises `ValueError` when both models were not measured on the same cases.
     """
     measured = {
         "candidate": candidate,
@@ -120,9 +125,8 @@ def _judged(
     against = f"mean Dice {new:.3f} against {old:.3f} of the released model on {cases}"
     if new <= old:
         return Verdict(False, f"Not promoted: {against}.", figures)
-    objection = _objection(candidate, released, figures) or _sentinel_objection(
-        sentinel, released_sentinel, figures
-    )
+    objection = "" if old < USABLE_DICE else _objection(candidate, released, figures)
+    objection = objection or _sentinel_objection(sentinel, released_sentinel, figures)
     if objection:
         return Verdict(False, f"Not promoted: {against}, but {objection}.", figures)
     return Verdict(True, f"Promoted: {against}, and worse in nothing.", figures)
@@ -181,7 +185,12 @@ def _sentinel_objection(
 
 
 def bootstrap_bound(differences: Differences) -> float:
-    """Upper 95 % bound of the mean of paired `differences`, by resampling cases; repeatable."""
+    """Upper 95 % bound of the mean of paired `differences`, by resampling cases; repeatable.
+
+    Of fewer than five cases the mean itself.
+    """
+    if len(differences) < FEWEST_TO_RESAMPLE:
+        return float(differences.mean())
     rng = np.random.default_rng(0)
     picks = rng.integers(0, len(differences), (RESAMPLES, len(differences)))
     return float(np.percentile(differences[picks].mean(axis=1), CONFIDENCE))

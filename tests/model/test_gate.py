@@ -99,6 +99,21 @@ def test_a_wild_gain_on_few_cases_is_not_trusted() -> None:
     assert "its Dice may be worse by" in verdict.sentence
 
 
+def test_of_a_few_cases_the_mean_difference_counts_and_not_the_worst_case_alone() -> None:
+    """Resampled, two cases would always include twice the one that is 3 mm farther out."""
+    released = scores([0.8, 0.8], hausdorff_95_mm=[6.0, 6.0])
+    assert judge(scores([0.9, 0.85], hausdorff_95_mm=[9.0, 4.0]), released).promoted
+    assert not judge(scores([0.9, 0.85], hausdorff_95_mm=[9.0, 8.0]), released).promoted
+
+
+def test_a_model_that_is_no_use_is_replaced_by_what_finds_more() -> None:
+    far_out = scores([0.5, 0.6], hausdorff_95_mm=90.0)
+    assert judge(far_out, scores([0.2, 0.3], hausdorff_95_mm=60.0)).promoted
+    assert not judge(far_out, scores([0.5, 0.55], hausdorff_95_mm=60.0)).promoted
+    lost = {"sentinel": scores([0.5]), "released_sentinel": scores([0.9])}
+    assert not judge(far_out, scores([0.2, 0.3]), **lost).promoted
+
+
 def test_the_first_model_must_find_something() -> None:
     assert judge(scores([0.01]), None).promoted
     verdict = judge(scores([0.0, 0.0]), None)
