@@ -79,7 +79,7 @@ def train_cold_start(
 
     seed = (plan.seed, 77)
     lesson = Lesson(roi_name, seed, plan.steps, tuple(cases), augmentation=STRONG)
-    lead = Lead([], None, resume, told, trainers.should_stop)
+    lead = Lead([], None, resume, None, told, trainers.should_stop)
     candidate = teach(trainers.ranks, room.settings, lesson, lead)
     if not candidate.complete:
         return None

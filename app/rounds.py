@@ -51,8 +51,9 @@ def run_round(
 ) -> Outcome | None:
     """Train on `known` and let the gate judge; None where no case of a set could be read.
 
-    An ordinary round goes on from the model in service; a `challenger` begins anew, from the
-    starting model where there is one.
+    An ordinary round goes on where the last one ended, whatever became of it, and where there was
+    none from the model in service; a `challenger` begins anew, from the starting model where there
+    is one, and if it is released the next rounds go on from it.
     """
     settings, store = room.settings, room.store
     train = readable_cases(room, known.train, settings.model)
@@ -81,6 +82,7 @@ def run_round(
         validation=validation,
         start=_start_weights(room, parent),
         resume=resume,
+        memory=None if challenger else _memory(room, roi_name),
         progress=progress,
         should_stop=trainers.should_stop,
         pause=lambda: wait_for_predictions(settings.data_folder, trainers.should_stop),
@@ -104,6 +106,8 @@ def run_round(
         figures=verdict.to_json(),
     )
     resume.path.unlink(missing_ok=True)
+    if challenger and status == RELEASED:
+        _memory(room, roi_name).path.unlink(missing_ok=True)
     log.info("round.finished", roi=roi_name, verdict=sentence, became=status)
     return Outcome(started.id, finished=True, released=status == RELEASED)
 
@@ -167,6 +171,21 @@ def _resume(
     parts = (started.corrections, settings.model, settings.training, versions)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     return Resume(_checkpoint(room, started.roi_name, challenger=started.is_challenger), key)
+
+
+def _memory(room: Room, roi_name: str) -> Resume:
+    """Where learning left off; void once a person or another starting model began something new."""
+    settings = room.settings
+    by_hand = room.store.models.state(roi_name).changed_by_hand_at
+    starting = _starting_model(room, roi_name)
+    parts = (
+        settings.model,
+        settings.training.learning_rate,
+        by_hand,
+        starting and starting.version,
+    )
+    key = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Resume(settings.data_folder / "training" / f"memory_{key_of(roi_name)}.ckpt", key)
 
 
 def _checkpoint(room: Room, roi_name: str, *, challenger: bool) -> Path:

@@ -64,6 +64,7 @@ class Lead:
     validation: list[TrainingCase]
     start: Weights | None
     resume: Resume
+    memory: Resume | None
     progress: Callable[[RoundProgress], None]
     should_stop: Callable[[], bool]
     pause: Callable[[], None] = lambda: None
@@ -89,7 +90,7 @@ def follow(ranks: Ranks, settings: Settings, should_stop: Callable[[], bool]) ->
             continue
         lesson = _from_json(told, settings)
         nothing = Path(os.devnull)
-        lead = Lead([], None, Resume(nothing, ""), lambda _: None, should_stop)
+        lead = Lead([], None, Resume(nothing, ""), None, lambda _: None, should_stop)
         _train(ranks, settings, lesson, lead)
 
 
@@ -111,6 +112,7 @@ def _train(ranks: Ranks, settings: Settings, lesson: Lesson, lead: Lead) -> Cand
         steps=lesson.steps,
         replay=lesson.replay,
         resume=lead.resume,
+        memory=lead.memory,
         pause=lead.pause,
         ranks=ranks,
     )

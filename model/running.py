@@ -20,7 +20,7 @@ from model.sampler import Sampler
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where a round keeps its checkpoint, and the key that says which round it is."""
+    """Where a round keeps its checkpoint, or learning its memory, and the key of what it is."""
 
     path: Path
     key: str
@@ -37,13 +37,16 @@ class Running:
     ranks: Ranks
     losses: list[float] = field(default_factory=list)
 
-    def take_up(self, resume: Resume | None) -> None:
-        """Stand where the checkpoint of `resume` does, if there is one, all processes alike."""
-        found = None
-        if resume is not None and self.ranks.first:
-            found = read_checkpoint(resume.path, key=resume.key)
+    def take_up(self, resume: Resume | None, memory: Resume | None) -> None:
+        """Stand where the checkpoint of `resume` does, if there is one, all processes alike.
+
+        Without, where the round before left its `memory`, but at the first step.
+        """
+        found = self._read(resume)
         if found is not None:
             self._restore(found)
+        elif (remembered := self._read(memory)) is not None:
+            self.learner.restore(remembered.tensors)
         if self.ranks.count > 1:
             own = safetensors.torch.save(self.learner.state()) if self.ranks.first else b""
             self.learner.restore(safetensors.torch.load(self.ranks.share(own)))
@@ -74,6 +77,11 @@ class Running:
         }
         write_checkpoint(resume.path, self.learner.state() | best, values)
 
+    def remember(self, memory: Resume | None) -> None:
+        """Leave what was learned to the next round, where it has a memory."""
+        if memory is not None and self.ranks.first:
+            write_checkpoint(memory.path, self.learner.state(), {"key": memory.key})
+
     def digest(self) -> str:
         """SHA-256 of the weights, live and averaged."""
         found = hashlib.sha256()
@@ -81,6 +89,11 @@ class Running:
             for value in network.state_dict().values():
                 found.update(value.detach().cpu().contiguous().numpy().tobytes())
         return found.hexdigest()
+
+    def _read(self, kept: Resume | None) -> Checkpoint | None:
+        if kept is None or not self.ranks.first:
+            return None
+        return read_checkpoint(kept.path, key=kept.key)
 
     def _restore(self, found: Checkpoint) -> None:
         self.learner.restore(found.tensors)

@@ -24,6 +24,8 @@ from model.samples import TrainingCase
 WARM_UP_SHARE = 0.05
 LEAST_WARM_UP_STEPS = 10
 FINAL_RATE = 0.02
+# Where rounds follow each other without end, the rate stays up.
+GOING_ON_RATE = 0.2
 # Weights that shine by luck while the learning rate is high must not win on a few cases.
 SETTLED_SHARE = 0.5
 CHECKPOINT_STEPS = 100
@@ -89,6 +91,7 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
     steps: int | None = None,
     replay: Sequence[TrainingCase] = (),
     resume: Resume | None = None,
+    memory: Resume | None = None,
     pause: Callable[[], None] = lambda: None,
     ranks: Ranks = ALONE,
 ) -> Candidate:
@@ -102,8 +105,13 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
     steps, and a round of the same key goes on from it as if it had never stopped: weights,
     optimiser, average and random numbers.
 
+    With `memory` learning goes on where the last complete round of the same key ended, optimiser
+    and average included, whatever the gate said of it: the gate decides what is released, not what
+    is known. `start` counts where there is none.
+
     Several `ranks` call it at once, each with its own `rng`: what each learned is averaged in every
-    step. The first one alone needs `validation` and `resume`, and gives the candidate that counts.
+    step. The first one alone needs `validation`, `resume` and `memory`, and gives the candidate
+    that counts.
     """
     if not cases:
         raise ValueError("A round needs at least one training case.")
@@ -113,11 +121,13 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
     steps = steps_of_round(len(cases), training) if steps is None else steps
     sampler = Sampler(cases, replay, settings, training, rng)
     run = Running(learner, keeper, sampler, rng, ranks)
-    run.take_up(resume)
+    run.take_up(resume, memory)
+    final_rate = GOING_ON_RATE if ranks.share_values(memory is not None) else FINAL_RATE
     complete = len(run.losses) >= steps
     for step in range(len(run.losses) + 1, steps + 1):
         pause()
-        own_loss = learner.step(sampler.batches(), rate_at(step, steps))
+        rate = rate_at(step, steps, final_rate) * warmth(learner.steps, steps)
+        own_loss = learner.step(sampler.batches(), rate)
         sampler.learned(own_loss)
         loss, stopped = ranks.agree(own_loss, should_stop())
         run.losses.append(loss)
@@ -133,14 +143,20 @@ def train_round(  # noqa: PLR0913 - a round has this many sides; all but the cas
             keeper.look_at(step, learner.live, learner.averaged)
         if stopped or complete:
             break
+    if complete:
+        run.remember(memory)
     digest = run.digest()
     ranks.require_equal(digest)
     weights = keeper.best or on_cpu(learner.averaged)
     return Candidate(weights, keeper.scores, tuple(run.losses), complete, digest)
 
 
-def rate_at(step: int, steps: int) -> float:
-    """Share of the learning rate at `step`: a warm-up, then a cosine down to a fiftieth."""
-    warm_up = max(LEAST_WARM_UP_STEPS, WARM_UP_SHARE * steps)
+def rate_at(step: int, steps: int, final_rate: float) -> float:
+    """Share of the learning rate at `step`: a cosine from 1 down to `final_rate`."""
     cosine = 0.5 * (1.0 + math.cos(math.pi * (step - 1) / max(1, steps - 1)))
-    return (FINAL_RATE + (1.0 - FINAL_RATE) * cosine) * min(1.0, step / warm_up)
+    return final_rate + (1.0 - final_rate) * cosine
+
+
+def warmth(taken: int, steps: int) -> float:
+    """Share of the learning rate of an optimiser that took `taken` steps in its life so far."""
+    return min(1.0, (taken + 1) / max(LEAST_WARM_UP_STEPS, WARM_UP_SHARE * steps))

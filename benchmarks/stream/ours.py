@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from model.labels import Labels
 from model.metrics import CaseScore, mean_of, score_weights
 from model.predict import Predictor, choose_device
 from model.registry import LoadedModel, ModelDescription, NetworkConfig, Weights, load, publish
+from model.running import Resume
 from model.samples import TrainingCase, cached_training_case, make_training_case
 from model.train import Candidate, train_round
 
@@ -78,14 +80,18 @@ class Ours:
         if validation:
             start = time.process_time()
             steps, training_s = self._steps(train)
-            candidate = self._round(train, validation, steps, rng=[self._seed, number, 5])
+            memory = self._recalled(number)
+            rng = [self._seed, number, 5]
+            candidate = self._round(train, validation, steps, rng=rng, memory=memory)
+            memory.path.rename(self._memory_after(number))
             figures |= {"training_s": training_s, "steps": steps, "losses": _ends(candidate)}
             figures |= self._judged(candidate, validation)
             figures["cpu_s"] = time.process_time() - start
         return figures | {"version": self.version(), "unspent_s": self._unspent_s}
 
     def keep(self, patients: int) -> None:
-        """Nothing: cases and versions are on disk as soon as they exist."""
+        """Cases and versions are on disk as soon as they exist; old states of learning go."""
+        self._memory_after(patients - 3).unlink(missing_ok=True)
 
     def restore(self, done: list[dict[str, Any]]) -> None:
         """Cases, the released version, and what of the budget is left."""
@@ -137,6 +143,20 @@ class Ours:
         self._unspent_s -= steps * cost
         return steps, steps * cost
 
+    def _recalled(self, number: int) -> Resume:
+        """Where learning stood after the patient before: a killed run begins its patient anew."""
+        memory = Resume(self._folder / "memory" / "now.ckpt", "the stream")
+        memory.path.parent.mkdir(parents=True, exist_ok=True)
+        before = self._memory_after(number - 1)
+        if before.is_file():
+            shutil.copyfile(before, memory.path)
+        else:
+            memory.path.unlink(missing_ok=True)
+        return memory
+
+    def _memory_after(self, number: int) -> Path:
+        return self._folder / "memory" / f"{number:03d}.ckpt"
+
     def _round(
         self,
         train: Sequence[TrainingCase],
@@ -144,6 +164,7 @@ class Ours:
         steps: int,
         *,
         rng: list[int],
+        memory: Resume | None = None,
     ) -> Candidate:
         # Rounds are short here: one look at the end, where the learning rate is low.
         once = {"validate_every": steps}
@@ -159,6 +180,7 @@ class Ours:
             should_stop=lambda: False,
             steps=steps,
             replay=self._replay,
+            memory=memory,
         )
 
     def _judged(self, candidate: Candidate, validation: Sequence[TrainingCase]) -> dict[str, Any]:
