@@ -11,9 +11,10 @@ from app.cold_start import ColdStart, train_cold_start
 from app.judging import in_service_of, readable_cases
 from app.learning import challenge, learn_what_is_new
 from app.room import Room
-from app.rounds import NEW, _emphasised, _starting_model
+from app.rounds import NEW, _emphasised, _memory, _starting_model
 from app.together import Trainers
 from core.records import Round
+from model.checkpoint import read_checkpoint
 from model.train import RoundProgress
 from tests.support.learning import approve_patient, learning_room
 from tests.support.room import taught
@@ -108,11 +109,53 @@ def test_a_correction_ends_a_challenger_at_once_and_is_learned_first(tmp_path: P
     assert seen == [1, 2, 3, 4]  # asked after each step
     assert (ended.is_challenger, ended.state) == (True, "ABANDONED")
     assert ended.verdict == "Challenger: ended, since there is something to learn."
-    assert list((room.settings.data_folder / "training").glob("*.ckpt")) == []
+    kept = {path.name.split("_")[0] for path in (room.settings.data_folder / "training").iterdir()}
+    assert "challenger" not in kept
     learn_what_is_new(room, "Heart", NEVER)
     newest = rounds(room)[-1]
     assert not newest.is_challenger
     assert len(newest.corrections) == 3
+
+
+def steps_remembered(room: Room) -> int:
+    memory = _memory(room, "Heart")
+    found = read_checkpoint(memory.path, key=memory.key)
+    return 0 if found is None else int(found.tensors["steps"])
+
+
+def test_a_refused_round_is_not_lost_and_a_challenger_leaves_what_is_known_alone(
+    room: Room,
+) -> None:
+    learn_until_it_rests(room)
+    (refused,) = rounds(room)  # six steps of tiny networks find nothing
+    assert refused.version is None
+    assert steps_remembered(room) == 6
+    approve_patient(room, 2)
+    learn_until_it_rests(room)
+    assert steps_remembered(room) == 12
+    challenge(room, "Heart", NEVER)
+    assert rounds(room)[-1].is_challenger
+    assert steps_remembered(room) == 12
+
+
+def test_another_starting_model_or_a_rollback_begins_something_new(room: Room) -> None:
+    learn_until_it_rests(room)
+    plan = ColdStart(1, 2, 0)
+    first = train_cold_start(room, "Heart", plan, NEVER, lambda _done, _of: None)
+    assert first is not None
+    assert first.version is not None
+    assert steps_remembered(room) == 0
+    approve_patient(room, 2)
+    learn_until_it_rests(room)
+    assert steps_remembered(room) == 6
+    other = ColdStart(1, 3, 1)
+    train_cold_start(room, "Heart", other, NEVER, lambda _done, _of: None)
+    assert steps_remembered(room) == 0
+    approve_patient(room, 3)
+    learn_until_it_rests(room)
+    assert steps_remembered(room) == 6
+    room.store.models.roll_back(first.version, who="anna", now=room.now())
+    assert steps_remembered(room) == 0
 
 
 def test_a_challenger_that_was_stopped_goes_on_at_the_next_start(room: Room) -> None:
