@@ -26,7 +26,7 @@ from core.records import ModelVersion, Round
 from model.gate import Verdict
 from model.metrics import mean_of, score_weights
 from model.predict import choose_device
-from model.registry import ModelDescription, publish
+from model.registry import ModelDescription, Weights, publish
 from model.running import Resume
 from model.samples import TrainingCase
 from model.train import Candidate, RoundProgress
@@ -70,7 +70,7 @@ def train_cold_start(
     cases = _cases(room, plan, drawn)
     path = room.settings.data_folder / "training" / f"cold_start_{key_of(roi_name)}.ckpt"
     resume = Resume(path, _key(room, plan))
-    started = _record_start(room, roi_name, plan)
+    started = record_start(room, roi_name, steps=plan.steps)
     tell = Teller(room.store.learning, started.id).tell
 
     def told(now: RoundProgress) -> None:
@@ -83,7 +83,7 @@ def train_cold_start(
     candidate = teach(trainers.ranks, room.settings, lesson, lead)
     if not candidate.complete:
         return None
-    verdict = _verdict(room, roi_name, candidate)
+    verdict = judged(room, roi_name, candidate.weights)
     released = _publish(room, started, plan, candidate) if verdict.promoted else None
     if released is not None:
         calibrate_on_synthetic(room, released.version, patients=plan.patients)
@@ -99,14 +99,15 @@ def train_cold_start(
     return room.store.learning.rounds(roi_name, newest=1)[0]
 
 
-def _record_start(room: Room, roi_name: str, plan: ColdStart) -> Round:
+def record_start(room: Room, roi_name: str, *, steps: int) -> Round:
+    """The row of a starting model that is about to come."""
     started = Round(
         id=uuid.uuid4().hex,
         roi_name=roi_name,
         corrections=(),
         state="RUNNING",
         step=0,
-        steps=plan.steps,
+        steps=steps,
         loss=None,
         validation_dice=None,
         verdict="",
@@ -117,12 +118,12 @@ def _record_start(room: Room, roi_name: str, plan: ColdStart) -> Round:
     return started
 
 
-def _verdict(room: Room, roi_name: str, candidate: Candidate) -> Verdict:
+def judged(room: Room, roi_name: str, weights: Weights) -> Verdict:
     """Into service where nothing is, or another starting model; else as the gate says."""
     released = room.store.learning.released(roi_name)
     if released is None or released.scores.get("origin") == ORIGIN:
         return Verdict(True, f"Released as starting model: {ORIGIN}.")
-    return judge_on_validation(room, roi_name, candidate.weights)
+    return judge_on_validation(room, roi_name, weights)
 
 
 def _cases(room: Room, plan: ColdStart, drawn: Callable[[int, int], None]) -> list[TrainingCase]:

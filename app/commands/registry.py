@@ -80,6 +80,25 @@ def print_card(version: VersionArgument, *, config: ConfigOption = CONFIG) -> No
     typer.echo(json.dumps(card(room.store, room.store.models.find(version)), indent=1))
 
 
+@models.command("add")
+def add_model(
+    folder: Annotated[Path, typer.Argument(help="Folder of a starting model's version.")],
+    *,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Take a starting model that was built elsewhere; the gate judges it like any other."""
+    from app.adding import add_starting_model  # noqa: PLC0415
+    from app.progress import bars  # noqa: PLC0415
+
+    room = _room(config)
+    with bars() as shown:
+        task = shown.add_task("synthetic patients", total=None)
+        taken = add_starting_model(
+            room, folder, lambda done, of: shown.update(task, completed=done, total=of)
+        )
+    typer.echo(taken.verdict)
+
+
 @models.command()
 def pin(version: VersionArgument, *, config: ConfigOption = CONFIG) -> None:
     """Keep the version in service whatever is learned; what passes the gate waits."""
