@@ -58,8 +58,8 @@ def test_one_case_that_falls_far_stops_a_better_mean() -> None:
     ("worse", "named"),
     [
         ({"surface_dice": 0.8}, "surface Dice"),
-        ({"hausdorff_95_mm": 12.0}, "95 % Hausdorff distance may be worse by 6.000 mm"),
-        ({"mean_dose_error_gy": 0.4}, "mean dose error may be worse by 0.300 Gy"),
+        ({"hausdorff_95_mm": 12.0}, "95 % Hausdorff distance is worse by 6.000 mm"),
+        ({"mean_dose_error_gy": 0.4}, "mean dose error is worse by 0.300 Gy"),
     ],
 )
 def test_a_better_dice_does_not_buy_a_worse_surface_or_dose(
@@ -112,6 +112,16 @@ def test_a_model_that_is_no_use_is_replaced_by_what_finds_more() -> None:
     assert not judge(far_out, scores([0.5, 0.55], hausdorff_95_mm=60.0)).promoted
     lost = {"sentinel": scores([0.5]), "released_sentinel": scores([0.9])}
     assert not judge(far_out, scores([0.2, 0.3]), **lost).promoted
+
+
+def test_doses_that_scatter_do_not_hold_a_better_model_back_but_a_small_steady_loss_does() -> None:
+    released = scores([0.8] * 6, mean_dose_error_gy=[0.5, 0.1, 0.6, 0.2, 0.4, 0.3])
+    scattered = scores([0.85] * 6, mean_dose_error_gy=[0.1, 0.6, 0.2, 0.6, 0.3, 0.5])
+    assert judge(scattered, released).promoted
+    steady = scores([0.85] * 6, mean_dose_error_gy=[0.55, 0.15, 0.65, 0.25, 0.45, 0.35])
+    refused = judge(steady, released)
+    assert not refused.promoted
+    assert "mean dose error is worse by 0.050 Gy on nearly every case" in refused.sentence
 
 
 def test_the_first_model_must_find_something() -> None:
