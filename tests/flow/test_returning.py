@@ -22,7 +22,7 @@ from tests.support.synthetic_dicom import ct_series, encoded, rtdose, written
 
 SHAPE = (8, 30, 30)
 HEART = np.zeros(SHAPE, bool)
-HEART[2:6, 10:20, 8:20] = True
+HEART[2:6, 8:22, 6:22] = True
 RULE = {"name": "thorax", "when": {"calling_ae_title": "TPS"}, "returning": "learn"}
 TARGETS = {"structures": ["Heart"], "destinations": ["TPS"], "priority": "urgent"}
 
@@ -82,8 +82,12 @@ def test_an_edit_in_the_tps_comes_back_and_is_what_the_model_learns_from(tmp_pat
         wanted[2] = False
         assert back.note == ""
         assert back.dice == pytest.approx(dice(HEART, wanted))
-        (correction,) = store.learning.learning_set("Heart").train
-        assert (correction.id, correction.approved_by) == (back.became, "TPS")
+        (correction,) = wait_for(  # the trainer looks at it before it is learned from
+            lambda: [c for c in store.learning.learning_set("Heart").train if c.id == back.became],
+            timeout_s=60,
+            what="the edit to be what is learned from",
+        )
+        assert correction.approved_by == "TPS"
         learned = store.files.read_mask(case.id, f"correction-{correction.id}")
         np.testing.assert_array_equal(learned, wanted)
         figures = wait_for(
