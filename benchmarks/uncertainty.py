@@ -73,10 +73,10 @@ def main() -> int:
 
 
 def _measure(made: Calibration, measured: Sequence[tuple[str, Outcome]]) -> dict[str, Any]:
-    """The figures; what has no interval ranks as worst."""
+    """The figures; what has no interval is ranked by what its signs point to."""
     truth = np.array([o.dice for _, o in measured])
     expected = [made.expected(o.estimates) for _, o in measured]
-    ranks = np.array([-1.0 if e is None else e.value for e in expected])
+    ranks = np.array([made.guess(o.estimates) for _, o in measured])
     raw = np.array([o.estimates.expected_dice for _, o in measured])
     bad = truth <= np.quantile(truth, WORST)
     known = [(t, e) for t, e in zip(truth, expected, strict=True) if e is not None]

@@ -101,6 +101,16 @@ class Calibration:
         )
         return _within(Interval(value, low, high), 0.0, 1.0)
 
+    def guess(self, found: Estimates) -> float:
+        """The Dice that its signs point to, 0..1; for an order of cases, where nothing is promised.
+
+        0 for an empty mask.
+        """
+        if found.place.volume_cc == 0.0:
+            return 0.0
+        missing = self.dice.estimate(_dice_signs(found, self.population))
+        return float(np.clip(1.0 + _SMALL - np.exp(missing), 0.0, 1.0))
+
     def expected_dose_error(self, found: Estimates, dose: DoseSigns) -> Interval | None:
         """|Mean dose of the mask - of what will be approved| in Gy; None where unknown."""
         if self.expected(found) is None or self.dose is None or not self.dose.is_calibrated:

@@ -14,6 +14,8 @@ NOTHING, CUT, UNKNOWN = "nothing", "cut", "unknown"
 """Nothing was found; the scan ends within it; unlike all that the model was seen with."""
 LEAST_AGREEMENT = 0.5
 MOST_Z = 8.0
+# Contrast medium makes hearts of two kinds; no spread tells how bright the brighter ones may be.
+MOST_ENHANCED_HU = 500.0
 
 # What is compared with the population: name of the value, the least spread (MAD) patients have.
 _SPREADS = {
@@ -80,6 +82,8 @@ def unusual(place: Place, population: Population) -> dict[str, float]:
     for name, least in _SPREADS.items():
         usual = population.get(name)
         if usual is not None and usual.count >= MINIMUM and name in values:
+            if name == "mean_hu" and usual.median < values[name] <= MOST_ENHANCED_HU:
+                continue
             z = 0.6745 * abs(values[name] - usual.median) / max(usual.deviation, least)
             found[name] = min(z, MOST_Z)
     return found

@@ -118,9 +118,21 @@ def test_ten_approved_structures_say_what_is_usual_here() -> None:
     assert shipped.on_site([], children).expected(small) is not None
 
 
+def test_where_nothing_is_promised_there_is_still_an_order() -> None:
+    calibration = made(7)
+    promised = calibration.expected(SURE)
+    assert promised is not None
+    assert calibration.guess(SURE) == pytest.approx(promised.value)
+    assert SURE.place.volume_cc > 0
+    huge = replace(SURE, place=replace(SURE.place, volume_cc=9000.0))
+    assert calibration.expected(huge) is None
+    assert 0.0 < calibration.guess(huge) < 1.0
+
+
 def test_nothing_is_promised_of_an_empty_mask_or_from_few_cases() -> None:
     empty = replace(SURE, place=Place(0.0, None, None, None, None))
     assert made(7).expected(empty) is None
+    assert made(7).guess(empty) == 0.0
     few = outcomes(np.random.default_rng(0), LEAST_CASES - 1)
     assert calibrate(VERSION, few) is None
 

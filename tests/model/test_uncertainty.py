@@ -125,6 +125,13 @@ def test_what_is_unlike_all_others_is_told_with_its_figure(place: Place, words: 
     assert words in odd.sentence
 
 
+def test_contrast_medium_is_not_odd_but_metal_is() -> None:
+    enhanced = estimates(np.random.default_rng(1))
+    for mean_hu, told in ((280.0, False), (700.0, True)):
+        found = replace(enhanced, place=replace(enhanced.place, mean_hu=mean_hu))
+        assert bool(oddities(found, PEOPLE, "Heart")) is told
+
+
 def test_networks_that_disagree_on_where_it_is_are_told() -> None:
     (odd,) = oddities(replace(SURE, agreement=0.2), PEOPLE, "Heart")
     assert (odd.kind, odd.sentence) == (
