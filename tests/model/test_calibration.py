@@ -122,7 +122,7 @@ def test_where_nothing_is_promised_there_is_still_an_order() -> None:
     calibration = made(7)
     promised = calibration.expected(SURE)
     assert promised is not None
-    assert calibration.guess(SURE) == pytest.approx(promised.value)
+    assert promised.low < calibration.guess(SURE) < promised.high
     assert SURE.place.volume_cc > 0
     huge = replace(SURE, place=replace(SURE.place, volume_cc=9000.0))
     assert calibration.expected(huge) is None
