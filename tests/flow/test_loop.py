@@ -70,7 +70,7 @@ def wait_for_case(store: Store, series_instance_uid: str, states: set[CaseState]
 
 def correct_in_the_browser(page: Page, url: str, heart: Mask, spacing_mm: float) -> None:
     """Paint the heart on eleven slices, remove what was proposed on one, take one stroke back."""
-    page.goto(url)
+    page.goto(url, timeout=90_000)
     page.wait_for_selector("body[data-ready=true]", state="attached", timeout=60_000)
     axial = page.locator("#axial")
     box = axial.bounding_box()
