@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from app.judging import network_config
 from app.room import Room
 from app.synthetic_cases import FIRST_SEED, MOST_REPLAYED, synthetic_case
 from core.errors import ModelUnavailableError
+from core.files import write_whole
 from core.records import ModelVersion, Round
 from model.calibration import CALIBRATION_FILE
 from model.metrics import CaseScore, mean_of
@@ -47,7 +47,7 @@ def add_starting_model(room: Room, folder: Path, drawn: Callable[[int, int], Non
 
 def _require_fitting(room: Room, found: LoadedModel) -> None:
     told = found.description
-    if told.scores.get("origin") != ORIGIN:
+    if told.scores.get("origin") != ORIGIN or not {"steps", "synthetic"} <= told.scores.keys():
         raise ModelUnavailableError(
             f"Model {found.version[:12]} learned from patients, or does not say where it comes "
             "from; only a starting model, from synthetic patients alone, can be added."
@@ -65,7 +65,7 @@ def _published(room: Room, found: LoadedModel, folder: Path) -> ModelVersion:
     version = publish(room.models_folder, found.weights, told)
     calibration = folder / CALIBRATION_FILE
     if calibration.is_file():
-        shutil.copyfile(calibration, room.models_folder / version / CALIBRATION_FILE)
+        write_whole(room.models_folder / version / CALIBRATION_FILE, calibration.read_bytes())
     learned = told.training_set_hash, {"synthetic": len(told.training_set)}
     synthetic: dict[str, Any] = told.scores["synthetic"]
     return ModelVersion(

@@ -131,6 +131,14 @@ def may_be_learned() -> sa.ColumnElement[bool]:
     return sa.exists().where(correction_check.c.correction_id == correction.c.id, innocent)
 
 
+def was_discarded() -> sa.ColumnElement[bool]:
+    """The corrections that a second person discarded."""
+    return sa.exists().where(
+        correction_check.c.correction_id == correction.c.id,
+        correction_check.c.decision == DISCARDED,
+    )
+
+
 def is_waiting() -> sa.ColumnElement[bool]:
     """The checks that a second person has still to decide on."""
     return correction_check.c.suspicious & correction_check.c.decision.is_(None)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from core import audit
 from core.case import Split
-from core.check_store import may_be_learned
+from core.check_store import may_be_learned, was_discarded
 from core.database import reading, writing
 from core.model_store import add_passed, fetch_state, tip_version, to_version
 from core.model_tables import model_version, training_round
@@ -43,20 +43,23 @@ class LearningStore:
         """A snapshot of what may be learned from: the newest correction of each case.
 
         A structure set that came back from the TPS supersedes what was approved here; the case
-        stays in the set it is in. What was not checked yet, or is suspicious and was not released
-        by a second person, is in neither set.
+        stays in the set it is in. While the newest was not checked yet, or is suspicious and waits
+        for a second person, its case is in neither set: what it replaced is in doubt too. What was
+        discarded counts as never made.
         """
         query = (
-            sa.select(correction, case.c.split)
+            sa.select(correction, case.c.split, may_be_learned().label("may_be_learned"))
             .join(case, case.c.id == correction.c.case_id)
-            .where(correction.c.roi_name == roi_name, may_be_learned())
+            .where(correction.c.roi_name == roi_name, ~was_discarded())
             .order_by(correction.c.approved_at, correction.c.id)
         )
         with reading(self._engine) as connection:
             newest = {row["case_id"]: row for row in connection.execute(query).mappings()}
         by_split: dict[Split, list[Correction]] = {Split.TRAIN: [], Split.VALIDATION: []}
         for row in newest.values():
-            values = {k: v for k, v in row.items() if k != "split"}
+            if not row["may_be_learned"]:
+                continue
+            values = {k: v for k, v in row.items() if k not in {"split", "may_be_learned"}}
             by_split[Split(row["split"])].append(to_correction(values))  # type: ignore[arg-type]
         return LearningSet(tuple(by_split[Split.TRAIN]), tuple(by_split[Split.VALIDATION]))
 

@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.checking import check_what_is_new
-from app.room import Room
+from app.room import Room, key_of
 from core.errors import SecondPersonError
+from core.files import mask_digest
 from core.geometry import Mask
-from core.records import Correction
+from core.records import IMPORTED, Correction
 from tests.support.bodies import CT, FLIPPED, HEART
 from tests.support.review_case import put_case
 from tests.support.room import approve_mask, open_room
@@ -79,6 +80,39 @@ def test_a_second_person_lets_it_in_and_the_reason_is_kept(room: Room) -> None:
     detail = json.loads(rows[1].detail)
     assert (detail["before"], detail["after"]) == ("waits", "released")
     assert detail["why"] == "Dextrocardia, seen on the CT."
+
+
+def drawn_elsewhere(room: Room, case_id: str, mask: Mask) -> Correction:
+    """A contour of the case that came later, from elsewhere."""
+    name = key_of("elsewhere", case_id, mask_digest(mask))
+    made = Correction(
+        id=name,
+        case_id=case_id,
+        assembly=str(room.store.cases.get(case_id).assembly),
+        roi_name="Heart",
+        prediction_id=None,
+        approved_by="anna",
+        approved_at=room.now(),
+        mask_digest=room.store.files.write_mask(case_id, f"correction-{name}", mask),
+        slices_seen=(),
+        journal_seq=0,
+        origin=IMPORTED,
+    )
+    assert room.store.teaching.import_correction(made, instance_id=1)
+    return made
+
+
+def test_while_the_newest_contour_waits_the_one_it_replaced_does_not_teach(room: Room) -> None:
+    case_id = put_case(room.store, CT)
+    first = drawn_elsewhere(room, case_id, HEART)
+    check_what_is_new(room, "Heart")
+    assert learned(room) == {first.id}
+    newer = drawn_elsewhere(room, case_id, FLIPPED)
+    assert learned(room) == set()  # not checked yet
+    check_what_is_new(room, "Heart")
+    assert learned(room) == set()  # suspicious: one of both is wrong
+    room.store.checks.decide(newer.id, let_in=False, who="ben", why="wrong side", now=room.now())
+    assert learned(room) == {first.id}
 
 
 def test_what_a_second_person_discards_never_teaches_and_is_decided_for_ever(room: Room) -> None:

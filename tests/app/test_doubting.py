@@ -21,6 +21,7 @@ from model.calibration import LEAST_SITE_CASES, SITE, SYNTHETIC, calibrate, writ
 from model.predict import Predictor
 from model.registry import ModelDescription, publish
 from model.uncertainty import Place
+from tests.app.made_prediction import made_prediction
 from tests.model.doubtful import SURE, outcomes
 from tests.support.bodies import CT, GEOMETRY, HEART
 from tests.support.brightness import brightness_cascade, set_bias
@@ -48,21 +49,10 @@ def record(room: Room, number: int) -> Prediction:
     """A prediction as the worker keeps it: the heart, and a byte of doubt all around it."""
     case_id = put_case(room.store, CT, patient_id=f"P-{number:03}")
     name = f"{number:032x}"
-    made = Prediction(
-        id=name,
-        case_id=case_id,
-        assembly=str(room.store.cases.get(case_id).assembly),
-        roi_name="Heart",
-        model_version=MODEL,
-        mask_digest=room.store.files.write_mask(case_id, f"prediction-{name}", HEART),
-        expected_dice=0.9,
-        seconds=1.0,
-        created_at=room.now(),
-        doubts=doubts_of(room, "Heart", MODEL, SURE),
-    )
+    doubts = doubts_of(room, "Heart", MODEL, SURE)
+    made = made_prediction(room, case_id, HEART, name=name, model_version=MODEL, doubts=doubts)
     boxed = Boxed(np.where(HEART, 255, 64).astype(np.uint8), (0, 0, 0), HEART.shape)
     room.store.files.write_probability(case_id, name, boxed)
-    assert room.store.cases.predicted(made)
     return made
 
 

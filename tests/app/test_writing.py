@@ -11,11 +11,9 @@ from pydicom.dataset import Dataset
 from app import delivering, writing
 from app.room import SOFTWARE_VERSION, Room
 from core.geometry import Mask
-from core.records import Prediction
+from tests.app.made_prediction import MODEL, made_prediction
 from tests.dicom_node.structure_sets import ball, ct_on_disk
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive
-
-MODEL = "c0ffee" + "0" * 58
 
 
 def _room_with_case(folder: Path) -> tuple[Room, str, Mask]:
@@ -26,24 +24,6 @@ def _room_with_case(folder: Path) -> tuple[Room, str, Mask]:
     bring_up_to_date(room)
     (case,) = room.store.cases.all()
     return room, case.id, ball(ct.geometry, 11.0)
-
-
-def _predict(room: Room, case_id: str, mask: Mask) -> Prediction:
-    """A prediction as the worker records it."""
-    name = "b" * 32
-    made = Prediction(
-        id=name,
-        case_id=case_id,
-        assembly=str(room.store.cases.get(case_id).assembly),
-        roi_name="Heart",
-        model_version=MODEL,
-        mask_digest=room.store.files.write_mask(case_id, f"prediction-{name}", mask),
-        expected_dice=0.9,
-        seconds=1.0,
-        created_at=room.now(),
-    )
-    assert room.store.cases.predicted(made)
-    return made
 
 
 def _dataset(content: bytes) -> Dataset:
@@ -61,7 +41,7 @@ def test_a_repeated_send_is_the_same_object_byte_for_byte(tmp_path: Path) -> Non
 
 def test_a_correction_names_the_model_whose_prediction_was_corrected(tmp_path: Path) -> None:
     room, case_id, mask = _room_with_case(tmp_path)
-    made = _predict(room, case_id, mask)
+    made = made_prediction(room, case_id, mask)
     ct = room.store.files.read_ct(case_id, made.assembly)
     offered = _dataset(writing.offer(room, made, ct, mask).read_bytes())
     approved = approve_mask(room, case_id, mask)
