@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +15,7 @@ from core.config import ModelSettings
 from model.cascade import STAGES, Cascade, fresh_cascade, torch_run
 from model.engines import MOST_APART, largest_difference, run_of
 from model.registry import NetworkConfig
+from tests.support.settings import REPOSITORY
 
 
 @pytest.fixture
@@ -53,3 +59,29 @@ def test_an_engine_that_answers_otherwise_is_not_used(
     used = run_of(cascade, settings.model_copy(update={"engine": "openvino"}))
     values = np.zeros((16, 16, 16), np.float32)
     np.testing.assert_array_equal(used("fine", values), torch_run(cascade)("fine", values))
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    """Its telemetry package comes with an ordinary installation; it must not even be loaded."""
+    package = tmp_path / "openvino_telemetry"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('telemetry was loaded')")
+    code = (
+        "from core.config import load_settings; from pathlib import Path\n"
+        "from model.cascade import fresh_cascade; from model.engines import run_of\n"
+        "from tests.support.settings import config_of, small_model\n"
+        "shipped = load_settings(Path('config.yaml')).model\n"
+        "model = type(shipped).model_validate(small_model() | {'engine': 'openvino'})\n"
+        "run_of(fresh_cascade(config_of(model), seed=0).eval(), model)\n"
+        "print('ran')"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "ran"), done.stderr
