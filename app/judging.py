@@ -12,7 +12,7 @@ from app.room import Room
 from app.synthetic_cases import replayed_cases, sentinel_cases
 from core.case import Split
 from core.config import ModelSettings, Settings
-from core.errors import RecontourError
+from core.errors import ObsoleteModelError, RecontourError
 from core.geometry import require_same_frame_of_reference
 from core.learning_store import LearningSet
 from core.records import Case, Correction
@@ -69,10 +69,17 @@ def network_config(settings: Settings, roi_name: str) -> NetworkConfig:
 def in_service_of(room: Room, roi_name: str) -> LoadedModel | None:
     """What the trainer goes on from and judges against, with its weights; None before the first.
 
-    The model in service; while that one is pinned, the newest that waits behind it.
+    The model in service; while that one is pinned, the newest that waits behind it. One of networks
+    that are no longer used counts as none: nobody can go on from it or measure it.
     """
     tip = room.store.models.tip(roi_name)
-    return None if tip is None else load(room.models_folder, tip.version)
+    if tip is None:
+        return None
+    try:
+        return load(room.models_folder, tip.version)
+    except ObsoleteModelError as error:
+        log.warning("model.obsolete", roi=roi_name, reason=str(error))
+        return None
 
 
 def _scores_in_service(

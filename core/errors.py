@@ -87,6 +87,10 @@ class ModelUnavailableError(RecontourError):
     """No released model exists, or its files are not whole."""
 
 
+class ObsoleteModelError(ModelUnavailableError):
+    """A released model is whole, but of networks that are no longer used."""
+
+
 class RanksDifferError(RecontourError):
     """Processes that trained together do not have the same weights."""
 

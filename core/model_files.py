@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelUnavailableError
+from core.errors import ModelUnavailableError, ObsoleteModelError
 
 WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.json"
@@ -22,7 +22,10 @@ def content_digest(weights: bytes, config: Mapping[str, Any]) -> str:
 
 
 def require_whole(root: Path, version: str) -> None:
-    """Raise `ModelUnavailableError` unless the files of `version` are what was published."""
+    """Raise `ModelUnavailableError` unless the files of `version` are what was published.
+
+    `ObsoleteModelError`, one of these, where they are of networks that are no longer used.
+    """
     folder = root / version
     try:
         weights = (folder / WEIGHTS_FILE).read_bytes()
@@ -31,8 +34,19 @@ def require_whole(root: Path, version: str) -> None:
         raise ModelUnavailableError(missing(version)) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailableError(damaged(version)) from error
+    require_in_use(config, version)
     if content_digest(weights, config) != version:
         raise ModelUnavailableError(damaged(version))
+
+
+def require_in_use(config: Mapping[str, Any], version: str) -> None:
+    """Raise `ObsoleteModelError` for the configuration of the one network that was before two."""
+    if "spacing_mm" in config and "fine" not in config:
+        raise ObsoleteModelError(
+            f"Model {version[:12]} is of an earlier version of Recontour, whose networks are no "
+            "longer used; build a starting model (recontour train --cold-start), or wait until the "
+            "trainer has made one from what was approved."
+        )
 
 
 def missing(version: str) -> str:

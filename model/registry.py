@@ -28,6 +28,7 @@ from core.model_files import (
     content_digest,
     damaged,
     missing,
+    require_in_use,
 )
 
 Weights = dict[str, Tensor]
@@ -123,7 +124,10 @@ def publish(root: Path, weights: Mapping[str, Tensor], description: ModelDescrip
 
 
 def load(root: Path, version: str) -> LoadedModel:
-    """The model of `version`; raises `ModelUnavailableError` where it is absent or damaged."""
+    """The model of `version`; raises `ModelUnavailableError` where it is absent or damaged.
+
+    `ObsoleteModelError`, one of these, where it is of networks that are no longer used.
+    """
     if not _VERSION.fullmatch(version):
         raise ModelUnavailableError(
             f"{version[:80]!r} is no model version (64 hexadecimal digits); name one that "
@@ -132,7 +136,7 @@ def load(root: Path, version: str) -> LoadedModel:
     folder = root / version
     try:
         content = (folder / WEIGHTS_FILE).read_bytes()
-        description = _from_json((folder / DESCRIPTION_FILE).read_bytes())
+        description = _from_json((folder / DESCRIPTION_FILE).read_bytes(), version)
         weights = safetensors.torch.load(content)
     except FileNotFoundError:
         raise ModelUnavailableError(missing(version)) from None
@@ -163,8 +167,9 @@ def _to_json(description: ModelDescription) -> bytes:
     return json.dumps(asdict(description), indent=1, sort_keys=True).encode()
 
 
-def _from_json(content: bytes) -> ModelDescription:
+def _from_json(content: bytes, version: str) -> ModelDescription:
     values = json.loads(content)
+    require_in_use(values["config"], version)
     return ModelDescription(
         roi_name=str(values["roi_name"]),
         config=_config_from_json(values["config"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from app.learning import challenge, learn_what_is_new
 from app.room import Room
 from app.rounds import NEW, _emphasised, _memory, _starting_model
 from app.together import Trainers
+from core.model_files import DESCRIPTION_FILE
 from core.records import Round
 from model.checkpoint import read_checkpoint
 from model.train import RoundProgress
@@ -156,6 +158,20 @@ def test_another_starting_model_or_a_rollback_begins_something_new(room: Room) -
     assert steps_remembered(room) == 6
     room.store.models.roll_back(first.version, who="anna", now=room.now())
     assert steps_remembered(room) == 0
+
+
+def test_a_model_of_networks_that_are_no_longer_used_does_not_stop_the_trainer(room: Room) -> None:
+    made = train_cold_start(room, "Heart", ColdStart(1, 2, 0), NEVER, lambda _done, _of: None)
+    assert made is not None
+    file = room.models_folder / str(made.version) / DESCRIPTION_FILE
+    values = json.loads(file.read_text())
+    values["config"] = {"spacing_mm": [4, 4, 4], "widths": [8, 16], "window_hu": [-100, 300]}
+    file.write_text(json.dumps(values))
+    learn_until_it_rests(room)
+    assert rounds(room)[-1].verdict  # judged like the first one
+    again = train_cold_start(room, "Heart", ColdStart(1, 3, 1), NEVER, lambda _done, _of: None)
+    assert again is not None
+    assert room.store.learning.released("Heart").version == again.version
 
 
 def test_a_challenger_that_was_stopped_goes_on_at_the_next_start(room: Room) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.errors import ModelUnavailableError
+from core.errors import ModelUnavailableError, ObsoleteModelError
 from core.files import sweep_temporary
 from core.model_files import DESCRIPTION_FILE, WEIGHTS_FILE, require_whole
 from model.registry import (
@@ -86,6 +86,17 @@ def test_a_changed_configuration_is_noticed(tmp_path, weights, description):
     for check in (load, require_whole):
         with pytest.raises(ModelUnavailableError, match="do not match"):
             check(tmp_path, version)
+
+
+def test_a_model_of_the_networks_before_these_is_named_as_such(tmp_path, weights, description):
+    version = publish(tmp_path, weights, description)
+    file = tmp_path / version / DESCRIPTION_FILE
+    values = json.loads(file.read_text())
+    values["config"] = {"spacing_mm": [4, 4, 4], "widths": [8, 16], "window_hu": [-100, 300]}
+    file.write_text(json.dumps(values))
+    for read in (load, require_whole):
+        with pytest.raises(ObsoleteModelError, match="an earlier version of Recontour"):
+            read(tmp_path, version)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"config": 3}'])
