@@ -171,7 +171,9 @@ def test_a_model_of_networks_that_are_no_longer_used_does_not_stop_the_trainer(r
     assert rounds(room)[-1].verdict  # judged like the first one
     again = train_cold_start(room, "Heart", ColdStart(1, 3, 1), NEVER, lambda _done, _of: None)
     assert again is not None
-    assert room.store.learning.released("Heart").version == again.version
+    released = room.store.learning.released("Heart")
+    assert released is not None
+    assert released.version == again.version
 
 
 def test_a_challenger_that_was_stopped_goes_on_at_the_next_start(room: Room) -> None:
