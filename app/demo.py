@@ -6,11 +6,9 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from rich.progress import Progress
 from app.clinic import Physician, running_tps, wait_for
 from app.clinic_dicom import SyntheticPatient, write_patient
 from app.demo_check import go_round
+from app.process import stop_on_signal
 from core.config import PeerSettings, Settings, load_settings
 from core.errors import DeliveryError, RecontourError
 from core.store import open_store
@@ -214,9 +213,7 @@ def _say_where(settings: Settings, password: str, folder: Path) -> None:
 
 def _stay_up(node: subprocess.Popen[bytes]) -> None:
     console.print("Ctrl+C ends the demo. What you painted and approved is kept for the next time.")
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signal()
     while not stop.wait(0.5):
         if node.poll() is not None:
             raise DeliveryError("The node has ended by itself.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import json
 import logging
+import math
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from pathlib import Path
@@ -55,9 +57,36 @@ def become_torchrun(settings: Settings, module: str) -> None:
     os.execv(sys.executable, [sys.executable, *run, str(config_path())])  # noqa: S606 (no shell)
 
 
+class _Asked(threading.Event):
+    """An event that a signal handler may set at any moment.
+
+    The handler runs in the main thread, which may itself be waiting: with a lock, as that of
+    `threading.Event`, it could wait for itself. And the kernel may give the signal to a thread
+    other than the one that waits: so a wait looks up several times a second.
+    """
+
+    _LOOKS_UP_EVERY_S = 0.2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = False
+
+    def set(self) -> None:
+        self._asked = True
+
+    def is_set(self) -> bool:
+        return self._asked
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self._asked and (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(left_s, self._LOOKS_UP_EVERY_S))
+        return self._asked
+
+
 def stop_on_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+    stop = _Asked()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()

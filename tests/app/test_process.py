@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.settings import REPOSITORY
 
 _NOISE = """
@@ -24,6 +26,41 @@ thread.start()
 thread.join()
 logging.getLogger("dbos").warning('a "quoted" word\\nand a line')
 """
+
+_TAKEN_BY_ANOTHER_THREAD = """
+import os, signal, threading, time
+from app.process import stop_on_signal
+stop = stop_on_signal()
+def ask():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=ask).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+stop.wait()
+"""
+_AT_ANY_LINE_OF_THE_WAIT = """
+import os, signal, sys
+from app.process import stop_on_signal
+def asked_at(number):
+    left = [number]
+    def at_line(frame, event, argument):
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return at_line
+    return at_line
+for number in range(1, 9):
+    stop = stop_on_signal()
+    sys.settrace(asked_at(number))
+    stop.wait()
+    sys.settrace(None)
+"""
+
+
+@pytest.mark.parametrize("program", [_TAKEN_BY_ANOTHER_THREAD, _AT_ANY_LINE_OF_THE_WAIT])
+def test_a_process_stops_at_whatever_moment_and_thread_the_signal_reaches_it(program: str) -> None:
+    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True, timeout=30)
 
 
 def test_libraries_that_quote_what_they_read_do_not_get_it_into_the_log() -> None:
