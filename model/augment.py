@@ -10,10 +10,9 @@ from model.grey import another_scan
 from model.samples import IN_STRUCTURE, WEIGHT_UNITS, Sample
 from model.warp import (
     Index,
+    Picked,
     Placement,
     Size,
-    pick,
-    pick_nearest,
     random_field_of_view,
     random_placement,
     seen,
@@ -43,15 +42,16 @@ def random_patch(
     placement = random_placement(centre, size, sample.spacing_mm, rng, noise, strength)
     low, box = _box_of(placement, sample.shape)
     image, label = sample.image[box], sample.label[box]
-    grid = placement.grid(low, image.shape)
+    places = placement.places(low)
+    picked = Picked.of(places, image.shape)
     above_air = np.clip(image, AIR_HU, _DENSEST_HU) - np.float32(AIR_HU)  # 0 is nothing
-    hu = pick(torch.from_numpy(above_air), grid)
-    picked = pick_nearest(torch.from_numpy(label.astype(np.float32)), grid)
-    target = (picked >= IN_STRUCTURE).float()
-    weight = (picked - target * IN_STRUCTURE) / WEIGHT_UNITS
+    hu = picked.linear(torch.from_numpy(above_air))
+    labelled = picked.nearest(torch.from_numpy(label.astype(np.float32)))
+    target = (labelled >= IN_STRUCTURE).float()
+    weight = (labelled - target * IN_STRUCTURE) / WEIGHT_UNITS
     view = random_field_of_view(np.asarray(sample.shape), rng, strength)
     if view is not None:
-        shown = seen(grid, view, low, image.shape)
+        shown = seen(places, view, low)
         hu, target = hu * shown, target * shown
     return another_scan(hu + AIR_HU, target, window_hu, rng, noise, strength), target, weight
 

@@ -107,13 +107,12 @@ def _blurred(hu: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _mean_of_neighbours(hu: Tensor) -> Tensor:
-    """Mean over 3 x 3 x 3 voxels: three passes are several times as fast as one."""
-    for axis in range(3):
-        shape, pads = [1] * 5, [0] * 6
-        shape[axis + 2] = 3
-        pads[4 - 2 * axis : 6 - 2 * axis] = [1, 1]
-        padded = F.pad(hu[None], pads, mode="replicate")
-        hu = F.conv3d(padded, torch.full(shape, 1 / 3))[0]
+    """Mean over 3 x 3 x 3 voxels: three passes of shifted sums, many times as fast as one."""
+    for axis in (1, 2, 3):
+        n = hu.shape[axis]
+        padded = torch.cat((hu.narrow(axis, 0, 1), hu, hu.narrow(axis, n - 1, 1)), axis)
+        before, after = padded.narrow(axis, 0, n), padded.narrow(axis, 2, n)
+        hu = (before + after).add_(hu).mul_(1 / 3)
     return hu
 
 

@@ -51,23 +51,67 @@ class Placement:
         reach = np.abs(self.affine) @ half + self.bends.abs().amax((1, 2, 3)).numpy()
         return self.centre - reach, self.centre + reach
 
-    def grid(self, low: Index, shape: tuple[int, ...]) -> Tensor:
-        """The places in the part of the volume that begins at `low`, as grid_sample wants them.
-
-        (1, *size, 3): -1 to 1 from edge to edge of `shape`, (column, row, slice) last.
-        """
-        scale = 2.0 / np.asarray(shape)
-        slices, rows, columns = (torch.arange(n) - (n - 1) / 2 for n in self.size)
-        steps = torch.from_numpy((self.affine * scale[:, None])[::-1].astype(np.float32))
-        start = torch.from_numpy(((self.centre - low + 0.5) * scale - 1.0)[::-1].astype(np.float32))
-        plane = rows[:, None, None] * steps[:, 1] + (columns[:, None] * steps[:, 2] + start)
-        grid = (slices[:, None] * steps[:, 0])[:, None, None] + plane
-        bends = self.bends.flip(0) * torch.from_numpy(scale[::-1].astype(np.float32)).view(
-            3, 1, 1, 1
+    def places(self, low: Index) -> Tensor:
+        """(3, *size): the fractional index each voxel shows, counted from index `low`."""
+        middle, affine = (
+            torch.from_numpy(values.astype(np.float32))
+            for values in (self.centre - low, self.affine)
         )
-        if bends.any():
-            grid += spread_out(bends, self.size).movedim(0, -1)
-        return grid[None]
+        slices, rows, columns = (torch.arange(n) - (n - 1) / 2 for n in self.size)
+        first = affine[:, 0, None] * slices + middle[:, None]
+        plane = (affine[:, 1, None] * rows)[:, :, None] + (affine[:, 2, None] * columns)[:, None]
+        places = first[:, :, None, None] + plane[:, None]
+        if self.bends.any():
+            places += spread_out(self.bends, self.size)
+        return places
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Where to read a volume: its slices below one another as one tall picture.
+
+    PyTorch samples pictures on a CPU many times as fast as volumes: so a place is looked up in
+    the slice below it and in the one above, and `above` (*size) is the share of the latter.
+    `grid` (1, slices * rows, columns, 2) is for `grid_sample`. A border of one voxel lies around
+    the volume, so that values fade to 0 beyond it.
+    """
+
+    grid: Tensor
+    above: Tensor
+
+    @classmethod
+    def of(cls, places: Tensor, shape: tuple[int, ...]) -> Picked:
+        """Of `places` (3, *size), fractional indices of a volume of `shape`."""
+        slices, rows, columns = (n + 2 for n in shape)
+        slice_ = (places[0] + 1.0).clamp_(0, slices - 1)
+        below = slice_.floor().clamp_(max=slices - 2)
+        down = (places[1] + 1.0).clamp_(0, rows - 1).add_(below, alpha=rows)
+        height = (slices - 1) * rows
+        across = torch.add(3.0 / columns - 1.0, places[2], alpha=2.0 / columns)
+        down = down.mul_(2.0 / height).add_(1.0 / height - 1.0)
+        grid = torch.stack((across, down), -1)
+        return cls(grid.view(1, -1, places.shape[3], 2), slice_.sub_(below))
+
+    def linear(self, volume: Tensor) -> Tensor:
+        """`volume` (slices, rows, columns) at the places: (1, *size). Trilinear; 0 beyond."""
+        below, above = self._both(volume, "bilinear")
+        return torch.lerp(below, above, self.above)[None]
+
+    def nearest(self, volume: Tensor) -> Tensor:
+        """The same, of the nearest voxel: for labels, which have no in-between."""
+        below, above = self._both(volume, "nearest")
+        return torch.where(self.above > 0.5, above, below)[None]
+
+    def _both(self, volume: Tensor, mode: str) -> Tensor:
+        bordered = volume.new_zeros([n + 2 for n in volume.shape])
+        bordered[1:-1, 1:-1, 1:-1] = volume
+        slices, rows, columns = bordered.shape
+        plane = rows * columns
+        pictures = bordered.as_strided(
+            (1, 2, (slices - 1) * rows, columns), (0, plane, columns, 1)
+        )  # without its last slice, and without its first
+        found = F.grid_sample(pictures, self.grid, mode, align_corners=False)
+        return found.view(2, *self.above.shape)
 
 
 def random_placement(
@@ -123,26 +167,12 @@ def random_field_of_view(
     return FieldOfView(low, high) if below or above or sides else None
 
 
-def seen(grid: Tensor, view: FieldOfView, low: Index, shape: tuple[int, ...]) -> Tensor:
-    """Which places of a sampling grid lie in the field of view: (1, *size)."""
-    inside = torch.ones(grid.shape[:-1], dtype=torch.bool)
-    for axis in range(3):
-        first, last = ((view.low[axis], view.high[axis]) - low[axis] + 0.5) * 2.0 / shape[axis] - 1
-        if first <= -1.0 and last >= 1.0:
-            continue
-        where = grid[..., 2 - axis]
+def seen(places: Tensor, view: FieldOfView, low: Index) -> Tensor:
+    """Which places (3, *size), counted from index `low`, the field of view holds: (1, *size)."""
+    inside = torch.ones((1, *places.shape[1:]), dtype=torch.bool)
+    for where, first, last in zip(places, view.low - low, view.high - low, strict=True):
         inside &= (where >= first) & (where <= last)
     return inside
-
-
-def pick(volume: Tensor, grid: Tensor) -> Tensor:
-    """`volume` (slices, rows, columns) at a sampling grid: (1, *size). Trilinear; 0 beyond."""
-    return F.grid_sample(volume[None, None], grid, align_corners=False)[0]
-
-
-def pick_nearest(volume: Tensor, grid: Tensor) -> Tensor:
-    """The same, of the nearest voxel: for labels, which have no in-between."""
-    return F.grid_sample(volume[None, None], grid, mode="nearest", align_corners=False)[0]
 
 
 def spread_out(coarse: Tensor, size: Size) -> Tensor:

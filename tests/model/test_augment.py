@@ -12,9 +12,8 @@ from model.grey import another_scan
 from model.samples import Sample
 from model.warp import (
     FieldOfView,
+    Picked,
     Placement,
-    pick,
-    pick_nearest,
     random_field_of_view,
     random_placement,
     seen,
@@ -118,12 +117,29 @@ def placement(places_from: list[float], *, bends: torch.Tensor | None = None) ->
 
 def test_values_are_picked_where_the_placement_says() -> None:
     volume = torch.arange(4 * 5 * 6, dtype=torch.float32).reshape(4, 5, 6)
-    grid = placement([1.0, 2.5, 4.0]).grid(np.array([0, 0, 0]), volume.shape)
-    assert pick(volume, grid).flatten().tolist() == pytest.approx([48.0, 49.0, 50.0])
-    cut = placement([1.0, 2.5, 5.0]).grid(np.array([1, 1, 2]), (3, 4, 4))
-    assert pick(volume[1:, 1:, 2:], cut).flatten().tolist() == pytest.approx([49.0, 50.0, 0.0])
-    off = placement([1.3, 1.6, 4.2]).grid(np.array([0, 0, 0]), volume.shape)
-    assert pick_nearest(volume, off).flatten().tolist() == [45.0, 46.0, 47.0]
+    whole = Picked.of(placement([1.0, 2.5, 4.0]).places(np.array([0, 0, 0])), volume.shape)
+    assert whole.linear(volume).flatten().tolist() == pytest.approx([48.0, 49.0, 50.0])
+    cut = Picked.of(placement([1.0, 2.5, 5.0]).places(np.array([1, 1, 2])), (3, 4, 4))
+    assert cut.linear(volume[1:, 1:, 2:]).flatten().tolist() == pytest.approx([49.0, 50.0, 0.0])
+    off = Picked.of(placement([1.3, 1.6, 4.2]).places(np.array([0, 0, 0])), volume.shape)
+    assert off.nearest(volume).flatten().tolist() == [45.0, 46.0, 47.0]
+
+
+def test_values_are_picked_as_by_a_sampler_of_volumes() -> None:
+    shape = (9, 11, 13)
+    noise = torch.Generator().manual_seed(3)
+    volume = torch.randn(shape, generator=noise)
+    found = random_placement(
+        np.array([4, 5, 6]), (8, 9, 10), SPACING_MM, np.random.default_rng(3), noise, 1.0
+    )
+    places = found.places(np.zeros(3, int))
+    picked = Picked.of(places, shape)
+    scaled = (places + 0.5).movedim(0, -1) * 2.0 / torch.tensor(shape) - 1.0
+    for values, mode in ((picked.linear(volume), "bilinear"), (picked.nearest(volume), "nearest")):
+        expected = F.grid_sample(
+            volume[None, None], scaled.flip(-1)[None], mode, align_corners=False
+        )
+        torch.testing.assert_close(values, expected[0], rtol=0, atol=1e-4)
 
 
 def test_no_place_lies_beyond_the_bounds() -> None:
@@ -131,11 +147,9 @@ def test_no_place_lies_beyond_the_bounds() -> None:
     for _ in range(20):
         found = random_placement(CENTRE, SIZE, SPACING_MM, rng, noise, 1.0)
         low, high = found.bounds()
-        shape = np.array([200.0, 200.0, 200.0])
-        grid = found.grid(np.zeros(3, int), (200, 200, 200))[0].flip(-1).reshape(-1, 3).numpy()
-        places = (grid + 1.0) * shape / 2.0 - 0.5
-        assert np.all(places.min(0) >= low - 1e-3)
-        assert np.all(places.max(0) <= high + 1e-3)
+        places = found.places(np.zeros(3, int)).reshape(3, -1).numpy()
+        assert np.all(places.min(1) >= low - 1e-3)
+        assert np.all(places.max(1) <= high + 1e-3)
         assert np.all(high - low < 60)
 
 
@@ -159,10 +173,10 @@ def test_bends_are_in_millimetres() -> None:
 
 def test_a_shorter_scan_shows_only_what_lies_in_it() -> None:
     view = FieldOfView(np.array([0.0, 0.0, 2.0]), np.array([9.0, 9.0, 3.5]))
-    low, shape = np.array([0, 0, 1]), (5, 5, 5)
+    low = np.array([0, 0, 1])
     for middle, expected in ((2.0, [False, True, True]), (3.0, [True, True, False])):
-        grid = placement([1.0, 1.0, middle]).grid(low, shape)
-        assert seen(grid, view, low, shape).flatten().tolist() == expected
+        places = placement([1.0, 1.0, middle]).places(low)
+        assert seen(places, view, low).flatten().tolist() == expected
 
 
 def test_some_scans_are_shorter_and_most_are_whole() -> None:
