@@ -30,7 +30,8 @@ import structlog
 from app.learning import challenge, learn_what_is_new
 from app.room import Room
 from app.together import END, NOTHING_YET, Trainers, follow
-from core.errors import RecontourError
+from app.turns import only_trainer
+from core.errors import RecontourError, TrainerBusyError
 from core.files import sweep_temporary
 from core.store import open_store
 from model.ranks import join
@@ -55,14 +56,25 @@ def main() -> None:
 def lead(settings: Settings, trainers: Trainers, stop: threading.Event) -> None:
     """Learn what is new, and where nothing is try whether to begin anew leads further."""
     room = Room(settings, open_store(settings))
-    sweep_temporary(room.models_folder)
     while not stop.is_set():
-        for structure in settings.structures:
+        try:
+            with only_trainer(settings.data_folder):
+                sweep_temporary(room.models_folder)
+                _lead_alone(room, trainers, stop)
+        except TrainerBusyError as error:
+            log.warning("trainer.waits", reason=str(error))
+            trainers.ranks.share_values(NOTHING_YET)
+            stop.wait(settings.training.poll_s)
+
+
+def _lead_alone(room: Room, trainers: Trainers, stop: threading.Event) -> None:
+    while not stop.is_set():
+        for structure in room.settings.structures:
             guarded(partial(learn_what_is_new, room, structure.name, trainers), stop)
-        for structure in settings.structures:
+        for structure in room.settings.structures:
             guarded(partial(challenge, room, structure.name, trainers), stop)
         trainers.ranks.share_values(NOTHING_YET)
-        stop.wait(settings.training.poll_s)
+        stop.wait(room.settings.training.poll_s)
 
 
 def guarded(learn: Callable[[], bool], stop: threading.Event) -> None:

@@ -15,6 +15,7 @@ from app.process import stop_on_signal
 from app.progress import bars
 from app.room import Room
 from app.together import END, Trainers, follow
+from app.turns import only_trainer
 from core.config import Settings
 from core.store import open_store
 from model.ranks import join
@@ -65,7 +66,8 @@ def _led(settings: Settings, work: Callable[[Room, Trainers, Progress], str]) ->
     if ranks.first:
         with bars() as shown:
             room = Room(settings, open_store(settings))
-            said = work(room, Trainers(stop.is_set, ranks, _watching(shown)), shown)
+            with only_trainer(settings.data_folder):
+                said = work(room, Trainers(stop.is_set, ranks, _watching(shown)), shown)
         ranks.share_values(END)
     else:
         follow(ranks, settings, stop.is_set)

@@ -1,7 +1,8 @@
-"""A prediction goes first: the trainer waits between two steps while this machine predicts.
+"""Who goes first: a prediction before training, and one trainer at a time.
 
-A physician waits for a prediction, nobody for a round. The sign is a lock on a file that the
-system drops when its holder dies: no time-outs, no clock. Several workers may hold it at once.
+The trainer waits between two steps while this machine predicts: a physician waits for a
+prediction, nobody for a round. The signs are locks on files that the system drops when their
+holder dies: no time-outs, no clock. Several workers may predict at once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from core.errors import TrainerBusyError
 
 LOOK_AGAIN_S = 0.02
 
@@ -24,6 +27,27 @@ def going_first(data_folder: Path) -> Iterator[None]:
     with path.open("w") as file:
         # Shared: it waits for no other worker, and for the trainer only while that one looks.
         fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def only_trainer(data_folder: Path) -> Iterator[None]:
+    """Nobody else trains in the folder while the block runs: two would write one checkpoint.
+
+    Raises
+    ------
+    TrainerBusyError
+        Somebody does.
+    """
+    path = data_folder / "locks" / "training"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainerBusyError(
+                f"Another process trains in {data_folder}. Stop the node, or wait until it is done."
+            ) from None
         yield
 
 

@@ -91,6 +91,10 @@ class ObsoleteModelError(ModelUnavailableError):
     """A released model is whole, but of networks that are no longer used."""
 
 
+class TrainerBusyError(RecontourError):
+    """Another process trains in this data folder."""
+
+
 class RanksDifferError(RecontourError):
     """Processes that trained together do not have the same weights."""
 

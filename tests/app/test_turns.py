@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from app.clinic import wait_for
 from app.learning import learn_what_is_new
 from app.together import Trainers
-from app.turns import going_first, wait_for_predictions
+from app.trainer import lead
+from app.training_command import train_from_corrections, train_starting_model
+from app.turns import going_first, only_trainer, wait_for_predictions
+from core.errors import TrainerBusyError
 from tests.support.learning import approve_patient, learning_room
 from tests.support.turns import predicting
 
@@ -101,6 +105,34 @@ def test_a_prediction_has_its_turn_at_once_and_a_round_takes_one_more_step_at_mo
     while steps[-1] < beside + 3:
         assert trainer.is_alive()
         time.sleep(0.01)
+    stop.set()
+    trainer.join()
+    room.store.engine.dispose()
+
+
+def test_a_command_does_not_train_beside_a_trainer(tmp_path: Path) -> None:
+    room = learning_room(tmp_path)
+    with only_trainer(room.settings.data_folder):
+        with pytest.raises(TrainerBusyError, match="Stop the node"):
+            train_from_corrections(room.settings, "Heart")
+        with pytest.raises(TrainerBusyError, match="Stop the node"):
+            train_starting_model(room.settings, "Heart", patients=1, steps=1, seed=0)
+    assert "nothing new" in train_from_corrections(room.settings, "Heart")
+    room.store.engine.dispose()
+
+
+def test_the_trainer_of_the_node_waits_until_a_command_has_trained(tmp_path: Path) -> None:
+    room = learning_room(tmp_path)
+    for number in range(2):
+        approve_patient(room, number)
+    stop = threading.Event()
+    trainer = threading.Thread(target=lead, args=(room.settings, Trainers(stop.is_set), stop))
+    with only_trainer(room.settings.data_folder):
+        trainer.start()
+        trainer.join(BLOCKED_S)
+        assert trainer.is_alive()
+        assert room.store.learning.round_count("Heart") == 0
+    wait_for(lambda: room.store.learning.round_count("Heart") > 0, timeout_s=60, what="a round")
     stop.set()
     trainer.join()
     room.store.engine.dispose()
