@@ -82,10 +82,10 @@ def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
     assert complaints.heard == []
 
 
-def log_in(page: Page, site: Site) -> None:
+def log_in(page: Page, site: Site, name: str = "anna") -> None:
     """Log in by the form."""
     page.goto(site.url)
-    page.fill("input[name=username]", "anna")
+    page.fill("input[name=username]", name)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
     page.wait_for_selector("h1:has-text('Worklist')")
