@@ -18,6 +18,7 @@ run: setup   ## the node from config.yaml
 	@$(BIN)/recontour run --config config.yaml
 test: setup  ## everything this machine can run
 	@scripts/install-peers
+	@scripts/install-typescript
 	@$(MAKE) --no-print-directory check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not serial"
 	$(BIN)/pytest -m serial

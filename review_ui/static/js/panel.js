@@ -111,7 +111,7 @@ export function showFigures(figures) {
   if (difference_gy !== null) parts.push(`${signed(difference_gy, 2)} Gy`);
   setText("dose-comparison", parts.join(" · "));
   setText("dose-plan", dose);
-  byId("other-doses").replaceChildren(...other_doses.map((text) => make("p", { textContent: text })));
+  byId("other-doses").replaceChildren(...other_doses.map((text) => make("p", { text })));
   setText("dose-note", note);
   byId("dose-note").classList.toggle("attention", note !== "" && correction !== null);
   byId("mean-dose").classList.remove("stale");
