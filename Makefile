@@ -3,7 +3,7 @@ BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
 export PYTHON
-# A file of tests is the work of one process; those marked `serial` run by themselves afterwards.
+# Each takes one file of tests after another.
 TEST_PROCESSES ?= $(shell nproc | awk '{print ($$1 < 4 ? $$1 : 4)}')
 
 help:    ## list the targets
@@ -20,8 +20,7 @@ test: setup  ## everything this machine can run
 	@scripts/install-peers
 	@scripts/install-typescript
 	@$(MAKE) --no-print-directory check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not serial"
-	$(BIN)/pytest -m serial
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 quick: setup ## the quick tests only
 	$(BIN)/pytest -q -m "not slow and not peer and not browser"
 check: setup lint types layers dead  ## what needs no running: style, types, imports, dead code

@@ -10,6 +10,13 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.support.browser import launch
 from tests.support.peers import require_program
 
+LONGEST = ("flow", "faults", "benchmarks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest goes first: no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def playwright_driver() -> Iterator[Playwright]:

@@ -242,7 +242,6 @@ def _send_until_refused(attacker: socket.socket) -> int:
     return 200
 
 
-@pytest.mark.serial
 def test_a_huge_pdu_does_not_grow_the_memory(node: Node) -> None:
     """An association request that claims 2 GB, from somebody nobody knows."""
     before = _resident_mb()

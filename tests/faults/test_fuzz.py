@@ -226,7 +226,6 @@ def no_uid(command_uid: bytes) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.serial
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom about what is read back here
 def test_five_thousand_broken_instances_leave_the_node_as_it_was(tmp_path: Path) -> None:
     rng = random.Random(SEED)

@@ -90,7 +90,6 @@ def correct_until_approved(node: RunningNode, case_id: str, wanted: Mask) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.serial
 def test_ten_random_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     tps_port = free_port()

@@ -22,7 +22,7 @@ from tests.support.trainer_process import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.serial]
+pytestmark = pytest.mark.slow
 
 ROUND = {"steps_first": 140, "validate_every": 35, "challenger_steps": 0}
 
