@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.doubting import doubt_dose
-from app.references import reference_name
 from app.room import Room
+from core.case_files import reference_name
 from core.case_store import CORRECTION, PREDICTION, DoseDue
 from core.geometry import Mask
 from core.records import DoseFigure

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from app.checking import check_what_is_new
 from app.import_checks import FoundContour, contour_to_import
 from app.reading import structures_of
-from app.references import STRUCTURE_SET
 from app.room import Room, key_of
 from app.tables import Row
 from core.case import CaseState
 from core.errors import ImportRefusedError, RecontourError
 from core.files import mask_digest
+from core.instance_store import STRUCTURE_SET
 from core.records import IMPORTED, Case, Correction, Instance
 from dicom_node.objects.uids import derived_uid
 

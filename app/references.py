@@ -6,13 +6,13 @@ from typing import Any
 
 from app.reading import structures_of
 from app.room import Room
+from core.case_files import reference_name
 from core.errors import GeometryMismatchError
 from core.geometry import Mask
+from core.instance_store import STRUCTURE_SET
 from core.rasterise import mask_of_contours
 from core.records import Case, Instance
 from core.structures import Roi, StructureSet
-
-STRUCTURE_SET = "structure_set"
 
 
 def join_structure_set(
@@ -35,11 +35,6 @@ def join_structure_set(
             room.store.files.write_mask(current.id, kept_as, mask)
             return STRUCTURE_SET, name, detail
     return STRUCTURE_SET, "", detail
-
-
-def reference_name(instance_id: int | str, assembly: str | None) -> str:
-    """Name of the mask that a structure set of the TPS amounts to on one assembly."""
-    return f"reference-{instance_id}-{(assembly or '')[:16]}"
 
 
 def _wanted(room: Room, current: Case) -> tuple[str, ...]:

@@ -119,3 +119,8 @@ class CaseFiles:
         """Keep an object at its `derived_path`; returns it."""
         write_whole(path, content)
         return path
+
+
+def reference_name(instance_id: int | str, assembly: str | None) -> str:
+    """Name of the mask that a structure set of the TPS amounts to on one assembly."""
+    return f"reference-{instance_id}-{(assembly or '')[:16]}"

@@ -17,6 +17,8 @@ from core.tables import attachment, case, delivery, instance, journal
 from core.together import Together
 
 PLANNING_MODALITY = "CT"
+STRUCTURE_SET = "structure_set"
+"""Kind of attachment; its note names the structure that it holds a reference contour of."""
 
 # Kinds of attachment that are not, or not by themselves, what they would be taken for; their notes
 # are shown.
@@ -275,6 +277,17 @@ class InstanceStore:
             .where(attachment.c.case_id == case_id, attachment.c.kind == kind)
             .order_by(instance.c.id)
         )
+
+    def reference_of(self, case_id: str, roi_name: str) -> Instance | None:
+        """The newest structure set of the TPS that holds a contour of this structure."""
+        named = (attachment.c.kind == STRUCTURE_SET) & (attachment.c.note == roi_name)
+        found = self._all(
+            sa.select(instance)
+            .join(attachment, attachment.c.instance_id == instance.c.id)
+            .where(attachment.c.case_id == case_id, named)
+            .order_by(instance.c.id)
+        )
+        return found[-1] if found else None
 
     def _all(self, query: sa.Select[Any]) -> list[Instance]:
         with reading(self._engine) as connection:

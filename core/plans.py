@@ -91,7 +91,8 @@ class DoseOrigin:
 
     `summation_type` is Dose Summation Type (3004,000A) and `dose_type` Dose Type (3004,0004);
     `beams` are those a BEAM dose was computed for. `instance_uids` are the RT Dose instances it
-    was made of: several where BEAM doses were summed to the dose of their plan.
+    was made of: several where BEAM doses were summed to the dose of their plan. `description` is
+    what the sender calls it, Series Description (0008,103E): a made-up dose may say so there.
     """
 
     summation_type: str
@@ -99,6 +100,7 @@ class DoseOrigin:
     plan_uids: tuple[str, ...]
     beams: tuple[BeamKey, ...] = ()
     instance_uids: tuple[str, ...] = ()
+    description: str = ""
 
     def words(self, plans: Iterable[Plan]) -> str:
         """The plan and its prescription: "Plan B1, 14 Gy in 7 fractions"."""
@@ -137,6 +139,7 @@ class DoseOrigin:
             plan_uids=tuple(values["plan_uids"]),
             beams=tuple((int(group), int(beam)) for group, beam in values["beams"]),
             instance_uids=tuple(values["instance_uids"]),
+            description=values.get("description", ""),
         )
 
 

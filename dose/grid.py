@@ -90,6 +90,26 @@ def dose_on(dose: Volume, geometry: VolumeGeometry) -> npt.NDArray[np.float32]:
     return values.reshape(geometry.shape)
 
 
+def parallel_indices(
+    dose: Volume, geometry: VolumeGeometry
+) -> tuple[Points, Points, Points] | None:
+    """Where each slice, row and column of `geometry` lies in the dose grid, in its indices.
+
+    None where the axes of the two grids are not parallel.
+    """
+    box = _whole(geometry)
+    start, steps, along = _relation(dose, geometry, box)
+    if not _are_parallel(steps, along):
+        return None
+    slices, rows, columns = (start[i] + steps[i, i] * along[i] for i in range(3))
+    return slices, rows, columns
+
+
+def _whole(geometry: VolumeGeometry) -> Box:
+    slices, rows, columns = (slice(0, size) for size in geometry.shape)
+    return slices, rows, columns
+
+
 def _bounding_box(mask: Mask) -> Box | None:
     """The smallest box that holds every voxel of `mask`, or None when it is empty."""
     if not mask.any():
@@ -104,15 +124,29 @@ def _bounding_box(mask: Mask) -> Box | None:
 
 def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box) -> Sampler:
     """The quick way where the axes of both grids are parallel, the general way otherwise."""
-    # One (mean) index step of `geometry`, told in indices of the dose grid; row i is of axis i.
-    steps = geometry.step_matrix_mm() @ np.linalg.inv(dose.geometry.step_matrix_mm())
-    start = dose.geometry.mm_to_index(geometry.index_to_mm([side.start for side in box]))
-    along = _steps_along(geometry, box)
-    lengths = np.array([one[-1] + 1.0 for one in along])
-    drift = np.abs(steps - np.diag(np.diag(steps))) * lengths[:, None]
-    if drift.max() < PARALLEL_WITHIN_VOXELS:
+    start, steps, along = _relation(dose, geometry, box)
+    if _are_parallel(steps, along):
         return _separable(dose, start, np.diag(steps), along)
     return _general(dose, start, steps, along)
+
+
+def _relation(
+    dose: Volume, geometry: VolumeGeometry, box: Box
+) -> tuple[Points, Points, tuple[Points, Points, Points]]:
+    """(start, steps, along): the box's corner in dose indices, one step, how many of them.
+
+    `steps` is one (mean) index step of `geometry`, told in indices of the dose grid; row i is of
+    axis i.
+    """
+    steps = geometry.step_matrix_mm() @ np.linalg.inv(dose.geometry.step_matrix_mm())
+    start = dose.geometry.mm_to_index(geometry.index_to_mm([side.start for side in box]))
+    return start, steps, _steps_along(geometry, box)
+
+
+def _are_parallel(steps: Points, along: tuple[Points, Points, Points]) -> bool:
+    lengths = np.array([one[-1] + 1.0 for one in along])
+    drift = np.abs(steps - np.diag(np.diag(steps))) * lengths[:, None]
+    return bool(drift.max() < PARALLEL_WITHIN_VOXELS)
 
 
 def _steps_along(geometry: VolumeGeometry, box: Box) -> tuple[Points, Points, Points]:

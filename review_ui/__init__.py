@@ -13,6 +13,7 @@ from review_ui import (
     accounts,
     api,
     errors,
+    layers,
     models,
     peers,
     quarantine,
@@ -26,7 +27,7 @@ from review_ui import (
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
 
-ROOMS = (worklist, review, api, volumes, reports, peers, quarantine, models, status)
+ROOMS = (worklist, review, api, volumes, layers, reports, peers, quarantine, models, status)
 
 
 def create_app(

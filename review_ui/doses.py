@@ -9,9 +9,15 @@ from review_ui.memory import shown_prediction
 
 
 def primary_in_words(desk: Desk, case_id: str) -> str:
-    """The plan and prescription of the dose that the page's figures are about; "" without one."""
+    """The plan and prescription of the dose that the page's figures are about; "" without one.
+
+    What the sender calls the dose stands behind it: a synthetic one may say so there.
+    """
     primary = desk.store.doses.primary(case_id)
-    return "" if primary is None else primary.words(desk.store.doses.plans(case_id))
+    if primary is None:
+        return ""
+    called = primary.origin.description if primary.origin else ""
+    return " · ".join(filter(None, (primary.words(desk.store.doses.plans(case_id)), called)))
 
 
 def others_in_words(desk: Desk, current: Case) -> list[str]:

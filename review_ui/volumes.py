@@ -11,9 +11,7 @@ import numpy.typing as npt
 from apiflask import APIBlueprint
 from flask import Response, abort, request
 
-from core.boxed import ENTROPY_OF
 from review_ui.context import desk
-from review_ui.memory import shown_prediction
 
 blueprint = APIBlueprint("volumes", __name__, url_prefix="/api/cases")
 
@@ -43,26 +41,6 @@ def prediction(case_id: str) -> Response:
     voxels = np.ascontiguousarray(mask).view(np.uint8)
     # Level 1: a mask shrinks a thousandfold at any level, only the time differs.
     response = Response(gzip.compress(voxels.tobytes(), 1), mimetype="application/octet-stream")
-    response.headers["Content-Encoding"] = "gzip"
-    return response
-
-
-@blueprint.get("/<case_id>/uncertainty")
-def uncertainty(case_id: str) -> Response:
-    """How undecided the prediction is in each voxel of a box; 404 without one.
-
-    Little-endian int32 first slice, row, column and counts of slices, rows, columns; then a byte a
-    voxel: its entropy in 1/255 bit. Outside of the box it is 0.
-    """
-    room = desk()
-    current = room.case(case_id)
-    shown = shown_prediction(room.store, current, room.roi_of(current))
-    boxed = None if shown is None else room.store.files.read_probability(case_id, shown.id)
-    if boxed is None:
-        abort(404, "This case has no prediction whose uncertainty was kept.")
-    header = np.array([*boxed.start, *boxed.values.shape], "<i4").tobytes()
-    body = header + ENTROPY_OF[boxed.values].tobytes()
-    response = Response(gzip.compress(body, 1), mimetype="application/octet-stream")
     response.headers["Content-Encoding"] = "gzip"
     return response
 

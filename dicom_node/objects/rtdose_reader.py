@@ -107,6 +107,7 @@ def _origin(ds: Dataset) -> DoseOrigin:
         plan_uids=tuple(filter(None, (text(p, "ReferencedSOPInstanceUID") for p in plans))),
         beams=_beams(plans) if summation_type == BEAM else (),
         instance_uids=(required_text(ds, "SOPInstanceUID"),),
+        description=text(ds, "SeriesDescription"),
     )
 
 

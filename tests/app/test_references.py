@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from pydicom.dataset import Dataset
 
-from app.references import reference_name
 from app.room import Room
+from core.case_files import reference_name
 from core.errors import UnreadableObjectError
 from tests.support.room import bring_up_to_date, open_room, receive
 from tests.support.synthetic_dicom import ct_series, rtstruct, written

@@ -42,6 +42,10 @@ class ReviewPage:
         """One of the data attributes of <body>."""
         return self.page.get_attribute("body", f"data-{name}") or ""
 
+    def data_of(self, plane: str, name: str) -> str:
+        """One of the data attributes of a view."""
+        return self.page.get_attribute(f"#{plane}", f"data-{name}") or ""
+
     @property
     def voxels(self) -> int:
         """Voxels of the corrected structure as the page counts them."""
@@ -68,6 +72,18 @@ class ReviewPage:
     def slice_of(self, plane: str) -> int:
         """Index of the slice a view shows."""
         return int(self.page.get_attribute(f"#{plane}", "data-slice") or -1)
+
+    def voxel_at(self, plane: str, point: Point) -> tuple[int, int, int]:
+        """(slice, row, column) under a pixel of the window; evenly spaced slices only."""
+        normal, across, down, flipped = PLANES[plane]
+        mm = self._to_mm(plane, point)
+        voxel = [0, 0, 0]
+        voxel[normal] = self.slice_of(plane)
+        for axis, place_mm in zip((across, down), mm, strict=True):
+            voxel[axis] = int(place_mm / self.geometry.spacing_mm[axis])
+        if flipped:
+            voxel[down] = self.geometry.shape[down] - 1 - voxel[down]
+        return voxel[0], voxel[1], voxel[2]
 
     def disc(self, plane: str, start: Point, end: Point, radius_mm: float) -> Mask:
         """Voxels whose centre lies within `radius_mm` of the way of the mouse, by brute force."""

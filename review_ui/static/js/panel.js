@@ -28,6 +28,10 @@ const LAYER_ROWS = /** @type {const} */ ([
   ["layer-prediction", "showPrediction"],
   ["layer-corrections", "showCorrections"],
   ["layer-outline", "showOutline"],
+  ["layer-reference", "showReference"],
+  ["layer-dose", "showDose"],
+  ["layer-isodose", "showIsodose"],
+  ["layer-uncertainty", "showUncertainty"],
 ]);
 
 /** @param {Settings} settings */
@@ -37,10 +41,11 @@ export function showSettings(settings) {
   }
   for (const [id, name] of LAYER_ROWS) byId(id).setAttribute("aria-pressed", String(settings[name]));
   WINDOWS.forEach((_, i) => {
-    byId(`window-${i + 1}`).setAttribute("aria-pressed", String(settings.window === i));
+    byId(`window-${i + 1}`).setAttribute("aria-pressed", String(settings.window === WINDOWS[i]));
   });
-  setText("window-label", describeWindow(WINDOWS[settings.window]));
+  setText("window-label", describeWindow(settings.window));
   setText("brush-label", `Brush radius ${settings.radiusMm} mm`);
+  byId("dose-legend").hidden = !settings.showDose && !settings.showIsodose;
   document.body.dataset.tool = settings.tool;
 }
 
@@ -169,6 +174,27 @@ export function showBanner(text, kind = "note", offer = null) {
   go.id = "banner-offer";
   go.addEventListener("click", offer.act);
   banner.append(go);
+}
+
+const PASSING_MS = 4000;
+
+/** A sentence that goes away by itself, unless another one took its place. @param {string} text */
+export function showPassingNote(text) {
+  showBanner(text);
+  window.setTimeout(() => byId("banner").textContent === text && showBanner(""), PASSING_MS);
+}
+
+/** @param {import("./shape.js").Shape} shape */
+export function showShape({ pieces, slicesWithHoles, cut }) {
+  const rows = /** @type {const} */ ([
+    ["pieces", `${pieces}`, pieces > 1],
+    ["holes", slicesWithHoles.length ? `in ${slicesWithHoles.length} slices` : "none", slicesWithHoles.length > 0],
+    ["cut", cut.length ? `at ${cut.join(", ")}` : "no", cut.length > 0],
+  ]);
+  for (const [id, text, odd] of rows) {
+    setText(id, text);
+    byId(id).classList.toggle("attention", odd);
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Mouse, pen and touch on one view: paint, move the picture, scroll slices, zoom, set the crosshair.
+ * Mouse, pen and touch on one view: paint, move the picture, scroll slices, zoom, set the crosshair
+ * and the window.
  *
  * @typedef {import("./corrections.js").Tool} Tool
  * @typedef {import("./geometry.js").PlanePoint} PlanePoint
@@ -14,6 +15,8 @@
  * @property {(direction: 1 | -1) => void} resizeBrush
  * @property {(view: SliceView) => void} moved  zoomed or shifted
  * @property {(view: SliceView, at: PlanePoint) => void} cross
+ * @property {(dx: number, dy: number) => void} dragWindow  CSS pixels
+ * @property {() => void} windowSet  the drag is over
  * @property {(view: SliceView, at: PlanePoint | null, tool: Tool) => void} hover
  * @property {() => Tool} tool
  * @property {() => boolean} isSpaceHeld
@@ -34,7 +37,7 @@ export class PointerInput {
     this.actions = actions;
     /** @type {number | null} */
     this.pointer = null;
-    /** @type {"paint" | "pan" | "cross" | null} */
+    /** @type {"paint" | "pan" | "cross" | "window" | null} */
     this.mode = null;
     /** @type {PlanePoint} */
     this.last = [0, 0];
@@ -75,10 +78,11 @@ export class PointerInput {
     }
   }
 
-  /** @param {PointerEvent} event @returns {"paint" | "pan" | "cross" | null} */
+  /** @param {PointerEvent} event @returns {"paint" | "pan" | "cross" | "window" | null} */
   #modeOf(event) {
     if (event.button === 1 || (event.button === 0 && this.actions.isSpaceHeld())) return "pan";
     if (event.button === 0 && event.altKey) return "cross";
+    if (event.button === 0 && (event.ctrlKey || event.metaKey)) return "window";
     const paints = event.button === 0 || event.button === 2;
     return paints && this.actions.canPaint() ? "paint" : null;
   }
@@ -92,9 +96,15 @@ export class PointerInput {
   /** @param {PointerEvent} event */
   #move(event) {
     if (this.pointer !== null && event.pointerId !== this.pointer) return;
-    if (this.mode === "pan") {
-      this.view.viewport.panBy(event.clientX - this.lastClient.x, event.clientY - this.lastClient.y);
+    if (this.mode === "pan" || this.mode === "window") {
+      const dx = event.clientX - this.lastClient.x;
+      const dy = event.clientY - this.lastClient.y;
       this.lastClient = { x: event.clientX, y: event.clientY };
+      if (this.mode === "window") {
+        this.actions.dragWindow(dx, dy);
+        return;
+      }
+      this.view.viewport.panBy(dx, dy);
       this.actions.moved(this.view);
       return;
     }
@@ -118,6 +128,7 @@ export class PointerInput {
   #up(event) {
     if (event.pointerId !== this.pointer) return;
     if (this.mode === "paint") this.actions.endStroke();
+    if (this.mode === "window") this.actions.windowSet();
     this.mode = null;
     this.pointer = null;
   }

@@ -3,7 +3,8 @@
  *
  * For scripts and tests <body> says where things stand, read only: data-ready, data-state, data-slice,
  * data-seq (last entry the server has on disk), data-pending (entries not yet saved), data-voxels
- * (of the corrected structure), data-tool. See slice_view.js for the canvases.
+ * (of the corrected structure), data-tool, data-layers (see extras_loader.js). See slice_view.js for
+ * the canvases.
  *
  * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
  */
@@ -11,6 +12,7 @@ import { getJson, ServerError } from "./api.js";
 import { prepareApproval, showApproved } from "./approval.js";
 import { loadCorrections, loadCt } from "./case_loader.js";
 import { CaseLock } from "./case_lock.js";
+import { loadExtras } from "./extras_loader.js";
 import { Grid, PLANES } from "./geometry.js";
 import { InteractionLog } from "./interactions.js";
 import { byId, button, canvas, setText } from "./page.js";
@@ -166,7 +168,8 @@ async function start() {
   const ct = new Int16Array(grid.count).fill(-1024);
   const state = new ReviewState(facts.start);
   const outlineColour = `rgb(${facts.colour.join(" ")})`;
-  const stage = buildStage(facts, { grid, ct, layer, outlineColour }, state);
+  const extras = { dose: null, uncertainty: null, reference: null };
+  const stage = buildStage(facts, { grid, ct, layer, extras, outlineColour }, state);
   const log = new InteractionLog(`${url}/events`);
   const session = new ReviewSession({ url, facts, layer, stage, state, lock, log, seq });
 
@@ -184,6 +187,10 @@ async function start() {
   session.open();
   if (facts.approved) showApproved(url, facts.approved);
   document.body.dataset.ready = "true";
+  // Last: nobody waits for them, and the case can be worked on without.
+  await loadExtras(url, extras, () => stage.refreshExtras()).catch((error) => {
+    panel.showBanner(`Dose and other layers could not be loaded: ${error.message}`, "warning");
+  });
 }
 
 start().catch((error) => {

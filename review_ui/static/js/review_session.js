@@ -13,9 +13,12 @@ import { Journal } from "./journal.js";
 import { byId, setText } from "./page.js";
 import * as panel from "./panel.js";
 import { encodeRuns, runsOf } from "./runs.js";
+import { shapeOf } from "./shape.js";
 
 /** Figures are asked for when the hand rests, not after every dab. */
 const FIGURES_PAUSE_MS = 300;
+/** The shape is looked at when the hand rests. */
+const SHAPE_PAUSE_MS = 400;
 /** Until they are asked for again where no answer came. */
 const FIGURES_RETRY_MS = 3000;
 
@@ -48,6 +51,7 @@ export class ReviewSession {
      */
     this.stroke = null;
     this.figuresTimer = 0;
+    this.shapeTimer = 0;
     /** Of the structure as it stands; null until the server has answered. @type {panel.Figures | null} */
     this.figures = null;
     this.journal = new Journal({
@@ -129,6 +133,14 @@ export class ReviewSession {
     if (this.isEditable && !this.stroke && this.layer.redo()) this.#journal({ kind: "redo" });
   }
 
+  /** Let the three planes cross at a voxel. @param {import("./geometry.js").Vector3} position */
+  goTo(position) {
+    // A stroke belongs to one slice; it ends before the slice changes.
+    if (this.stroke) return;
+    this.state.update({ position });
+    this.log.note("position", { voxel: position });
+  }
+
   /** What would be approved now, and what stands against it. */
   summary() {
     const contoured = panel.contouredSlices(this.layer);
@@ -192,6 +204,8 @@ export class ReviewSession {
     this.stage.refreshLayers();
     panel.showChecks(this.layer, this.seen);
     panel.showButtons(this.layer, this.isEditable);
+    window.clearTimeout(this.shapeTimer);
+    this.shapeTimer = window.setTimeout(() => panel.showShape(shapeOf(this.layer)), SHAPE_PAUSE_MS);
   }
 
   #drawn() {

@@ -7,12 +7,17 @@
  * @typedef {object} Settings
  * @property {Tool} tool
  * @property {number} radiusMm
- * @property {number} window  index into WINDOWS
+ * @property {import("./window_level.js").HuWindow} window
  * @property {boolean} showPrediction
  * @property {boolean} showCorrections
  * @property {boolean} showOutline
+ * @property {boolean} showDose  as a colour wash
+ * @property {boolean} showIsodose
+ * @property {boolean} showUncertainty
+ * @property {boolean} showReference  the contour of the TPS
  * @property {Vector3} position  the voxel where the three slices cross
  */
+import { WINDOWS } from "./window_level.js";
 
 export class ReviewState {
   /** @param {Vector3} position */
@@ -21,10 +26,14 @@ export class ReviewState {
     this.settings = {
       tool: "add",
       radiusMm: 8,
-      window: 0,
+      window: WINDOWS[0],
       showPrediction: true,
       showCorrections: true,
       showOutline: true,
+      showDose: false,
+      showIsodose: false,
+      showUncertainty: false,
+      showReference: false,
       position,
     };
     /** @type {((changed: Partial<Settings>) => void)[]} */

@@ -1,5 +1,5 @@
 /**
- * Turns one slice of the volume into pixels: grey CT, coloured layers, outline. No DOM.
+ * Turns one slice of the volume into pixels: grey CT, coloured layers. No DOM.
  *
  * @typedef {import("./geometry.js").Grid} Grid
  * @typedef {import("./geometry.js").Plane} Plane
@@ -95,50 +95,4 @@ export function paintLayers(plane, slice, layer, colours, pixels, inside) {
 function colourOf(value, predicted, colours) {
   const correction = value === ADDED ? colours.added : value === REMOVED ? colours.removed : 0;
   return correction || (predicted ? colours.prediction : 0);
-}
-
-/**
- * The border of the inside pixels as straight segments on pixel corners.
- * @param {Uint8Array} inside
- * @param {number} width
- * @param {Box} box
- * @returns {number[]} x0, y0, x1, y1 of each segment
- */
-export function outlineSegments(inside, width, box) {
-  /** @type {number[]} */
-  const segments = [];
-  const at = (/** @type {number} */ column, /** @type {number} */ row) =>
-    column < box.left || column > box.right || row < box.top || row > box.bottom
-      ? 0
-      : inside[row * width + column];
-  for (let row = box.top; row <= box.bottom + 1; row++) {
-    collect(box.left, box.right, (column) => at(column, row) !== at(column, row - 1), (from, to) =>
-      segments.push(from, row, to, row),
-    );
-  }
-  for (let column = box.left; column <= box.right + 1; column++) {
-    collect(box.top, box.bottom, (row) => at(column, row) !== at(column - 1, row), (from, to) =>
-      segments.push(column, from, column, to),
-    );
-  }
-  return segments;
-}
-
-/**
- * Call `found` for each stretch of [first, last] where `isEdge` holds.
- * @param {number} first
- * @param {number} last
- * @param {(position: number) => boolean} isEdge
- * @param {(from: number, to: number) => void} found
- */
-function collect(first, last, isEdge, found) {
-  let start = -1;
-  for (let position = first; position <= last + 1; position++) {
-    const edge = position <= last && isEdge(position);
-    if (edge && start < 0) start = position;
-    if (!edge && start >= 0) {
-      found(start, position);
-      start = -1;
-    }
-  }
 }

@@ -3,8 +3,8 @@
  *
  * The slice is painted once into canvases of its own size and drawn scaled, so zooming and moving cost
  * almost nothing. For scripts and tests the canvas says where it draws, read only: data-slice,
- * data-left, data-top (CSS pixels of the slice's top left corner on the canvas) and data-scale
- * (CSS pixels per mm).
+ * data-left, data-top (CSS pixels of the slice's top left corner on the canvas), data-scale (CSS
+ * pixels per mm) and data-layers (what of overlay.js is on this slice).
  *
  * @typedef {import("./geometry.js").Grid} Grid
  * @typedef {import("./geometry.js").Plane} Plane
@@ -12,11 +12,16 @@
  * @typedef {import("./geometry.js").Vector3} Vector3
  * @typedef {import("./corrections.js").CorrectionLayer} CorrectionLayer
  */
-import { outlineSegments, paintCt, paintLayers } from "./slice_pixels.js";
+import { maskOutline } from "./contour_lines.js";
+import { loopPath, strokePath } from "./line_paths.js";
+import { Overlay } from "./overlay.js";
+import { context2d, Picture } from "./picture.js";
+import { paintCt, paintLayers } from "./slice_pixels.js";
 import { Viewport } from "./viewport.js";
 import { packRgba } from "./window_level.js";
 
 const BACKGROUND = "#05070a";
+const OUTLINE_WIDTH = 1.75;
 const CROSSHAIR = "rgba(150, 175, 200, 0.45)";
 const COLOURS = {
   prediction: packRgba(38, 108, 236, 88),
@@ -33,23 +38,26 @@ export class SliceView {
    * @param {Grid} source.grid
    * @param {Int16Array} source.ct
    * @param {CorrectionLayer} source.layer
+   * @param {import("./overlay.js").Extras} source.extras
    * @param {string} source.outlineColour
    */
-  constructor(canvas, plane, { grid, ct, layer, outlineColour }) {
+  constructor(canvas, plane, { grid, ct, layer, extras, outlineColour }) {
     this.canvas = canvas;
     this.plane = plane;
     this.grid = grid;
     this.ct = ct;
     this.layer = layer;
     this.outlineColour = outlineColour;
+    this.extras = extras;
     this.viewport = new Viewport(grid, plane);
+    this.overlay = new Overlay(this.viewport, extras);
     const [width, height] = grid.sizeOf(plane);
     this.context = context2d(canvas, { alpha: false });
     this.ctPicture = new Picture(width, height);
     this.layerPicture = new Picture(width, height);
     this.inside = new Uint8Array(width * height);
-    /** @type {number[]} */
-    this.outline = [];
+    /** @type {Path2D | null} */
+    this.outline = null;
     /** @type {{point: PlanePoint, radiusMm: number, tool: import("./corrections.js").Tool} | null} */
     this.brush = null;
   }
@@ -88,7 +96,18 @@ export class SliceView {
     const box = paintLayers(this.plane, slice, this.layer, colours, pixels, this.inside);
     this.layerPicture.commit();
     const width = this.layerPicture.canvas.width;
-    this.outline = box && showOutline ? outlineSegments(this.inside, width, box) : [];
+    this.outline =
+      box && showOutline ? loopPath(maskOutline(this.inside, width, box), this.viewport) : null;
+  }
+
+  /**
+   * Paint dose, undecided voxels and the contour of the TPS of `slice`.
+   * @param {number} slice
+   * @param {import("./review_state.js").Settings} settings
+   */
+  updateExtras(slice, settings) {
+    this.overlay.update(slice, settings);
+    this.canvas.dataset.layers = this.overlay.shown.join(" ");
   }
 
   /**
@@ -103,13 +122,19 @@ export class SliceView {
     context.fillRect(0, 0, viewport.width, viewport.height);
     context.imageSmoothingEnabled = true;
     this.#drawPicture(ctPicture);
+    if (this.overlay.wash) this.#drawPicture(this.overlay.wash);
     // Painted voxels keep their edges: what is seen is what is stored.
     context.imageSmoothingEnabled = false;
     this.#drawPicture(layerPicture);
-    this.#drawOutline();
+    this.overlay.drawLines(context);
+    if (this.outline) strokePath(context, viewport, this.outline, this.#pen);
     this.#drawCrosshair(position);
     this.#drawBrush();
     this.#publish(position);
+  }
+
+  get #pen() {
+    return { colour: this.outlineColour, width: OUTLINE_WIDTH };
   }
 
   /** @param {Picture} picture */
@@ -127,20 +152,6 @@ export class SliceView {
       const height = Math.round(viewport.rowTop(row + 1)) - top;
       context.drawImage(canvas, 0, row, canvas.width, 1, viewport.left, top, width, height);
     }
-  }
-
-  #drawOutline() {
-    if (this.outline.length === 0) return;
-    const { context, viewport, outline } = this;
-    context.beginPath();
-    for (let i = 0; i < outline.length; i += 4) {
-      context.moveTo(viewport.columnLeft(outline[i]), viewport.rowTop(outline[i + 1]));
-      context.lineTo(viewport.columnLeft(outline[i + 2]), viewport.rowTop(outline[i + 3]));
-    }
-    context.strokeStyle = this.outlineColour;
-    context.lineWidth = 1.5;
-    context.lineCap = "square";
-    context.stroke();
   }
 
   /** @param {Vector3} position */
@@ -179,34 +190,4 @@ export class SliceView {
     canvas.dataset.top = String(viewport.top);
     canvas.dataset.scale = String(viewport.scale);
   }
-}
-
-/** A canvas of a slice's own size whose pixels are written as 32-bit numbers. */
-class Picture {
-  /**
-   * @param {number} width
-   * @param {number} height
-   */
-  constructor(width, height) {
-    this.canvas = document.createElement("canvas");
-    this.canvas.width = width;
-    this.canvas.height = height;
-    this.context = context2d(this.canvas, {});
-    this.image = new ImageData(width, height);
-    this.pixels = new Uint32Array(this.image.data.buffer);
-  }
-
-  commit() {
-    this.context.putImageData(this.image, 0, 0);
-  }
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {CanvasRenderingContext2DSettings} settings
- */
-function context2d(canvas, settings) {
-  const context = canvas.getContext("2d", settings);
-  if (!context) throw new Error("This browser has no canvas. Use a current Chromium or Firefox.");
-  return context;
 }

@@ -6,11 +6,20 @@
  * @typedef {import("./review_state.js").ReviewState} ReviewState
  * @typedef {import("./slice_view.js").SliceView} SliceView
  */
-import { greyTable, WINDOWS } from "./window_level.js";
+import { greyTable } from "./window_level.js";
 
 /** Which layers are stale; drawing itself is always done. */
 const CT = 1;
 const LAYERS = 2;
+const EXTRAS = 4;
+const EVERYTHING = CT | LAYERS | EXTRAS;
+/** Settings that are only about extras. */
+const EXTRA_SETTINGS = /** @type {const} */ ([
+  "showDose",
+  "showIsodose",
+  "showUncertainty",
+  "showReference",
+]);
 
 export class Stage {
   /**
@@ -20,7 +29,7 @@ export class Stage {
   constructor(views, state) {
     this.views = views;
     this.state = state;
-    this.table = greyTable(WINDOWS[state.settings.window]);
+    this.table = greyTable(state.settings.window);
     /** @type {Map<SliceView, number>} */
     this.stale = new Map();
     this.frame = 0;
@@ -44,6 +53,11 @@ export class Stage {
     for (const view of this.all) this.#want(view, LAYERS);
   }
 
+  /** Dose, undecided voxels or the contour of the TPS have come, or are shown or hidden. */
+  refreshExtras() {
+    for (const view of this.all) this.#want(view, EXTRAS);
+  }
+
   /** CT voxels changed, as while loading. */
   refreshCt() {
     for (const view of this.all) this.#want(view, CT | LAYERS);
@@ -56,18 +70,19 @@ export class Stage {
 
   /** @param {Partial<import("./review_state.js").Settings>} changed */
   #follow(changed) {
-    if (changed.window !== undefined) {
-      this.table = greyTable(WINDOWS[changed.window]);
-      this.refreshCt();
+    if (changed.window) {
+      this.table = greyTable(changed.window);
+      for (const view of this.all) this.#want(view, CT);
     }
     if (changed.position) {
       for (const view of this.all) {
         const moved = Number(view.canvas.dataset.slice) !== changed.position[view.plane.normal];
-        this.#want(view, moved ? CT | LAYERS : 0);
+        this.#want(view, moved ? EVERYTHING : 0);
       }
     }
     const layers = [changed.showPrediction, changed.showCorrections, changed.showOutline];
     if (layers.some((shown) => shown !== undefined)) this.refreshLayers();
+    if (EXTRA_SETTINGS.some((name) => changed[name] !== undefined)) this.refreshExtras();
   }
 
   /**
@@ -86,6 +101,7 @@ export class Stage {
       const slice = settings.position[view.plane.normal];
       if (what & CT) view.updateCt(slice, this.table);
       if (what & LAYERS) view.updateLayers(slice, settings);
+      if (what & EXTRAS) view.updateExtras(slice, settings);
       view.draw(settings.position);
     }
     this.stale.clear();

@@ -12,7 +12,7 @@ import { BINDINGS, listenToKeys } from "./keyboard.js";
 import { button, byId, dialog } from "./page.js";
 import { contouredSlices, fillKeySheet, showHover } from "./panel.js";
 import { PointerInput } from "./pointer.js";
-import { WINDOWS } from "./window_level.js";
+import { dragWindow, noteWindow, valuesAt, VIEW_BUTTONS, viewActions } from "./viewer.js";
 
 /** @param {ReviewSession} session */
 export function connectInput(session) {
@@ -37,14 +37,8 @@ const BUTTONS = Object.freeze({
   "reset-views": "resetViews",
   undo: "undo",
   redo: "redo",
-  "layer-prediction": "showPrediction",
-  "layer-corrections": "showCorrections",
-  "layer-outline": "showOutline",
-  "window-1": "window1",
-  "window-2": "window2",
-  "window-3": "window3",
-  "window-4": "window4",
   help: "help",
+  ...VIEW_BUTTONS,
 });
 
 class ReviewInput {
@@ -71,10 +65,7 @@ class ReviewInput {
       sliceDown: () => this.scroll(session.stage.views.axial, -1),
       firstContoured: () => this.#goToContoured(0),
       lastContoured: () => this.#goToContoured(-1),
-      showPrediction: () => this.#toggle("showPrediction"),
-      showCorrections: () => this.#toggle("showCorrections"),
-      showOutline: () => this.#toggle("showOutline"),
-      ...Object.fromEntries(WINDOWS.map((_, i) => [`window${i + 1}`, () => this.#setWindow(i)])),
+      ...viewActions(session),
       crossAtPointer: () => this.pointer && this.cross(this.pointer.view, this.pointer.point),
       resetViews: () => this.#resetViews(),
       help: () => dialog("keys-dialog").showModal(),
@@ -93,6 +84,8 @@ class ReviewInput {
       resizeBrush: (direction) => this.resizeBrush(direction),
       moved: (view) => this.#moved(view),
       cross: (view, at) => this.cross(view, at),
+      dragWindow: (dx, dy) => dragWindow(session, dx, dy),
+      windowSet: () => noteWindow(session),
       hover: (view, at, tool) => this.#hover(view, at, tool),
       tool: () => session.state.settings.tool,
       isSpaceHeld: () => this.isSpaceHeld,
@@ -134,7 +127,7 @@ class ReviewInput {
     const position = /** @type {Vector3} */ ([...this.session.state.settings.position]);
     position[plane.across] = grid.clamp(plane.across, point[0]);
     position[plane.down] = grid.clamp(plane.down, point[1]);
-    this.#setPosition(position);
+    this.session.goTo(position);
   }
 
   /**
@@ -144,15 +137,7 @@ class ReviewInput {
   #goTo(axis, index) {
     const position = /** @type {Vector3} */ ([...this.session.state.settings.position]);
     position[axis] = this.session.layer.grid.clamp(axis, index);
-    this.#setPosition(position);
-  }
-
-  /** @param {Vector3} position */
-  #setPosition(position) {
-    // A stroke belongs to one slice; it ends before the slice changes.
-    if (this.session.stroke) return;
-    this.session.state.update({ position });
-    this.session.log.note("position", { voxel: position });
+    this.session.goTo(position);
   }
 
   /** @param {number} which  0 the lowest, -1 the highest */
@@ -166,19 +151,6 @@ class ReviewInput {
     this.session.state.update({ tool });
     this.session.log.note("tool", { tool });
     if (this.pointer) this.#hover(this.pointer.view, this.pointer.point);
-  }
-
-  /** @param {"showPrediction" | "showCorrections" | "showOutline"} layer */
-  #toggle(layer) {
-    const shown = !this.session.state.settings[layer];
-    this.session.state.update({ [layer]: shown });
-    this.session.log.note("layer", { layer, shown });
-  }
-
-  /** @param {number} index */
-  #setWindow(index) {
-    this.session.state.update({ window: index });
-    this.session.log.note("window", { name: WINDOWS[index].name });
   }
 
   /** @param {SliceView} view */
@@ -204,16 +176,7 @@ class ReviewInput {
     const { radiusMm, position } = state.settings;
     view.brush = point && isEditable ? { point, radiusMm, tool } : null;
     const voxel = point && view.grid.voxelAt(view.plane, position[view.plane.normal], point);
-    showHover(view.plane.name, voxel ? hounsfield(view, voxel) : "");
+    showHover(view.plane.name, voxel ? valuesAt(view, voxel) : "");
     stage.redraw(view);
   }
-}
-
-/**
- * What the CT holds at a voxel, with a true minus.
- * @param {SliceView} view
- * @param {Vector3} voxel
- */
-function hounsfield(view, voxel) {
-  return `${view.ct[view.grid.indexOf(voxel)]} HU`.replace("-", "−");
 }

@@ -127,14 +127,6 @@ export class Viewport {
   }
 
   /**
-   * Where a column of the picture begins on the canvas.
-   * @param {number} column
-   */
-  columnLeft(column) {
-    return this.left + this.grid.edgesMm[this.plane.across][column] * this.scale;
-  }
-
-  /**
    * Where a voxel's centre is on the canvas.
    * @param {PlanePoint} point
    * @returns {[number, number]}
@@ -142,6 +134,17 @@ export class Viewport {
   toScreen(point) {
     const [acrossMm, downMm] = this.#toMm(point);
     return [this.left + acrossMm * this.scale, this.top + downMm * this.scale];
+  }
+
+  /**
+   * A point of the slice's picture, mm from the slice's top left corner.
+   * @param {number} column  whole numbers are the middles of pixels
+   * @param {number} row  0 at the top of the screen
+   * @returns {[number, number]}
+   */
+  pictureToMm(column, row) {
+    const { grid, plane } = this;
+    return this.#toMm([column, plane.flipped ? grid.dims[plane.down] - 1 - row : row]);
   }
 
   /** @param {PlanePoint} point @returns {[number, number]} mm from the slice's top left corner */

@@ -16,9 +16,26 @@ export const WINDOWS = Object.freeze([
   { name: "Soft tissue", short: "Soft", lowHu: -160, highHu: 240 },
 ]);
 
+const NARROWEST_HU = 1;
+const WIDEST_HU = 8000;
+
+/**
+ * A window of its own, from another one: wider or narrower, brighter or darker.
+ * @param {HuWindow} window
+ * @param {number} widerHu
+ * @param {number} higherHu  how much the level rises
+ * @returns {HuWindow}
+ */
+export function adjusted({ lowHu, highHu }, widerHu, higherHu) {
+  const width = Math.max(NARROWEST_HU, Math.min(WIDEST_HU, highHu - lowHu + widerHu));
+  const level = Math.max(-1024, Math.min(3071, (highHu + lowHu) / 2 + higherHu));
+  return { name: "own", short: "own", lowHu: level - width / 2, highHu: level + width / 2 };
+}
+
 /** Width and level, as radiologists say it. @param {HuWindow} window */
 export function describeWindow({ lowHu, highHu, name }) {
-  return `W ${highHu - lowHu} L ${Math.round((highHu + lowHu) / 2)} · ${name}`;
+  const level = `${Math.round((highHu + lowHu) / 2)}`.replace("-", "−");
+  return `W ${Math.round(highHu - lowHu)} L ${level} · ${name}`;
 }
 
 /**

@@ -1,13 +1,13 @@
-// Screen geometry, layers, outline, windows and the CT stream.
+// Screen geometry, layers, windows and the CT stream.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { CorrectionLayer } from "../../../review_ui/static/js/corrections.js";
 import { Grid, PLANES } from "../../../review_ui/static/js/geometry.js";
-import { outlineSegments, paintCt, paintLayers } from "../../../review_ui/static/js/slice_pixels.js";
+import { paintCt, paintLayers } from "../../../review_ui/static/js/slice_pixels.js";
 import { Viewport } from "../../../review_ui/static/js/viewport.js";
 import { readSlices } from "../../../review_ui/static/js/volume_stream.js";
-import { greyTable, packRgba, WINDOWS } from "../../../review_ui/static/js/window_level.js";
+import { adjusted, describeWindow, greyTable, packRgba, WINDOWS } from "../../../review_ui/static/js/window_level.js";
 
 const grid = new Grid([8, 6, 4], [1, 2, 3]);
 const near = (a, b) => Math.abs(a - b) < 1e-9;
@@ -69,7 +69,7 @@ test("each plane shows its own voxels of the CT", () => {
   }
 });
 
-test("layers show prediction, added and removed, and the outline follows the corrected structure", () => {
+test("layers show prediction, added and removed, and the box holds the corrected structure", () => {
   const prediction = new Uint8Array(grid.count);
   for (const x of [2, 3, 4]) for (const y of [1, 2, 3]) prediction[grid.indexOf([x, y, 1])] = 1;
   const layer = new CorrectionLayer(grid, prediction);
@@ -82,12 +82,16 @@ test("layers show prediction, added and removed, and the outline follows the cor
   assert.deepEqual(box, { left: 2, right: 5, top: 1, bottom: 3 });
   assert.deepEqual([...pixels.slice(8, 16)], [0, 0, 9, 7, 7, 0, 0, 0]);
   assert.deepEqual([...pixels.slice(16, 24)], [0, 0, 7, 7, 7, 8, 0, 0]);
-  const segments = outlineSegments(inside, 8, box);
-  let length = 0;
-  for (let i = 0; i < segments.length; i += 4) {
-    length += Math.abs(segments[i + 2] - segments[i]) + Math.abs(segments[i + 3] - segments[i + 1]);
-  }
-  assert.equal(length, 14);
+});
+
+test("a dragged window keeps its level when it gets wider, and its width when it gets brighter", () => {
+  const wider = adjusted(WINDOWS[0], 100, 0);
+  assert.deepEqual([wider.lowHu, wider.highHu], [-175, 300]);
+  const higher = adjusted(WINDOWS[0], 0, 50);
+  assert.deepEqual([higher.lowHu, higher.highHu], [-75, 300]);
+  const closed = adjusted(WINDOWS[0], -9999, 0);
+  assert.ok(closed.highHu - closed.lowHu >= 1);
+  assert.equal(describeWindow(adjusted(WINDOWS[0], 5, -100)), "W 380 L −37 · own");
 });
 
 test("a window is black below, white above and grey between", () => {

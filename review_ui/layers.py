@@ -1,0 +1,113 @@
+"""What may be laid over the CT: dose, undecided voxels, the contour of the TPS."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import numpy as np
+from apiflask import APIBlueprint
+from flask import Response, abort
+
+from core.boxed import ENTROPY_OF, Boxed
+from core.case_files import reference_name
+from core.geometry import Mask
+from core.records import Case
+from dose.picture import dose_picture
+from review_ui.context import Desk, desk
+from review_ui.doses import primary_in_words
+from review_ui.facts import newest_dose
+from review_ui.memory import shown_prediction
+
+blueprint = APIBlueprint("layers", __name__, url_prefix="/api/cases")
+
+
+@blueprint.get("/<case_id>/layers")
+def layers(case_id: str) -> dict[str, Any]:
+    """Which layers there are to fetch, and what the dose is the dose of."""
+    room = desk()
+    current = room.case(case_id)
+    return {
+        "dose": primary_in_words(room, case_id) if newest_dose(room, case_id) is not None else None,
+        "uncertainty": _undecided(room, current) is not None,
+        "reference": room.store.instances.reference_of(case_id, room.roi_of(current)) is not None,
+    }
+
+
+@blueprint.get("/<case_id>/dose")
+def dose(case_id: str) -> Response:
+    """The dose that figures are about, on its own grid; 404 without one.
+
+    Little-endian int32 length of a JSON header, the header, then uint16 in flat order. Its
+    `gy_per_unit` turns them into Gy, 65535 is "not covered"; `x`, `y`, `z` say for each voxel of
+    the CT along that axis where it lies in the grid.
+    """
+    room = desk()
+    current = room.case(case_id)
+    dose_id = newest_dose(room, case_id)
+    if dose_id is None or current.geometry is None:
+        abort(404, "This case has no dose.")
+    picture = dose_picture(room.store.files.read_dose(case_id, dose_id), current.geometry)
+    slices, rows, columns = (np.round(axis, 6).tolist() for axis in picture.indices)
+    header = json.dumps(
+        {
+            "shape": list(reversed(picture.values.shape)),
+            "gy_per_unit": picture.gy_per_unit,
+            "x": columns,
+            "y": rows,
+            "z": slices,
+        }
+    ).encode()
+    length = np.array(len(header), "<i4").tobytes()
+    return _packed(length + header + picture.values.astype("<u2").tobytes())
+
+
+@blueprint.get("/<case_id>/uncertainty")
+def uncertainty(case_id: str) -> Response:
+    """How undecided the prediction is in each voxel of a box: entropy in 1/255 bit; 404 without."""
+    room = desk()
+    boxed = _undecided(room, room.case(case_id))
+    if boxed is None:
+        abort(404, "This case has no prediction whose uncertainty was kept.")
+    return _boxed(Boxed(ENTROPY_OF[boxed.values], boxed.start, boxed.shape))
+
+
+@blueprint.get("/<case_id>/reference")
+def reference(case_id: str) -> Response:
+    """The contour of the structure in the newest structure set of the TPS: 0 or 1; 404 without."""
+    room = desk()
+    mask = _reference(room, room.case(case_id))
+    if mask is None:
+        abort(404, "No structure set of the TPS holds this structure.")
+    used = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    start = (int(used[0][0]), int(used[1][0]), int(used[2][0]))
+    box = tuple(slice(int(one[0]), int(one[-1]) + 1) for one in used)
+    values = np.ascontiguousarray(mask[box]).view(np.uint8)
+    return _boxed(Boxed(values, start, mask.shape))
+
+
+def _undecided(room: Desk, current: Case) -> Boxed | None:
+    shown = shown_prediction(room.store, current, room.roi_of(current))
+    return None if shown is None else room.store.files.read_probability(current.id, shown.id)
+
+
+def _reference(room: Desk, current: Case) -> Mask | None:
+    """The mask that the structure set of the TPS amounts to, never an empty one."""
+    found = room.store.instances.reference_of(current.id, room.roi_of(current))
+    if found is None:
+        return None
+    name = reference_name(found.id, current.assembly)
+    return room.store.files.read_mask(current.id, name)
+
+
+def _boxed(boxed: Boxed) -> Response:
+    """Little-endian int32 first slice, row, column, counts of them; then a byte a voxel."""
+    header = np.array([*boxed.start, *boxed.values.shape], "<i4").tobytes()
+    return _packed(header + boxed.values.tobytes())
+
+
+def _packed(body: bytes) -> Response:
+    response = Response(gzip.compress(body, 1), mimetype="application/octet-stream")
+    response.headers["Content-Encoding"] = "gzip"
+    return response

@@ -1,0 +1,163 @@
+/**
+ * A dose grid, and the dose at CT voxels between its own. No DOM.
+ *
+ * @typedef {import("./geometry.js").Axis} Axis
+ * @typedef {import("./geometry.js").Plane} Plane
+ * @typedef {import("./geometry.js").Vector3} Vector3
+ *
+ * @typedef {object} Along  for each CT voxel along one axis
+ * @property {Int32Array} low  index of the dose voxel before it
+ * @property {Float32Array} weight  of the one after it
+ * @property {Uint8Array} covered
+ */
+
+const NOT_COVERED = 65535;
+/** In dose voxels: positions are written with 0.001 mm or less, a slice on the rim is on the grid. */
+const RIM = 0.005;
+
+export class DoseGrid {
+  /**
+   * @param {Vector3} shape  dose voxels along x, y, z
+   * @param {Float32Array} valuesGy  in flat order, NaN where there is no dose
+   * @param {[number[], number[], number[]]} at  for each CT voxel along x, y, z: where in the grid
+   */
+  constructor(shape, valuesGy, at) {
+    this.shape = shape;
+    this.valuesGy = valuesGy;
+    this.strides = [1, shape[0], shape[0] * shape[1]];
+    this.along = at.map((indices, axis) => neighbours(indices, shape[axis]));
+    this.maxGy = 0;
+    for (const gy of valuesGy) if (gy > this.maxGy) this.maxGy = gy;
+  }
+
+  /**
+   * What GET /api/cases/<id>/dose answers.
+   * @param {ArrayBuffer} body
+   */
+  static read(body) {
+    const length = new DataView(body).getInt32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, length)));
+    const units = new Uint16Array(body.slice(4 + length));
+    const valuesGy = new Float32Array(units.length);
+    for (let i = 0; i < units.length; i++) {
+      valuesGy[i] = units[i] === NOT_COVERED ? NaN : units[i] * header.gy_per_unit;
+    }
+    return new DoseGrid(header.shape, valuesGy, [header.x, header.y, header.z]);
+  }
+
+  /**
+   * The dose at one CT voxel in Gy, NaN where it is not covered.
+   * @param {Vector3} voxel
+   */
+  at(voxel) {
+    let sum = 0;
+    for (let corner = 0; corner < 8; corner++) {
+      let index = 0;
+      let share = 1;
+      for (let axis = 0; axis < 3; axis++) {
+        const { low, weight, covered } = this.along[axis];
+        if (!covered[voxel[axis]]) return NaN;
+        const high = (corner >> axis) & 1;
+        const w = weight[voxel[axis]];
+        share *= high ? w : 1 - w;
+        // With no share there may be no neighbour either.
+        index += (low[voxel[axis]] + (high && w > 0 ? 1 : 0)) * this.strides[axis];
+      }
+      if (share > 0) sum += share * this.valuesGy[index];
+    }
+    return sum;
+  }
+
+  /**
+   * The dose in a slice of the CT, top row of the screen first.
+   * @param {Plane} plane
+   * @param {number} slice
+   * @param {Float32Array} field  written, Gy, NaN where it is not covered
+   */
+  slice(plane, slice, field) {
+    const across = this.along[plane.across];
+    const down = this.along[plane.down];
+    const normal = this.along[plane.normal];
+    const width = across.low.length;
+    const height = down.low.length;
+    if (!normal.covered[slice]) {
+      field.fill(NaN);
+      return;
+    }
+    const sheet = this.#sheet(plane, normal.low[slice], normal.weight[slice]);
+    const columns = this.shape[plane.across];
+    const line = new Float32Array(columns);
+    for (let row = 0; row < height; row++) {
+      const voxel = plane.flipped ? height - 1 - row : row;
+      const out = row * width;
+      if (!down.covered[voxel]) {
+        field.fill(NaN, out, out + width);
+        continue;
+      }
+      const first = down.low[voxel] * columns;
+      mix(line, sheet, first, down.weight[voxel] > 0 ? first + columns : first, down.weight[voxel]);
+      for (let column = 0; column < width; column++) {
+        const low = across.low[column];
+        const weight = across.weight[column];
+        field[out + column] = !across.covered[column]
+          ? NaN
+          : weight > 0
+            ? line[low] * (1 - weight) + line[low + 1] * weight
+            : line[low];
+      }
+    }
+  }
+
+  /**
+   * The dose voxels of a plane between two layers of the grid.
+   * @param {Plane} plane
+   * @param {number} low
+   * @param {number} weight
+   */
+  #sheet(plane, low, weight) {
+    const columns = this.shape[plane.across];
+    const rows = this.shape[plane.down];
+    const sheet = new Float32Array(columns * rows);
+    const step = this.strides[plane.normal];
+    for (let row = 0, i = 0; row < rows; row++) {
+      let index = low * step + row * this.strides[plane.down];
+      for (let column = 0; column < columns; column++, i++) {
+        const gy = this.valuesGy[index];
+        sheet[i] = weight > 0 ? gy * (1 - weight) + this.valuesGy[index + step] * weight : gy;
+        index += this.strides[plane.across];
+      }
+    }
+    return sheet;
+  }
+}
+
+/**
+ * @param {Float32Array} line  written
+ * @param {Float32Array} sheet
+ * @param {number} first
+ * @param {number} second
+ * @param {number} weight
+ */
+function mix(line, sheet, first, second, weight) {
+  for (let i = 0; i < line.length; i++) {
+    line[i] = sheet[first + i] * (1 - weight) + sheet[second + i] * weight;
+  }
+}
+
+/**
+ * @param {number[]} indices
+ * @param {number} count  of dose voxels
+ * @returns {Along}
+ */
+function neighbours(indices, count) {
+  const low = new Int32Array(indices.length);
+  const weight = new Float32Array(indices.length);
+  const covered = new Uint8Array(indices.length);
+  indices.forEach((index, i) => {
+    const within = Math.max(0, Math.min(count - 1, index));
+    covered[i] = Math.abs(within - index) <= RIM ? 1 : 0;
+    low[i] = Math.floor(within);
+    weight[i] = within - low[i];
+  });
+  return { low, weight, covered };
+}
