@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.support.browser import launch
 from tests.support.peers import require_program
 
+pytest_plugins = ["tests.support.service_table"]
+
 LONGEST = ("flow", "faults", "benchmarks")
 
 
