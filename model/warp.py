@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,17 +177,26 @@ def seen(places: Tensor, view: FieldOfView, low: Index) -> Tensor:
 
 
 def spread_out(coarse: Tensor, size: Size) -> Tensor:
-    """A coarse lattice (channels, n, n, n) as a smooth field (channels, *size), trilinear.
+    """A coarse lattice (channels, n, n, n) as a smooth field (channels, *size), trilinear."""
+    return along_axes(
+        coarse, [_linear(n, voxels) for n, voxels in zip(coarse.shape[1:], size, strict=True)]
+    )
 
-    Axis by axis with small matrices, which is many times as fast as interpolating each voxel.
+
+def along_axes(values: Tensor, matrices: Sequence[Tensor]) -> Tensor:
+    """`values` (channels, slices, rows, columns) times a matrix (to, from) along each axis.
+
+    Products of small matrices are many times as fast as convolving or interpolating each voxel.
     """
-    for axis, voxels in enumerate(size, start=1):
-        matrix = _linear(coarse.shape[axis], voxels)
-        coarse = torch.movedim(torch.movedim(coarse, axis, -1) @ matrix, -1, axis)
-    return coarse
+    channels, slices, rows, columns = values.shape
+    along_slices, along_rows, along_columns = matrices
+    values = along_slices @ values.reshape(channels, slices, rows * columns)
+    values = along_rows @ values.view(-1, rows, columns)
+    values = values @ along_columns.T
+    return values.view(channels, -1, *values.shape[1:])
 
 
 def _linear(nodes: int, voxels: int) -> Tensor:
-    """(nodes, voxels): what each node gives to each voxel, from end to end."""
+    """(voxels, nodes): what each voxel takes from each node, from end to end."""
     at = torch.linspace(0, nodes - 1, voxels)
-    return (1.0 - (at - torch.arange(nodes)[:, None]).abs()).clamp(min=0.0)
+    return (1.0 - (at[:, None] - torch.arange(nodes)).abs()).clamp(min=0.0)
