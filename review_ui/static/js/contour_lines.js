@@ -59,16 +59,15 @@ export function maskOutline(inside, width, box) {
  */
 function linkCrossings(inside, width, box, columns, rows) {
   const next = new Int32Array(2 * columns * rows).fill(-1);
-  const at = (/** @type {number} */ column, /** @type {number} */ row) =>
-    column < 1 || row < 1 || column > columns - 2 || row > rows - 2
-      ? 0
-      : inside[(row + box.top - 1) * width + column + box.left - 1];
   for (let row = 0; row < rows - 1; row++) {
+    // In the picture: the pixel to the right of the rim.
+    const start = (row + box.top - 1) * width + box.left;
     let topLeft = 0;
     let bottomLeft = 0;
     for (let column = 0; column < columns - 1; column++) {
-      const topRight = at(column + 1, row);
-      const bottomRight = at(column + 1, row + 1);
+      const isRim = column === columns - 2;
+      const topRight = isRim || row === 0 ? 0 : inside[start + column];
+      const bottomRight = isRim || row === rows - 2 ? 0 : inside[start + width + column];
       const corners = topLeft * 8 + topRight * 4 + bottomRight * 2 + bottomLeft;
       if (corners !== 0 && corners !== 15) {
         const pixel = row * columns + column;
@@ -154,24 +153,43 @@ export function isolines(field, width, height, levels) {
   /** @type {number[][]} */
   const lines = levels.map(() => []);
   if (levels.length === 0) return lines;
-  const lowest = levels[0];
+  const reached = levelsReached(field, levels);
   for (let row = 0; row < height - 1; row++) {
-    for (let column = 0; column < width - 1; column++) {
-      const at = row * width + column;
+    for (let at = row * width, end = at + width - 1; at < end; at++) {
+      const first = reached[at];
+      const across = reached[at + width + 1];
+      // Nearly always all four are between the same levels.
+      if (first === reached[at + 1] && first === across && first === reached[at + width]) continue;
       const a = field[at];
       const b = field[at + 1];
       const c = field[at + width + 1];
       const d = field[at + width];
-      const most = Math.max(a, b, c, d);
-      // Also where one of them is NaN: no comparison with it holds.
-      if (!(most >= lowest)) continue;
       const least = Math.min(a, b, c, d);
+      const most = Math.max(a, b, c, d);
+      // Where one of them is NaN no comparison holds.
       for (let i = 0; i < levels.length && levels[i] <= most; i++) {
-        if (levels[i] > least) cross(lines[i], levels[i], column, row, a, b, c, d);
+        if (levels[i] > least) cross(lines[i], levels[i], at % width, row, a, b, c, d);
       }
     }
   }
   return lines;
+}
+
+/**
+ * How many of the levels each value of a field has reached; none where it is not known.
+ * @param {Float32Array} field
+ * @param {readonly number[]} levels
+ */
+function levelsReached(field, levels) {
+  const reached = new Uint8Array(field.length);
+  const count = levels.length;
+  for (let i = 0; i < field.length; i++) {
+    const value = field[i];
+    let n = 0;
+    while (n < count && value >= levels[n]) n++;
+    reached[i] = n;
+  }
+  return reached;
 }
 
 /**

@@ -34,12 +34,9 @@ export function doseCss(part) {
   return `rgb(${doseColour(part).join(" ")})`;
 }
 
-/**
- * Pixels of the colour wash by 1/255 of the highest dose; entry 256 is for "no dose known".
- * @returns {Uint32Array}
- */
+/** Pixels of the colour wash by 1/255 of the highest dose. */
 export function doseTable() {
-  const table = new Uint32Array(257);
+  const table = new Uint32Array(256);
   for (let i = Math.ceil(FAINTEST * 255); i < 256; i++) {
     const [red, green, blue] = doseColour(i / 255);
     table[i] = packRgba(red, green, blue, OPACITY);
@@ -49,17 +46,14 @@ export function doseTable() {
 
 /**
  * @param {Float32Array} field  Gy
- * @param {number} maxGy
+ * @param {number} maxGy  no field holds more
  * @param {Uint32Array} table  from `doseTable`
  * @param {Uint32Array} pixels  written
  */
 export function paintDose(field, maxGy, table, pixels) {
   const scale = maxGy > 0 ? 255 / maxGy : 0;
-  for (let i = 0; i < field.length; i++) {
-    const gy = field[i];
-    // Nothing equals NaN, not even itself.
-    pixels[i] = gy === gy ? table[Math.min(255, Math.round(gy * scale))] : table[256];
-  }
+  // What is not a number counts as 0 here, which leaves the CT as it is.
+  for (let i = 0; i < field.length; i++) pixels[i] = table[(field[i] * scale + 0.5) | 0];
 }
 
 /**

@@ -9,6 +9,7 @@
  * @property {Int32Array} low  index of the dose voxel before it
  * @property {Float32Array} weight  of the one after it
  * @property {Uint8Array} covered
+ * @property {number[]} uncovered  the others
  */
 
 const NOT_COVERED = 65535;
@@ -86,7 +87,8 @@ export class DoseGrid {
     }
     const sheet = this.#sheet(plane, normal.low[slice], normal.weight[slice]);
     const columns = this.shape[plane.across];
-    const line = new Float32Array(columns);
+    // One more than there are: the last one has no neighbour and needs none.
+    const line = new Float32Array(columns + 1);
     for (let row = 0; row < height; row++) {
       const voxel = plane.flipped ? height - 1 - row : row;
       const out = row * width;
@@ -96,15 +98,13 @@ export class DoseGrid {
       }
       const first = down.low[voxel] * columns;
       mix(line, sheet, first, down.weight[voxel] > 0 ? first + columns : first, down.weight[voxel]);
+      line[columns] = line[columns - 1];
       for (let column = 0; column < width; column++) {
-        const low = across.low[column];
-        const weight = across.weight[column];
-        field[out + column] = !across.covered[column]
-          ? NaN
-          : weight > 0
-            ? line[low] * (1 - weight) + line[low + 1] * weight
-            : line[low];
+        const before = line[across.low[column]];
+        field[out + column] =
+          before + (line[across.low[column] + 1] - before) * across.weight[column];
       }
+      for (const column of across.uncovered) field[out + column] = NaN;
     }
   }
 
@@ -132,14 +132,14 @@ export class DoseGrid {
 }
 
 /**
- * @param {Float32Array} line  written
+ * @param {Float32Array} line  written, all but its last
  * @param {Float32Array} sheet
  * @param {number} first
  * @param {number} second
  * @param {number} weight
  */
 function mix(line, sheet, first, second, weight) {
-  for (let i = 0; i < line.length; i++) {
+  for (let i = 0; i < line.length - 1; i++) {
     line[i] = sheet[first + i] * (1 - weight) + sheet[second + i] * weight;
   }
 }
@@ -159,5 +159,6 @@ function neighbours(indices, count) {
     low[i] = Math.floor(within);
     weight[i] = within - low[i];
   });
-  return { low, weight, covered };
+  const uncovered = indices.map((_, i) => i).filter((i) => !covered[i]);
+  return { low, weight, covered, uncovered };
 }

@@ -27,11 +27,11 @@ const url = `/api/cases/${document.body.dataset.caseId}`;
 
 /**
  * Take the case where this reviewer may, and say why not where not.
+ * @param {CaseFacts} facts  before it is taken
  * @param {CaseLock} lock
  * @returns {Promise<CaseFacts>}
  */
-async function openCase(lock) {
-  const facts = /** @type {CaseFacts} */ (await getJson(url));
+async function openCase(facts, lock) {
   if (facts.approved) return { ...facts, editable: false };
   if (!facts.editable) {
     const { holder } = facts.lock;
@@ -161,25 +161,30 @@ function connectApproval(session, lock) {
 
 async function start() {
   const lock = new CaseLock(url);
-  const facts = await openCase(lock);
-  showFacts(facts);
-  const grid = new Grid(facts.dims, facts.spacing_mm, facts.slice_offsets_mm);
-  const { layer, seq } = await loadCorrections(url, facts, grid);
+  const known = /** @type {CaseFacts} */ (await getJson(url));
+  const grid = new Grid(known.dims, known.spacing_mm, known.slice_offsets_mm);
   const ct = new Int16Array(grid.count).fill(-1024);
-  const state = new ReviewState(facts.start);
-  const outlineColour = `rgb(${facts.colour.join(" ")})`;
+  const state = new ReviewState(known.start);
+  const outlineColour = `rgb(${known.colour.join(" ")})`;
   const extras = { dose: null, uncertainty: null, reference: null };
-  const stage = buildStage(facts, { grid, ct, layer, extras, outlineColour }, state);
-  const log = new InteractionLog(`${url}/events`);
-  const session = new ReviewSession({ url, facts, layer, stage, state, lock, log, seq });
-
-  connectInput(session);
-  stage.refreshCt();
-  await loadCt(url, { grid, ct, centre: facts.start[2] }, (slice, received) => {
+  const stage = buildStage(known, { grid, ct, extras, outlineColour }, state);
+  // The CT is on its way while the case is taken and its corrections come: it is seen first.
+  const loading = loadCt(url, { grid, ct, centre: known.start[2] }, (slice, received) => {
     panel.showLoading(received, grid.dims[2]);
     // Sagittal and coronal gain a line per slice: painting each would cost more than loading.
     if (slice === state.settings.position[2] || received % 16 === 0) stage.refreshCt();
   });
+  loading.catch(() => undefined); // told below, after what fails before it
+
+  const facts = await openCase(known, lock);
+  showFacts(facts);
+  const { layer, seq } = await loadCorrections(url, facts, grid);
+  stage.takeLayer(layer);
+  const log = new InteractionLog(`${url}/events`);
+  const session = new ReviewSession({ url, facts, layer, stage, state, lock, log, seq });
+
+  connectInput(session);
+  await loading;
   stage.refreshCt();
 
   connectLeaving(session);

@@ -61,22 +61,18 @@ export function paintLayers(plane, slice, layer, colours, pixels, inside) {
   const [width, height] = grid.sizeOf(plane);
   const step = grid.strides[plane.across];
   const box = { left: width, right: -1, top: height, bottom: -1 };
+  // Most of a slice is neither: at once, instead of pixel by pixel.
+  pixels.fill(0);
+  inside.fill(0);
   let pixel = 0;
   for (let row = 0; row < height; row++) {
     let index = rowStart(grid, plane, slice, row);
     for (let column = 0; column < width; column++, index += step, pixel++) {
       const value = values[index];
       const predicted = prediction[index];
-      if (value === 0 && predicted === 0) {
-        pixels[pixel] = 0;
-        inside[pixel] = 0;
-        continue;
-      }
+      if (value === 0 && predicted === 0) continue;
       pixels[pixel] = colourOf(value, predicted, colours);
-      if (value === REMOVED || (value !== ADDED && predicted === 0)) {
-        inside[pixel] = 0;
-        continue;
-      }
+      if (value === REMOVED || (value !== ADDED && predicted === 0)) continue;
       inside[pixel] = 1;
       if (column < box.left) box.left = column;
       if (column > box.right) box.right = column;

@@ -37,24 +37,30 @@ export class SliceView {
    * @param {object} source
    * @param {Grid} source.grid
    * @param {Int16Array} source.ct
-   * @param {CorrectionLayer} source.layer
    * @param {import("./overlay.js").Extras} source.extras
    * @param {string} source.outlineColour
    */
-  constructor(canvas, plane, { grid, ct, layer, extras, outlineColour }) {
+  constructor(canvas, plane, { grid, ct, extras, outlineColour }) {
     this.canvas = canvas;
     this.plane = plane;
     this.grid = grid;
     this.ct = ct;
-    this.layer = layer;
+    /** Null until it has come. @type {CorrectionLayer | null} */
+    this.layer = null;
     this.outlineColour = outlineColour;
     this.extras = extras;
     this.viewport = new Viewport(grid, plane);
     this.overlay = new Overlay(this.viewport, extras);
     const [width, height] = grid.sizeOf(plane);
     this.context = context2d(canvas, { alpha: false });
+    /** Everything but crosshair and brush, as it was drawn last. */
+    this.composed = context2d(document.createElement("canvas"), { alpha: false });
+    /** What `composed` was drawn for; "" when it must be drawn anew. */
+    this.composedFor = "";
     this.ctPicture = new Picture(width, height);
     this.layerPicture = new Picture(width, height);
+    /** Made when first needed. @type {Picture | null} */
+    this.washedCt = null;
     this.inside = new Uint8Array(width * height);
     /** @type {Path2D | null} */
     this.outline = null;
@@ -66,8 +72,11 @@ export class SliceView {
   resize() {
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = this.canvas;
-    this.canvas.width = Math.round(clientWidth * ratio);
-    this.canvas.height = Math.round(clientHeight * ratio);
+    for (const sized of [this.canvas, this.composed.canvas]) {
+      sized.width = Math.round(clientWidth * ratio);
+      sized.height = Math.round(clientHeight * ratio);
+    }
+    this.composedFor = "";
     this.viewport.resize(clientWidth, clientHeight);
   }
 
@@ -79,6 +88,7 @@ export class SliceView {
   updateCt(slice, table) {
     paintCt(this.grid, this.plane, slice, this.ct, table, this.ctPicture.pixels);
     this.ctPicture.commit();
+    this.composedFor = "";
   }
 
   /**
@@ -87,6 +97,7 @@ export class SliceView {
    * @param {{showPrediction: boolean, showCorrections: boolean, showOutline: boolean}} shown
    */
   updateLayers(slice, { showPrediction, showCorrections, showOutline }) {
+    if (!this.layer) return;
     const colours = {
       prediction: showPrediction ? COLOURS.prediction : 0,
       added: showCorrections ? COLOURS.added : 0,
@@ -95,6 +106,7 @@ export class SliceView {
     const { pixels } = this.layerPicture;
     const box = paintLayers(this.plane, slice, this.layer, colours, pixels, this.inside);
     this.layerPicture.commit();
+    this.composedFor = "";
     const width = this.layerPicture.canvas.width;
     this.outline =
       box && showOutline ? loopPath(maskOutline(this.inside, width, box), this.viewport) : null;
@@ -107,6 +119,7 @@ export class SliceView {
    */
   updateExtras(slice, settings) {
     this.overlay.update(slice, settings);
+    this.composedFor = "";
     this.canvas.dataset.layers = this.overlay.shown.join(" ");
   }
 
@@ -115,22 +128,47 @@ export class SliceView {
    * @param {Vector3} position  where the planes cross
    */
   draw(position) {
-    const { context, viewport, ctPicture, layerPicture } = this;
+    const { context } = this;
+    this.#compose();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(this.composed.canvas, 0, 0);
+    const ratio = window.devicePixelRatio || 1;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.#drawCrosshair(position);
+    this.#drawBrush();
+    this.#publish(position);
+  }
+
+  /** Draw the pictures and lines, unless they are as they were: crosshair and brush move often. */
+  #compose() {
+    const { composed: context, viewport } = this;
+    const { scale, left, top } = viewport;
+    const wanted = `${scale} ${left} ${top}`;
+    if (this.composedFor === wanted) return;
+    this.composedFor = wanted;
     const ratio = window.devicePixelRatio || 1;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = BACKGROUND;
     context.fillRect(0, 0, viewport.width, viewport.height);
     context.imageSmoothingEnabled = true;
-    this.#drawPicture(ctPicture);
-    if (this.overlay.wash) this.#drawPicture(this.overlay.wash);
+    this.#drawPicture(this.overlay.wash ? this.#washedCt(this.overlay.wash) : this.ctPicture);
     // Painted voxels keep their edges: what is seen is what is stored.
     context.imageSmoothingEnabled = false;
-    this.#drawPicture(layerPicture);
+    this.#drawPicture(this.layerPicture);
     this.overlay.drawLines(context);
     if (this.outline) strokePath(context, viewport, this.outline, this.#pen);
-    this.#drawCrosshair(position);
-    this.#drawBrush();
-    this.#publish(position);
+  }
+
+  /**
+   * CT and colours in one picture: to enlarge one costs half of enlarging two.
+   * @param {Picture} wash
+   */
+  #washedCt(wash) {
+    const { width, height } = wash.canvas;
+    this.washedCt ??= new Picture(width, height);
+    this.washedCt.context.drawImage(this.ctPicture.canvas, 0, 0);
+    this.washedCt.context.drawImage(wash.canvas, 0, 0);
+    return this.washedCt;
   }
 
   get #pen() {
@@ -139,7 +177,7 @@ export class SliceView {
 
   /** @param {Picture} picture */
   #drawPicture({ canvas }) {
-    const { context, viewport, grid, plane } = this;
+    const { composed: context, viewport, grid, plane } = this;
     const width = viewport.widthMm * viewport.scale;
     if (grid.isEven || plane.down !== 2) {
       const height = viewport.heightMm * viewport.scale;

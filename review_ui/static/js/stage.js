@@ -48,6 +48,12 @@ export class Stage {
     this.redraw();
   }
 
+  /** What is corrected has come. @param {import("./corrections.js").CorrectionLayer} layer */
+  takeLayer(layer) {
+    for (const view of this.all) view.layer = layer;
+    this.refreshLayers();
+  }
+
   /** Painted voxels changed. */
   refreshLayers() {
     for (const view of this.all) this.#want(view, LAYERS);
