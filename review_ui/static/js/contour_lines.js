@@ -12,7 +12,7 @@ const ROUNDS = 8;
 /** Half way to the mean of the neighbours: more of it would swing. */
 const PULL = 0.5;
 /** A point stays this far (in voxels) from the two voxel centres it lies between. */
-const MARGIN = 0.15;
+const MARGIN = 0.2;
 
 /**
  * The border of the inside pixels as closed smooth lines.

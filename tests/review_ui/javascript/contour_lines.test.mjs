@@ -122,6 +122,13 @@ test("a hole turns the other way, pieces that touch at a corner are apart", () =
   assert.equal(maskOutline(corner, 2, boxOf(corner, 2)).length, 2);
 });
 
+test("a single pixel does not shrink out of sight", () => {
+  const inside = Uint8Array.from([1]);
+  const [loop] = maskOutline(inside, 1, boxOf(inside, 1));
+  const across = loop.filter((_, i) => i % 2 === 0);
+  assert.ok(Math.max(...across) - Math.min(...across) > 0.39);
+});
+
 test("a line of equal dose crosses exactly where neighbours lie on both sides of it", () => {
   const random = randomFrom(3);
   const [width, height] = [8, 6];
