@@ -29,9 +29,9 @@ def deliver(room: Room, delivery_id: str) -> str:
     that does not read back as it was approved is held and never leaves the node. One that does is
     sent even where SEG or SR cannot be written; then the delivery is held and says so.
     """
-    delivery = room.store.deliveries.get(delivery_id)
-    if delivery.state == SENT:
-        return SENT
+    delivery = room.store.deliveries.begin(delivery_id, now=room.now())
+    if delivery is None:
+        return "nothing to send"
     try:
         destination = room.settings.peer_named(delivery.destination)
         paths, sent = _send(room, delivery, destination)

@@ -97,11 +97,12 @@ def _build_starting_model(config: Path, settings: Settings) -> None:
 
 
 def write_demo_config(config: Path, folder: Path) -> Path:
-    """config.yaml with the demo's folder, free ports and a short quiet time."""
+    """config.yaml with the demo's folder, free ports, a short quiet time and a short hold."""
     folder.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = yaml.safe_load(config.read_text())
     values["data_folder"] = str(folder / "data")
     values["dicom"]["quiet_time_s"] = 2
+    values["review"]["hold_s"] = 5
     taken: set[int] = set()
     for section in (values["dicom"], values["peers"][0], values["review"]):
         section["port"] = _free_port(section["port"], taken)

@@ -50,16 +50,20 @@ def write_approved(room: Room, approved: Correction) -> Path:
         approved.case_id, f"correction-{approved.id}", digest=approved.mask_digest
     )
     at = approved.approved_at.astimezone()
+    version = room.store.flow.version_of(approved)
+    before = room.store.flow.predecessor_of(approved)
+    which = f", version {version}" if version > 1 else ""
     content = write_structure_set(
         ct,
         [_roi(room, approved.roi_name, mask)],
         sop_instance_uid=derived_uid("correction", approved.id),
         series_instance_uid=derived_uid("correction series", approved.case_id),
-        label="Recontour",
+        label=f"Recontour v{version}" if version > 1 else "Recontour",
         made_at=at,
         approval=ReviewedBy(approved.approved_by, at),
         software_versions=software_versions(model_behind(room, approved)),
-        series_description="Reviewed and approved",
+        series_description=f"Reviewed and approved{which}",
+        predecessor_uid=None if before is None else derived_uid("correction", before),
     )
     return _place(room, (approved.case_id, approved.id), content, ct, {approved.roi_name: mask})
 

@@ -46,7 +46,7 @@ def replayed(
     return CorrectionLayer(current.geometry.shape).apply_all(entries)
 
 
-def approve(
+def approve(  # noqa: PLR0913 (one argument a fact of the approval)
     store: Store,
     current: Case,
     roi_name: str,
@@ -54,11 +54,13 @@ def approve(
     *,
     destinations: Sequence[str],
     now: datetime,
+    hold_s: float = 0.0,
 ) -> Correction:
     """Approve what the journal amounts to, if it is voxel for voxel what the browser showed.
 
-    Files first, then one transaction. Raises `JournalConflictError` when both sides differ,
-    `EmptyStructureError` when nothing is contoured; then nothing has changed.
+    Nothing leaves the node before `hold_s` have passed. Files first, then one transaction. Raises
+    `JournalConflictError` when both sides differ, `EmptyStructureError` when nothing is contoured;
+    then nothing has changed.
     """
     prediction_id, base = base_mask(store, current, roi_name)
     layer = replayed(store, current, roi_name, up_to=approval.seq)
@@ -85,4 +87,6 @@ def approve(
         slices_seen=approval.slices_seen,
         journal_seq=approval.seq,
     )
-    return store.reviews.approve(made, tab=approval.tab, destinations=destinations, now=now)
+    return store.reviews.approve(
+        made, tab=approval.tab, destinations=destinations, now=now, hold_s=hold_s
+    )

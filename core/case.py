@@ -28,9 +28,10 @@ PERMITTED: dict[CaseState, frozenset[CaseState]] = {
     _S.PREDICTED: frozenset({_S.ASSEMBLED, _S.PREDICTED, _S.IN_REVIEW, _S.FAILED}),
     # As long as nobody has painted, late slices may open a review anew.
     _S.IN_REVIEW: frozenset({_S.ASSEMBLED, _S.FAILED, _S.APPROVED, _S.REJECTED}),
-    _S.APPROVED: frozenset({_S.DELIVERED}),
-    _S.DELIVERED: frozenset(),
-    _S.REJECTED: frozenset(),
+    # Back while nothing has left, or as a new version once it has.
+    _S.APPROVED: frozenset({_S.DELIVERED, _S.IN_REVIEW}),
+    _S.DELIVERED: frozenset({_S.IN_REVIEW}),
+    _S.REJECTED: frozenset({_S.IN_REVIEW}),
     _S.FAILED: frozenset({_S.ASSEMBLED, _S.FAILED}),
 }
 

@@ -26,6 +26,7 @@ from core.tables import (
     prediction,
     review_lock,
 )
+from core.touched import is_touched
 from core.unrouted import waits_for_a_rule
 
 NODE = "node"
@@ -129,7 +130,7 @@ class CaseStore:
             known = sa.select(prediction.c.id).where(prediction.c.id == made.id)
             if connection.execute(known).first() is not None:
                 return True
-            painted = connection.execute(sa.select(_is_painted(made.case_id))).scalar_one()
+            painted = connection.execute(sa.select(is_touched(made.case_id))).scalar_one()
             if current.state not in PREDICTABLE or painted or current.assembly != made.assembly:
                 return False
             values = {name: getattr(made, name) for name in prediction.c.keys()}  # noqa: SIM118
@@ -211,7 +212,7 @@ class CaseStore:
         )
         query = (
             sa.select(case)
-            .where(case.c.state.in_(PREDICTABLE), ~_is_painted(case.c.id), ~done)
+            .where(case.c.state.in_(PREDICTABLE), ~is_touched(case.c.id), ~done)
             .order_by(case.c.created_at)
         )
         waiting = [c for c in self._cases(query) if c.routing and roi_name in c.routing.structures]
@@ -316,14 +317,10 @@ def _close_unpainted_review(connection: sa.Connection, case_id: str) -> None:
     """Take the case from a reviewer who has only looked at it: the slices under it change."""
     if fetch_case(connection, case_id).state is not CaseState.IN_REVIEW:
         return
-    if connection.execute(sa.select(_is_painted(case_id))).scalar_one():
+    if connection.execute(sa.select(is_touched(case_id))).scalar_one():
         raise TransitionError("The case was painted on; its volume cannot change any more.")
     # Without the lock no stroke of the page that is open can come for the older volume.
     connection.execute(sa.delete(review_lock).where(review_lock.c.case_id == case_id))
-
-
-def _is_painted(case_id: sa.ColumnElement[str] | str) -> sa.Exists:
-    return sa.exists().where(journal.c.case_id == case_id)
 
 
 def _figure_exists(

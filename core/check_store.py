@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from core import audit
 from core.database import reading, writing
+from core.delivery_store import is_held_back
 from core.errors import SecondPersonError
 from core.model_tables import correction_check
 from core.records import Correction, CorrectionCheck
@@ -25,11 +26,11 @@ class CheckStore:
         self._engine = engine
 
     def due(self, roi_name: str) -> list[Correction]:
-        """Corrections that nobody has checked yet, oldest first."""
+        """Corrections that nobody has checked yet and that are not held back, oldest first."""
         done = sa.exists().where(correction_check.c.correction_id == correction.c.id)
         query = (
             sa.select(correction)
-            .where(correction.c.roi_name == roi_name, ~done)
+            .where(correction.c.roi_name == roi_name, ~done, ~is_held_back())
             .order_by(correction.c.approved_at, correction.c.id)
         )
         with reading(self._engine) as connection:

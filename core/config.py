@@ -144,6 +144,7 @@ class ReviewSettings(_Section):
     port: Port
     threads: Annotated[int, Field(ge=2, le=256)]
     lock_s: Annotated[float, Field(gt=0)]
+    hold_s: Annotated[float, Field(ge=0, le=3600)]
     public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/]+$")]
     session_minutes: Annotated[int, Field(ge=1)]
 

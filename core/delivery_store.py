@@ -12,13 +12,13 @@ from core.case import CaseState
 from core.case_store import NODE, fetch_case, move
 from core.database import reading, writing
 from core.records import Delivery
-from core.tables import commitment_asked, delivery
+from core.tables import commitment_asked, correction, delivery
 
 QUEUED, SENT, HELD = "QUEUED", "SENT", "HELD"
 
 
 class DeliveryStore:
-    """Rows of the outbox. A row exists from the moment of approval until for ever."""
+    """Rows of the outbox. A row exists from the moment of approval; once it has begun, for ever."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -48,6 +48,45 @@ class DeliveryStore:
         )
         with reading(self._engine) as connection:
             return [Delivery(**row) for row in connection.execute(query).mappings()]
+
+    def begin(self, delivery_id: str, *, now: datetime) -> Delivery | None:
+        """The delivery, to be sent now; from here on its approval can no longer be taken back.
+
+        None where nothing is to be sent: it was taken back, is held for a while yet, or was sent.
+        """
+        with writing(self._engine) as connection:
+            query = select_deliveries().where(delivery.c.id == delivery_id)
+            row = connection.execute(query).mappings().first()
+            if row is None or row["state"] == SENT:
+                return None
+            if row["begun_at"] is None:
+                if row["attempts"] == 0 and row["next_try_at"] > now:
+                    return None
+                _update(connection, delivery_id, begun_at=now)
+            return Delivery(**row)
+
+    def retry(self, delivery_id: str, *, who: str, now: datetime) -> bool:
+        """Try again at once what was held back by an error or waits for its next try.
+
+        False where there is nothing to retry: it was sent, or has not been tried yet.
+        """
+        with writing(self._engine) as connection:
+            stuck = (delivery.c.id == delivery_id) & (delivery.c.state != SENT)
+            tried = (delivery.c.attempts > 0) | (delivery.c.state == HELD)
+            found = connection.execute(sa.select(delivery).where(stuck & tried)).first()
+            if found is None:
+                return False
+            _update(connection, delivery_id, state=QUEUED, next_try_at=now)
+            audit.record(
+                connection,
+                who=who,
+                event="delivery.retried",
+                now=now,
+                case_id=found.case_id,
+                destination=found.destination,
+                before=found.state,
+            )
+            return True
 
     def tried(self, delivery_id: str, *, error: str, next_try_at: datetime) -> None:
         """Count a try that failed, and say why and when the next one is."""
@@ -110,7 +149,7 @@ class DeliveryStore:
                 sop_instance_uid=sop_instance_uid,
             )
             open_ones = sa.select(delivery.c.id).where(
-                delivery.c.case_id == row.case_id, delivery.c.state != SENT
+                delivery.c.correction_id == row.correction_id, delivery.c.state != SENT
             )
             approved = fetch_case(connection, row.case_id).state is CaseState.APPROVED
             if approved and connection.execute(open_ones).first() is None:
@@ -125,6 +164,20 @@ def select_deliveries() -> sa.Select[Any]:
         sa.func.coalesce(asked.state, "").label("commitment"),
         sa.func.coalesce(asked.last_error, "").label("commitment_error"),
     ).outerjoin(commitment_asked, asked.delivery_id == delivery.c.id)
+
+
+def is_held_back() -> sa.ColumnElement[bool]:
+    """The corrections of which nothing has left, because their approval may still be taken back.
+
+    No clock is asked: a hold ends when the first delivery begins.
+    """
+    return sa.exists().where(
+        delivery.c.correction_id == correction.c.id,
+        delivery.c.state == QUEUED,
+        delivery.c.attempts == 0,
+        delivery.c.begun_at.is_(None),
+        delivery.c.next_try_at > delivery.c.created_at,
+    )
 
 
 def _update(connection: sa.Connection, delivery_id: str, **values: Any) -> sa.Row[Any]:

@@ -67,6 +67,10 @@ class EmptyStructureError(RecontourError):
     """A structure without voxels cannot be approved."""
 
 
+class NoReasonError(RecontourError):
+    """A case was to be rejected or re-opened without saying why."""
+
+
 class CaseLockedError(RecontourError):
     """Another reviewer holds the case."""
 

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from core.case import CaseState
 from core.database import reading, writing
 from core.records import RECOVERED, Case, Instance, InstanceHeader
-from core.tables import attachment, case, delivery, instance, journal
+from core.tables import attachment, case, delivery, instance
 from core.together import Together
+from core.touched import is_touched
 
 PLANNING_MODALITY = "CT"
 STRUCTURE_SET = "structure_set"
@@ -158,8 +159,7 @@ class InstanceStore:
             CaseState.PREDICTED,
             CaseState.FAILED,
         ]
-        painted = sa.exists().where(journal.c.case_id == case.c.id)
-        looked_at = (case.c.state == CaseState.IN_REVIEW) & ~painted
+        looked_at = (case.c.state == CaseState.IN_REVIEW) & ~is_touched(case.c.id)
         # From the few open cases, not from everything that ever came.
         open_series = sa.select(case.c.series_instance_uid).where(
             case.c.state.in_(open_states) | looked_at

@@ -12,6 +12,7 @@ from core import audit
 from core.case import Split
 from core.check_store import may_be_learned, was_discarded
 from core.database import reading, writing
+from core.delivery_store import is_held_back
 from core.model_store import add_passed, fetch_state, tip_version, to_version
 from core.model_tables import model_version, training_round
 from core.records import CHALLENGER, RELEASED, WAITS, Correction, ModelVersion, Round
@@ -45,12 +46,12 @@ class LearningStore:
         A structure set that came back from the TPS supersedes what was approved here; the case
         stays in the set it is in. While the newest was not checked yet, or is suspicious and waits
         for a second person, its case is in neither set: what it replaced is in doubt too. What was
-        discarded counts as never made.
+        discarded counts as never made, and so does an approval that may still be taken back.
         """
         query = (
             sa.select(correction, case.c.split, may_be_learned().label("may_be_learned"))
             .join(case, case.c.id == correction.c.case_id)
-            .where(correction.c.roi_name == roi_name, ~was_discarded())
+            .where(correction.c.roi_name == roi_name, ~was_discarded(), ~is_held_back())
             .order_by(correction.c.approved_at, correction.c.id)
         )
         with reading(self._engine) as connection:

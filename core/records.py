@@ -101,6 +101,7 @@ class Case:
     split: Split | None = None
     findings: tuple[str, ...] = ()
     routing: Routing | None = None
+    assigned_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +197,16 @@ class Delivery:
     sop_instance_uid: str | None
     created_at: datetime
     next_try_at: datetime
+    begun_at: datetime | None
     sent_at: datetime | None
     commitment: str = ""
     commitment_error: str = ""
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether its approval may still be taken back: it was to wait, and has not begun."""
+        never_tried = self.begun_at is None and self.attempts == 0 and self.state == "QUEUED"
+        return never_tried and self.next_try_at > self.created_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.errors import CaseLockedError, JournalConflictError
 from core.records import IMPORTED, REVIEWED, Case, Correction, JournalEntry
 from core.tables import case, correction, delivery, interaction, journal, prediction, review
 from core.tables import review_lock as lock
+from core.touched import is_touched
 
 
 class ReviewStore:
@@ -25,21 +27,42 @@ class ReviewStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def open(
-        self, case_id: str, roi_name: str, *, who: str, tab: str, now: datetime, lock_s: float
+    def open(  # noqa: PLR0913 (who, where and when)
+        self,
+        case_id: str,
+        roi_name: str,
+        *,
+        who: str,
+        tab: str,
+        now: datetime,
+        lock_s: float,
+        take_over: bool = False,
     ) -> Case:
         """Take the lock, also from a tab of the same reviewer; start from the newest prediction.
 
         The first stroke fixes the prediction that is corrected: a case that was only looked at
         still gets what the model proposes later.
 
-        Raises `CaseLockedError` naming the holder when another reviewer has the case.
+        Raises `CaseLockedError` naming whose the case is, unless `take_over` asks for it.
         """
         with writing(self._engine) as connection:
             current = fetch_case(connection, case_id)
             held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
-            if held is not None and held.holder != who and held.expires_at > now:
-                raise CaseLockedError(f"{held.holder} is reviewing this case now.")
+            other = _somebody_else(connection, current, held, who=who, now=now)
+            if other and not take_over:
+                raise CaseLockedError(other.sentence)
+            if other:
+                connection.execute(
+                    sa.update(case).where(case.c.id == case_id).values(assigned_to=who)
+                )
+                audit.record(
+                    connection,
+                    who=who,
+                    event="case.taken_over",
+                    now=now,
+                    case_id=case_id,
+                    before=other.name,
+                )
             if held is not None and held.tab != tab and held.holder == who:
                 audit.record(connection, who=who, event="lock.moved", now=now, case_id=case_id)
             connection.execute(sa.delete(lock).where(lock.c.case_id == case_id))
@@ -49,8 +72,8 @@ class ReviewStore:
             )
             if current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}:
                 move(connection, case_id, CaseState.IN_REVIEW, who=who, now=now)
-            untouched = _last_seq(connection, case_id, roi_name) == 0
-            if fetch_case(connection, case_id).state is CaseState.IN_REVIEW and untouched:
+            touched = connection.execute(sa.select(is_touched(case_id))).scalar_one()
+            if fetch_case(connection, case_id).state is CaseState.IN_REVIEW and not touched:
                 newest = connection.scalar(
                     sa.select(prediction.c.id)
                     .where(
@@ -89,7 +112,7 @@ class ReviewStore:
         Raises `CaseLockedError` unless this tab still holds the case.
         """
         with writing(self._engine) as connection:
-            self._require_lock(connection, case_id, who=who, tab=tab)
+            require_lock(connection, case_id, who=who, tab=tab)
             connection.execute(
                 sa.update(lock)
                 .where(lock.c.case_id == case_id)
@@ -104,6 +127,11 @@ class ReviewStore:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else (row.holder, row.tab)
+
+    def owner(self, current: Case) -> str | None:
+        """Whose a case is: who it was passed on to or who asked for it, else who painted last."""
+        with reading(self._engine) as connection:
+            return _owner(connection, current)
 
     def holders(self, *, now: datetime) -> dict[str, str]:
         """Who holds which case: reviewer by case id."""
@@ -158,7 +186,7 @@ class ReviewStore:
         entry leaves a gap or contradicts one that is kept.
         """
         with writing(self._engine) as connection:
-            self._require_lock(connection, case_id, who=who, tab=tab)
+            require_lock(connection, case_id, who=who, tab=tab)
             same = connection.execute(
                 sa.select(journal.c.kind, journal.c.payload).where(
                     journal.c.case_id == case_id,
@@ -210,15 +238,23 @@ class ReviewStore:
             return connection.scalar(query) or 0
 
     def approve(
-        self, made: Correction, *, tab: str, destinations: Sequence[str], now: datetime
+        self,
+        made: Correction,
+        *,
+        tab: str,
+        destinations: Sequence[str],
+        now: datetime,
+        hold_s: float = 0.0,
     ) -> Correction:
         """Approve a structure: correction, split, deliveries, state and audit in one transaction.
+
+        Nothing leaves before `hold_s` have passed.
 
         The mask file must be durable before. Raises `JournalConflictError` when a stroke came in
         between, `TransitionError` when the case is not under review.
         """
         with writing(self._engine) as connection:
-            self._require_lock(connection, made.case_id, who=made.approved_by, tab=tab)
+            require_lock(connection, made.case_id, who=made.approved_by, tab=tab)
             last = _last_seq(connection, made.case_id, made.roi_name)
             if last != made.journal_seq:
                 raise JournalConflictError(
@@ -249,7 +285,7 @@ class ReviewStore:
                         attempts=0,
                         last_error="",
                         created_at=now,
-                        next_try_at=now,
+                        next_try_at=now + timedelta(seconds=hold_s),
                     )
                 )
             connection.execute(sa.delete(lock).where(lock.c.case_id == made.case_id))
@@ -277,16 +313,17 @@ class ReviewStore:
         with reading(self._engine) as connection:
             return to_correction(connection.execute(query).mappings().one())
 
-    @staticmethod
-    def _require_lock(connection: sa.Connection, case_id: str, *, who: str, tab: str) -> None:
-        held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
-        # An expired lock that nobody took since is still ours: a laptop may have slept.
-        if held is None:
-            raise CaseLockedError("This page does not have the case any more.")
-        if held.holder != who:
-            raise CaseLockedError(f"{held.holder} has taken this case over.")
-        if held.tab != tab:
-            raise CaseLockedError("You went on with this case in another tab.")
+
+def require_lock(connection: sa.Connection, case_id: str, *, who: str, tab: str) -> None:
+    """Raise `CaseLockedError` unless this tab of this reviewer has the case."""
+    held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
+    # An expired lock that nobody took since is still ours: a laptop may have slept.
+    if held is None:
+        raise CaseLockedError("This page does not have the case any more.")
+    if held.holder != who:
+        raise CaseLockedError(f"{held.holder} has taken this case over.")
+    if held.tab != tab:
+        raise CaseLockedError("You went on with this case in another tab.")
 
 
 def newest_correction(of: sa.Table) -> sa.Select[tuple[str]]:
@@ -307,6 +344,37 @@ def newest_correction(of: sa.Table) -> sa.Select[tuple[str]]:
 def to_correction(row: sa.RowMapping) -> Correction:
     """A row as the record."""
     return Correction(**{**row, "slices_seen": tuple(row["slices_seen"])})
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    name: str
+    sentence: str
+
+
+def _somebody_else(
+    connection: sa.Connection, current: Case, held: Any, *, who: str, now: datetime
+) -> _Other | None:
+    """Who else has the case open, or else began it; None where it is free or ours."""
+    if held is not None and held.expires_at > now:
+        sentence = f"{held.holder} is reviewing this case now."
+        return None if held.holder == who else _Other(held.holder, sentence)
+    owner = _owner(connection, current)
+    if owner is None or owner == who:
+        return None
+    return _Other(owner, f"This case is {owner}'s. Ask to edit it first.")
+
+
+def _owner(connection: sa.Connection, current: Case) -> str | None:
+    if current.assigned_to is not None:
+        return current.assigned_to
+    last = (
+        sa.select(journal.c.made_by)
+        .where(journal.c.case_id == current.id)
+        .order_by(journal.c.id.desc())
+        .limit(1)
+    )
+    return connection.scalar(last)
 
 
 def _last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:

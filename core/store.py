@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from core.account_store import AccountStore
 from core.asked_store import AskedStore
 from core.case_files import CaseFiles
 from core.case_store import CaseStore
@@ -16,6 +17,7 @@ from core.delivery_store import DeliveryStore
 from core.dose_store import DoseStore
 from core.doubt_store import DoubtStore
 from core.export_store import ExportStore
+from core.flow_store import FlowStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.model_store import ModelStore
@@ -39,6 +41,8 @@ class Store:
     cases: CaseStore
     doses: DoseStore
     reviews: ReviewStore
+    flow: FlowStore
+    accounts: AccountStore
     deliveries: DeliveryStore
     asked: AskedStore
     owed: OwedStore
@@ -68,6 +72,8 @@ def open_store(settings: Settings) -> Store:
         cases=CaseStore(engine),
         doses=DoseStore(engine),
         reviews=ReviewStore(engine),
+        flow=FlowStore(engine),
+        accounts=AccountStore(engine),
         deliveries=DeliveryStore(engine),
         asked=AskedStore(engine),
         owed=OwedStore(engine),

@@ -96,6 +96,8 @@ case = sa.Table(
     # What was noticed about the series, a list of sentences; what the rules decided for it.
     sa.Column("findings", sa.JSON, nullable=False, server_default="[]"),
     sa.Column("routing", sa.JSON),
+    # Whose the case is: who it was passed on to, or who asked to go on with another's.
+    sa.Column("assigned_to", sa.String(64)),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
 )
@@ -205,6 +207,8 @@ delivery = sa.Table(
     sa.Column("sop_instance_uid", Uid),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("next_try_at", UtcTime, nullable=False),
+    # From here on it may have left the node: the approval can no longer be taken back.
+    sa.Column("begun_at", UtcTime),
     sa.Column("sent_at", UtcTime),
     sa.UniqueConstraint("correction_id", "destination"),
 )

@@ -13,12 +13,14 @@ from review_ui import (
     accounts,
     api,
     errors,
+    flow,
     layers,
     models,
     peers,
     quarantine,
     reports,
     review,
+    roles,
     security,
     status,
     volumes,
@@ -27,7 +29,7 @@ from review_ui import (
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
 
-ROOMS = (worklist, review, api, volumes, layers, reports, peers, quarantine, models, status)
+ROOMS = (worklist, review, api, flow, volumes, layers, reports, peers, quarantine, models, status)
 
 
 def create_app(
@@ -57,4 +59,6 @@ def create_app(
     errors.install(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
+    app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")
+    roles.require_complete(app)
     return app

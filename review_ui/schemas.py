@@ -21,6 +21,30 @@ class TabBody(_Body):
     tab: TabId
 
 
+class OpenBody(TabBody):
+    """Which tab wants a case; `take_over` where it is somebody else's."""
+
+    take_over: bool = False
+
+
+class RejectBody(TabBody):
+    """Why a case gets no structure set."""
+
+    reason: Annotated[str, Field(max_length=500)]
+
+
+class PassOnBody(TabBody):
+    """Who goes on with a case."""
+
+    to: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class ReopenBody(_Body):
+    """Why a closed case is taken up again."""
+
+    reason: Annotated[str, Field(max_length=500)]
+
+
 class JournalBody(_Body):
     """The next entry of a journal. A stroke tells which voxels changed, and by what brush."""
 

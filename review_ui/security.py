@@ -11,10 +11,10 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
-from review_ui.errors import error_response
+from review_ui.errors import answer, error_response
+from review_ui.roles import ENDPOINTS, PUBLIC_ENDPOINTS, May, granted, refusal
 from review_ui.secrets_folder import secret
 
-PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz"})
 NOT_RIGHT = "User name or password is not right."
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 """A stroke over a whole sagittal slice is about 1 MB."""
@@ -75,10 +75,13 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
     def _require_login() -> ResponseReturnValue | None:
         session.permanent = True
         logged_in = bool(current_user.is_authenticated)
+        roles = [role.name for role in current_user.roles] if logged_in else []
         # The account is read; do not hold its database snapshot while a CT streams.
         accounts.remove()
-        if logged_in or request.endpoint in PUBLIC_ENDPOINTS:
+        if request.endpoint in PUBLIC_ENDPOINTS:
             return None
+        if logged_in:
+            return _unless_permitted(ENDPOINTS.get(request.endpoint or ""), roles)
         if request.path.startswith("/api/"):
             return error_response(401, "login", "You are not logged in. Log in in another tab.")
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
@@ -93,3 +96,10 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
             # Pictures and names of patients do not stay in a browser's cache.
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _unless_permitted(what: May | None, roles: list[str]) -> ResponseReturnValue | None:
+    """None where an account with these roles may go on, else the refusal."""
+    if what is None or what in granted(roles):  # None: of whoever is logged in, or no page at all
+        return None
+    return answer(403, "forbidden", refusal(what))

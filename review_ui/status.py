@@ -9,7 +9,8 @@ from flask import Response, render_template
 
 from core.records import RELEASED, ModelVersion, Round
 from review_ui.context import Desk, desk
-from review_ui.peers import may_test, peers_of, without_ct
+from review_ui.peers import peers_of, without_ct
+from review_ui.roles import May, i_may
 from review_ui.words import delivery_in_words, readable_name
 
 blueprint = APIBlueprint("status", __name__)
@@ -53,12 +54,12 @@ def status_of(room: Desk) -> dict[str, Any]:
         "peers": peers_of(room),
         "quarantined": room.store.quarantine.count(),
         "without_ct": without_ct(room),
-        "may_test_peers": may_test(),
+        "may_test_peers": i_may(May.NODE),
         "deliveries": [
             {
                 "case_id": d.case_id,
                 "patient": _patient(room, d.case_id),
-                "words": delivery_in_words(d),
+                "words": delivery_in_words(d, now=room.now()),
                 "state": d.state,
                 "last_error": d.last_error,
                 "created_at": d.created_at.isoformat(),

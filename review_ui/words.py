@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from math import ceil
 from typing import Any
 
 from core.case import CaseState
@@ -55,8 +57,11 @@ def expected_dice_in_words(doubts: dict[str, Any]) -> str:
     )
 
 
-def delivery_in_words(found: Delivery) -> str:
+def delivery_in_words(found: Delivery, *, now: datetime) -> str:
     """Where an approved structure set is on its way."""
+    if found.is_held_back and found.next_try_at > now:
+        left_s = ceil((found.next_try_at - now).total_seconds())
+        return f"leaves for {found.destination} in {left_s} s"
     if found.state == "SENT":
         return _sent_in_words(found)
     if found.state == "HELD":

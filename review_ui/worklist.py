@@ -30,14 +30,15 @@ def api() -> dict[str, Any]:
 
 def worklist_of(room: Desk, *, newest_finished: int | None) -> dict[str, Any]:
     """Cases as the worklist shows them, how many it leaves out, and where the node listens."""
+    now = room.now()
     summaries, older = room.store.worklist.read(
-        room.roi_name, now=room.now(), newest_finished=newest_finished
+        room.roi_name, now=now, newest_finished=newest_finished
     )
     rois = {summary.roi_name for summary in summaries}
     released = {roi for roi in rois if room.store.learning.released(roi) is not None}
     dicom = room.settings.dicom
     return {
-        "cases": [worklist_row(s, has_model=s.roi_name in released) for s in summaries],
+        "cases": [worklist_row(s, has_model=s.roi_name in released, now=now) for s in summaries],
         "older": older,
         "listening": {"ae_title": dicom.ae_title, "host": dicom.host, "port": dicom.port},
         "roi": room.roi_name,

@@ -51,7 +51,7 @@ def demo(
 def add_user(
     username: str,
     *,
-    role: Annotated[str, typer.Option(help="reviewer or admin")] = "reviewer",
+    role: Annotated[str, typer.Option(help="physician, physicist, viewer or admin")] = "physician",
     config: ConfigOption = CONFIG,
 ) -> None:
     """Create an account; the password is asked for (or read from standard input)."""

@@ -66,12 +66,14 @@ def write_structure_set(  # noqa: PLR0913 (one argument an attribute)
     approval: ReviewedBy | None,
     software_versions: Sequence[str],
     series_description: str,
+    predecessor_uid: str | None = None,
 ) -> bytes:
     """The RTSTRUCT of `rois` on `ct` as a part 10 file; equal input gives equal bytes.
 
     Without `approval` the structures say UNAPPROVED. ROI names are cut as `short_names` says; a
     name that was cut stands whole in ROI Description. `software_versions` are ours and that of the
-    model behind the contours, at most 64 characters each. Dates are written as `made_at` and
+    model behind the contours, at most 64 characters each. `predecessor_uid` names the structure set
+    that this one replaces, if any. Dates are written as `made_at` and
     `approval.at` carry them: give local time. Implicit VR Little Endian, because a contour may
     need more than the 64 kB an explicit VR allows.
 
@@ -86,6 +88,8 @@ def write_structure_set(  # noqa: PLR0913 (one argument an attribute)
     ds.PositionReferenceIndicator = ""
     ds.StructureSetLabel = plain(label, _SHORT)
     ds.StructureSetDate, ds.StructureSetTime = _date(made_at), _time(made_at)
+    if predecessor_uid is not None:
+        ds.PredecessorStructureSetSequence = [_reference(predecessor_uid)]
     ds.ReferencedFrameOfReferenceSequence = [_frame_of_reference(ct)]
     algorithm = "AUTOMATIC" if approval is None else "SEMIAUTOMATIC"
     names = short_names([roi.name for roi in rois])
@@ -96,6 +100,13 @@ def write_structure_set(  # noqa: PLR0913 (one argument an attribute)
     _add_approval(ds, approval)
     ds.SpecificCharacterSet = _character_set(ds)
     return _encoded(ds)
+
+
+def _reference(sop_instance_uid: str) -> Dataset:
+    ds = Dataset()
+    ds.ReferencedSOPClassUID = RTStructureSetStorage
+    ds.ReferencedSOPInstanceUID = sop_instance_uid
+    return ds
 
 
 def _composite(identity: SeriesIdentity, sop_instance_uid: str, made_at: datetime) -> Dataset:

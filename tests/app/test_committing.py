@@ -115,7 +115,7 @@ def delivery(node: Serving) -> Delivery:
 
 
 def words(node: Serving) -> str:
-    return delivery_in_words(delivery(node))
+    return delivery_in_words(delivery(node), now=node.room.now())
 
 
 def test_a_delivery_is_committed_when_the_destination_says_so(node: Serving, port: int) -> None:

@@ -16,7 +16,8 @@ from app.room import Room
 from core.records import CorrectionCheck
 from core.store import open_store
 from review_ui import create_app
-from review_ui.accounts import ADMIN, create_user
+from review_ui.accounts import create_user
+from review_ui.roles import ADMIN
 from tests.browser.conftest import Complaints, Site, log_in
 from tests.support.bodies import CT, HEART
 from tests.support.review_case import NOW, PASSWORD, put_case

@@ -19,7 +19,8 @@ from core.errors import DeliveryError
 from core.records import CHALLENGER, Round
 from core.store import open_store
 from review_ui import create_app
-from review_ui.accounts import ADMIN, create_user
+from review_ui.accounts import create_user
+from review_ui.roles import ADMIN
 from tests.browser.conftest import Site, log_in
 from tests.support.review_case import NOW, PASSWORD
 from tests.support.settings import peer_values, settings_for

@@ -18,6 +18,10 @@ def test_the_paper_s_rule_gives_one_validation_patient_in_six() -> None:
     assert order == "TVTTTTVTTTTTVTTTT"
 
 
-def test_an_approved_case_cannot_go_back_to_review() -> None:
-    with pytest.raises(TransitionError, match="may go to DELIVERED"):
-        require_transition(CaseState.APPROVED, CaseState.IN_REVIEW)
+def test_a_closed_case_goes_back_to_review_and_nowhere_else() -> None:
+    for closed in (CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTED):
+        require_transition(closed, CaseState.IN_REVIEW)
+        with pytest.raises(TransitionError, match="not to PREDICTED"):
+            require_transition(closed, CaseState.PREDICTED)
+    with pytest.raises(TransitionError, match="may go to DELIVERED, IN_REVIEW"):
+        require_transition(CaseState.APPROVED, CaseState.REJECTED)

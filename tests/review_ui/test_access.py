@@ -14,7 +14,8 @@ from core.errors import AccountError
 from core.store import Store
 from core.volume import Volume
 from review_ui import create_app
-from review_ui.accounts import ADMIN, create_user, set_password, user_exists
+from review_ui.accounts import create_user, set_password, user_exists
+from review_ui.roles import ADMIN
 from tests.support.review_case import PASSWORD, Reviewer, post_login, put_case, small_geometry
 from tests.support.settings import settings_for
 
@@ -167,10 +168,10 @@ def test_an_account_is_refused_with_a_reason(app: Flask) -> None:
     assert user_exists(app, "anna")
     assert not user_exists(app, "berta")
     for username, password, role, reason in [
-        ("anna", PASSWORD, "reviewer", "already"),
-        ("berta", "short", "reviewer", "too short"),
+        ("anna", PASSWORD, "physician", "already"),
+        ("berta", "short", "physician", "too short"),
         ("berta", PASSWORD, "king", "no role"),
-        ("../berta", PASSWORD, "reviewer", "cannot be a user name"),
+        ("../berta", PASSWORD, "physician", "cannot be a user name"),
     ]:
         with pytest.raises(AccountError, match=reason):
             create_user(app, username, password, role)

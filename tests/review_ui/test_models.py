@@ -15,7 +15,8 @@ from core.model_files import DESCRIPTION_FILE, WEIGHTS_FILE, content_digest
 from core.records import IMPORTED, Correction, CorrectionCheck, Prediction
 from core.store import Store, open_store
 from review_ui import create_app
-from review_ui.accounts import ADMIN, REVIEWER, create_user
+from review_ui.accounts import create_user
+from review_ui.roles import ADMIN, PHYSICIAN
 from tests.support.bodies import CT, HEART
 from tests.support.review_case import ASSEMBLY, NOW, PASSWORD, Reviewer, put_case, put_prediction
 from tests.support.room import approve_mask
@@ -66,7 +67,7 @@ def in_service(store: Store) -> str | None:
 
 
 def test_an_empty_node_says_how_the_first_model_comes(settings: Settings, store: Store) -> None:
-    text = logged_in(settings, store, REVIEWER).get("/models/").text
+    text = logged_in(settings, store, PHYSICIAN).get("/models/").text
     for said in ("No model yet", "recontour train --cold-start", "Nothing waits."):
         assert said in text
     assert "No round has ended yet." in text
@@ -78,7 +79,7 @@ def test_everybody_sees_the_versions_and_only_administrators_the_buttons(
 ) -> None:
     put_version(store, A, 1)
     put_version(store, B, 2)
-    seen = logged_in(settings, store, REVIEWER, "anna").get("/models/").text
+    seen = logged_in(settings, store, PHYSICIAN, "anna").get("/models/").text
     assert A[:12] in seen
     assert "Promoted: mean Dice 0.910" in seen
     assert "Roll back to it" not in seen
@@ -103,7 +104,7 @@ def test_one_click_rolls_back_and_cases_get_the_older_prediction_again(
     assert otto.post(f"/models/{first}/rollback").status_code == 303
     assert in_service(store) == first
     assert shown() == older
-    anna = logged_in(settings, store, REVIEWER, "anna")
+    anna = logged_in(settings, store, PHYSICIAN, "anna")
     assert anna.open(case_id).status_code == 200
     assert store.reviews.base_prediction(case_id, "Heart") == older.id
     # A case that only the withdrawn version predicted is predicted again.
@@ -141,7 +142,7 @@ def test_only_administrators_with_a_token_change_what_is_in_service(
     first = put_files(settings, "first")
     put_version(store, first, 1)
     put_version(store, B, 2)
-    anna = logged_in(settings, store, REVIEWER, "anna")
+    anna = logged_in(settings, store, PHYSICIAN, "anna")
     otto = logged_in(settings, store, ADMIN)
     for operation in ("pin", "unpin", "rollback", "shadow", "unshadow"):
         assert anna.post(f"/models/{first}/{operation}").status_code == 403
@@ -172,8 +173,8 @@ def test_who_approved_it_cannot_decide_and_another_account_can(
     settings: Settings, store: Store
 ) -> None:
     held = held_correction(settings, store)
-    anna = logged_in(settings, store, REVIEWER, "anna")
-    ben = logged_in(settings, store, REVIEWER, "ben")
+    anna = logged_in(settings, store, PHYSICIAN, "anna")
+    ben = logged_in(settings, store, PHYSICIAN, "ben")
     text = anna.get("/models/").text
     assert "Heart lies &lt;24 mm&gt; to the right" in text
     assert "You approved it: another account must decide." in text
@@ -202,14 +203,14 @@ def test_an_imported_contour_that_waits_was_not_approved_by_anybody(
     )  # fmt: skip
     store.teaching.import_correction(made, instance_id=1)
     store.checks.record(CorrectionCheck("i", case_id, "Heart", ("Far too large.",), {}, NOW))
-    text = logged_in(settings, store, REVIEWER, "anna").get("/models/").text
+    text = logged_in(settings, store, PHYSICIAN, "anna").get("/models/").text
     assert "imported by otto" in text
     assert "delivered as approved" not in text
 
 
 def test_the_worklist_says_that_a_correction_waits(settings: Settings, store: Store) -> None:
     held = held_correction(settings, store)
-    anna = logged_in(settings, store, REVIEWER, "anna")
+    anna = logged_in(settings, store, PHYSICIAN, "anna")
 
     def flags() -> list[str]:
         return list(anna.get("/api/worklist").json["cases"][0]["flags"])  # type: ignore[index]
@@ -225,7 +226,7 @@ def test_the_card_tells_everything_and_names_no_case_and_no_correction(
 ) -> None:
     put_version(store, A, 1, scores={"origin": "synthetic patients alone; it never saw a patient"})
     put_version(store, B, 2)
-    anna = logged_in(settings, store, REVIEWER, "anna")
+    anna = logged_in(settings, store, PHYSICIAN, "anna")
     told = anna.get(f"/api/models/{B[:12]}").json
     assert told is not None
     assert (told["standing"], told["structure"]) == ("in service", "Heart")
@@ -250,7 +251,7 @@ def test_a_version_from_before_cards_has_one_that_says_what_is_not_known(
     settings: Settings, store: Store
 ) -> None:
     put_version(store, A, 1, detail={}, scores={})
-    anna = logged_in(settings, store, REVIEWER, "anna")
+    anna = logged_in(settings, store, PHYSICIAN, "anna")
     text = anna.get(f"/models/{A}").text
     assert "not recorded" in text
     assert "It began from fresh weights." in text

@@ -11,8 +11,9 @@ from core.config import PeerSettings
 from core.store import Store, open_store
 from dicom_node.network.scu import echo
 from review_ui import create_app
-from review_ui.accounts import ADMIN, create_user
+from review_ui.accounts import create_user
 from review_ui.context import EXTENSION, Desk
+from review_ui.roles import ADMIN
 from tests.dicom_node.serving import serving_node
 from tests.support.review_case import PASSWORD, Reviewer
 from tests.support.room import receive
@@ -66,7 +67,7 @@ def test_a_peer_that_is_not_there_is_told(tmp_path: Path, port: int) -> None:
 
 
 def test_only_administrators_test_peers(tmp_path: Path, port: int) -> None:
-    otto = page(tmp_path, port, "reviewer")
+    otto = page(tmp_path, port, "physician")
     assert otto.post("/api/peers/TPS/echo").status_code == 403
     assert otto.get("/api/status").json["may_test_peers"] is False  # type: ignore[index]
 

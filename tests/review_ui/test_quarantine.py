@@ -14,7 +14,8 @@ from core.store import Store, open_store
 from dicom_node.network.inbox import Inbox, Received
 from dicom_node.network.quarantine import Quarantine
 from review_ui import create_app
-from review_ui.accounts import ADMIN, create_user
+from review_ui.accounts import create_user
+from review_ui.roles import ADMIN
 from tests.support.review_case import PASSWORD, Reviewer
 from tests.support.settings import settings_for
 from tests.support.synthetic_dicom import ct_series, encoded
@@ -74,7 +75,7 @@ def test_an_administrator_sees_what_was_refused_and_why(settings: Settings, stor
 
 def test_only_administrators_see_take_or_delete(settings: Settings, store: Store) -> None:
     put_refused(settings, store)
-    anna = logged_in(settings, store, "reviewer")
+    anna = logged_in(settings, store, "physician")
     assert anna.get("/quarantine/").status_code == 403
     assert anna.get("/quarantine/1/file").status_code == 403
     assert anna.post("/quarantine/1/delete").status_code == 403

@@ -98,7 +98,7 @@ def running_node(folder: Path, tps_port: int, **changes: Any) -> Iterator[Runnin
     """A node with an account, answering C-ECHO, while the block runs."""
     config = node_config(folder, tps_port, **changes)
     settings = load_settings(config)
-    create_user(create_app(settings, open_store(settings)), USERNAME, PASSWORD, "reviewer")
+    create_user(create_app(settings, open_store(settings)), USERNAME, PASSWORD, "physician")
     log = folder / "node.log"
     node = RunningNode(settings, config, log, start(config, log))
     try:

@@ -6,6 +6,7 @@
  * @typedef {[name: string, value: string, className?: string]} SummaryRow
  */
 import { getJson, postJson } from "./api.js";
+import { showFlow, showHold } from "./flow.js";
 import { button, byId, dayAndTime, dialog, make, poll, setText } from "./page.js";
 import { showFlags } from "./panel.js";
 
@@ -29,6 +30,8 @@ export function prepareApproval({ url, facts, summary, refresh, body, onApproved
     fillRows("approve-rows", [
       ["Patient ID", facts.patient.id || "–"],
       ["Goes to", facts.destinations.join(", ") || "nobody (no destination is configured)"],
+      ...(facts.hold_s ? [["Leaves after", `${facts.hold_s} s, until then you can undo`]] : []),
+      ...(facts.replaces ? [["Replaces", `version ${facts.replaces.version}, as a new version`]] : []),
       ...rows,
     ]);
     showFlags("approve-flags", flags);
@@ -68,8 +71,11 @@ export function prepareApproval({ url, facts, summary, refresh, body, onApproved
  */
 export function showApproved(url, approved) {
   byId("approved").hidden = false;
-  const show = (/** @type {Approval} */ { by, at, deliveries }) => {
-    setText("approved-by", `Approved by ${by}, ${dayAndTime(at)}`);
+  const show = (/** @type {Approval} */ approval) => {
+    const { by, at, version, deliveries } = approval;
+    const which = version > 1 ? ` as version ${version}` : "";
+    setText("approved-by", `Approved by ${by}${which}, ${dayAndTime(at)}`);
+    showHold(url, approval);
     byId("deliveries").replaceChildren(
       ...deliveries.map(({ words, last_error }) => make("p", { text: words, title: last_error })),
     );
@@ -77,7 +83,10 @@ export function showApproved(url, approved) {
   show(approved);
   poll(async () => {
     const facts = /** @type {CaseFacts} */ (await getJson(url).catch(() => null));
+    // Taken back, perhaps by a colleague: what is shown here is no longer so.
+    if (facts && !facts.approved) window.location.reload();
     if (!facts?.approved) return;
+    showFlow(facts);
     document.body.dataset.state = facts.state;
     setText("state", facts.state_words);
     show(facts.approved);

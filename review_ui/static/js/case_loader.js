@@ -27,14 +27,21 @@
  * @property {{seq: number}} journal
  * @property {{mine: boolean, holder: string | null}} lock
  * @property {boolean} editable
+ * @property {{mode: "edit" | "ask" | "look", why: string, offer: string}} access
+ * @property {boolean} may_decide  approve, reject, take back
+ * @property {boolean} may_reopen
  * @property {string[]} destinations
- * @property {Approval | null} approved
+ * @property {number} hold_s  how long an approved structure set waits before it leaves
+ * @property {Approval | null} approved  where the case is closed
+ * @property {{by: string, at: string, version: number} | null} replaces  approved before it was re-opened
  *
  * @typedef {{id: string, model_version: string, created_at: string, validation_dice: number | null, expected_dice_words: string}} PredictionFacts
  *
  * @typedef {object} Approval
  * @property {string} by
  * @property {string} at
+ * @property {number} version
+ * @property {number | null} held_s  so long it can be taken back; null: no more
  * @property {{destination: string, state: string, words: string, last_error: string}[]} deliveries
  */
 import { getJson, request } from "./api.js";

@@ -21,11 +21,12 @@ export class CaseLock {
   }
 
   /**
-   * Take the case. Rejects with a ServerError (409) when somebody else holds it.
+   * Take the case. Rejects with a ServerError (409) when it is somebody else's.
+   * @param {boolean} takeOver  ask for it all the same
    * @returns {Promise<import("./case_loader.js").CaseFacts>}
    */
-  async take() {
-    const facts = await postJson(`${this.url}/open`, { tab: this.tab });
+  async take(takeOver) {
+    const facts = await postJson(`${this.url}/open`, { tab: this.tab, take_over: takeOver });
     this.isHeld = true;
     this.timer = window.setInterval(() => void this.#renew(), HEARTBEAT_MS);
     // A reviewer who comes back to this tab learns at once that the case went on elsewhere.

@@ -13,6 +13,7 @@ import { prepareApproval, showApproved } from "./approval.js";
 import { loadCorrections, loadCt } from "./case_loader.js";
 import { CaseLock } from "./case_lock.js";
 import { loadExtras } from "./extras_loader.js";
+import { asksToEdit, connectFlow, sayReadOnly, showFlow } from "./flow.js";
 import { Grid, PLANES } from "./geometry.js";
 import { InteractionLog } from "./interactions.js";
 import { byId, button, canvas, setText } from "./page.js";
@@ -32,15 +33,14 @@ const url = `/api/cases/${document.body.dataset.caseId}`;
  * @returns {Promise<CaseFacts>}
  */
 async function openCase(facts, lock) {
-  if (facts.approved) return { ...facts, editable: false };
-  if (!facts.editable) {
-    const { holder } = facts.lock;
-    const why = holder ? `${holder} is reviewing this case.` : "Only reviewers may change a case.";
-    panel.showBanner(`${why} You can look at it.`);
+  if (facts.approved) return facts;
+  const asked = asksToEdit();
+  if (facts.access.mode === "look" || (facts.access.mode === "ask" && !asked)) {
+    sayReadOnly(facts);
     return facts;
   }
   try {
-    return await lock.take();
+    return await lock.take(asked);
   } catch (error) {
     if (!(error instanceof ServerError) || error.status !== 409) throw error;
     panel.showBanner(`${error.message} You can look at the case.`, "warning");
@@ -88,6 +88,7 @@ function showFacts(facts) {
   setText("state", facts.state_words);
   document.body.dataset.state = facts.state;
   panel.showStructureSet(facts);
+  showFlow(facts);
   panel.showFlags("flags", facts.flags);
   panel.showFindings(facts.findings);
   byId("tools").classList.toggle("disabled", !facts.editable);
@@ -120,12 +121,12 @@ function connectLeaving(session) {
  * @param {string} user  who is logged in
  */
 async function nextCase(user) {
-  /** @type {{cases: {id: string, reviewable: boolean, lock_holder: string | null}[]}} */
+  /** @type {{cases: {id: string, reviewable: boolean, lock_holder: string | null, assigned_to: string | null}[]}} */
   const { cases } = await getJson("/api/worklist");
   const here = cases.findIndex(({ id }) => id === document.body.dataset.caseId);
   const inTurn = [...cases.slice(here + 1), ...cases.slice(0, Math.max(0, here))];
-  const isFree = (/** @type {string | null} */ holder) => holder === null || holder === user;
-  return inTurn.find((row) => row.reviewable && isFree(row.lock_holder))?.id ?? null;
+  const isFree = (/** @type {string | null} */ whose) => whose === null || whose === user;
+  return inTurn.find((row) => row.reviewable && isFree(row.lock_holder) && isFree(row.assigned_to))?.id ?? null;
 }
 
 /**
@@ -189,6 +190,7 @@ async function start() {
 
   connectLeaving(session);
   connectApproval(session, lock);
+  connectFlow({ url, session, lock });
   session.open();
   if (facts.approved) showApproved(url, facts.approved);
   document.body.dataset.ready = "true";

@@ -20,6 +20,7 @@
  * @property {number | null} mean_difference_gy
  * @property {string[]} deliveries
  * @property {string | null} lock_holder
+ * @property {string | null} assigned_to
  */
 import { getJson, ServerError } from "./api.js";
 import { byId, dayAndTime, make, poll, setText, signed } from "./page.js";
@@ -32,6 +33,7 @@ const CHIP = /** @type {Readonly<Record<string, string>>} */ ({
   APPROVED: "done",
   DELIVERED: "done",
   FAILED: "failed",
+  REJECTED: "failed",
 });
 
 let drawn = "";
@@ -85,6 +87,9 @@ function stateCell(row) {
   const chip = make("span", { className: `chip ${CHIP[row.state] ?? ""}`, text: row.words });
   const more = [];
   if (row.urgent) more.push(make("span", { className: "chip urgent", text: "urgent" }));
+  if (row.assigned_to && row.assigned_to !== row.lock_holder && row.reviewable) {
+    more.push(make("div", { className: "sub", text: `for ${row.assigned_to}` }));
+  }
   if (row.lock_holder) more.push(make("div", { className: "sub", text: `by ${row.lock_holder}` }));
   for (const flag of row.flags) more.push(make("div", { className: "reason", text: flag }));
   if (row.reason) more.push(make("div", { className: "reason", text: row.reason }));

@@ -1,0 +1,84 @@
+"""What becomes of a review besides an approval: taken back, rejected, passed on, re-opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import abort
+
+from review_ui.api import next_case, require_reviewable, role_names, user_name
+from review_ui.context import desk
+from review_ui.facts import case_facts
+from review_ui.roles import May, granted, roles_that
+from review_ui.schemas import PassOnBody, RejectBody, ReopenBody, TabBody
+
+blueprint = APIBlueprint("flow", __name__, url_prefix="/api")
+
+
+@blueprint.post("/cases/<case_id>/take-back")
+@blueprint.input(TabBody, location="json")
+def take_back(case_id: str, json_data: TabBody) -> dict[str, Any]:
+    """Undo an approval that is still held; the case is in review again, in this tab."""
+    room = desk()
+    current = room.store.flow.take_back(
+        case_id,
+        room.roi_of(room.case(case_id)),
+        who=user_name(),
+        tab=json_data.tab,
+        now=room.now(),
+        lock_s=room.settings.review.lock_s,
+    )
+    return {"state": str(current.state)}
+
+
+@blueprint.post("/cases/<case_id>/reject")
+@blueprint.input(RejectBody, location="json")
+def reject(case_id: str, json_data: RejectBody) -> dict[str, Any]:
+    """Close the case without a structure set, and say why; names the next case."""
+    room = desk()
+    require_reviewable(room.case(case_id))
+    room.store.flow.reject(
+        case_id, who=user_name(), tab=json_data.tab, reason=json_data.reason, now=room.now()
+    )
+    return {"state": str(room.case(case_id).state), "next": next_case(room)}
+
+
+@blueprint.post("/cases/<case_id>/pass-on")
+@blueprint.input(PassOnBody, location="json")
+def pass_on(case_id: str, json_data: PassOnBody) -> dict[str, Any]:
+    """Give the case, as it stands, to another account that may contour; names the next case."""
+    room = desk()
+    require_reviewable(room.case(case_id))
+    if json_data.to not in _colleagues():
+        abort(422, "Only another account that may contour can get a case. Choose one of the list.")
+    room.store.flow.pass_on(
+        case_id, who=user_name(), tab=json_data.tab, to=json_data.to, now=room.now()
+    )
+    return {"assigned_to": json_data.to, "next": next_case(room)}
+
+
+@blueprint.post("/cases/<case_id>/reopen")
+@blueprint.input(ReopenBody, location="json")
+def reopen(case_id: str, json_data: ReopenBody) -> dict[str, Any]:
+    """Take up again what was delivered or rejected; the next approval is a new version."""
+    room = desk()
+    current = room.case(case_id)
+    opened = room.store.flow.reopen(
+        current.id, who=user_name(), reason=json_data.reason, now=room.now()
+    )
+    return case_facts(room, opened, user=user_name(), may=granted(role_names()))
+
+
+@blueprint.get("/colleagues")
+def colleagues() -> dict[str, Any]:
+    """Other accounts that a case can be passed on to."""
+    return {"colleagues": _colleagues()}
+
+
+def _colleagues() -> list[str]:
+    return [
+        name
+        for name in desk().store.accounts.names_with(roles_that(May.CONTOUR))
+        if name != user_name()
+    ]

@@ -1,0 +1,124 @@
+"""Who may what: four roles, and for every route the one thing that it takes.
+
+A route that has no entry here does not come up: nothing is open by oversight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from flask import Flask
+from flask_security import current_user
+
+from core.errors import ConfigError
+
+ADMIN, PHYSICIST, PHYSICIAN, VIEWER = "admin", "physicist", "physician", "viewer"
+
+
+class May(StrEnum):
+    """What a route takes; the value ends the sentence that refuses."""
+
+    LOOK = "look at this"
+    CONTOUR = "change a case"
+    APPROVE = "decide on a case"
+    DECIDE = "decide what is learned from"
+    SEND = "send a structure set again"
+    MODELS = "change what is in service"
+    NODE = "look after the node"
+    QUARANTINE = "see the quarantine"
+    AUDIT = "read the audit"
+    PEOPLE = "look after accounts"
+
+
+GRANTS: dict[str, frozenset[May]] = {
+    VIEWER: frozenset({May.LOOK}),
+    PHYSICIAN: frozenset({May.LOOK, May.CONTOUR, May.APPROVE, May.DECIDE, May.SEND}),
+    PHYSICIST: frozenset({May.LOOK, May.CONTOUR, May.DECIDE, May.SEND, May.MODELS, May.NODE}),
+    ADMIN: frozenset(
+        {
+            May.LOOK,
+            May.DECIDE,
+            May.SEND,
+            May.MODELS,
+            May.NODE,
+            May.QUARANTINE,
+            May.AUDIT,
+            May.PEOPLE,
+        }
+    ),
+}
+ROLES = tuple(GRANTS)
+
+PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz"})
+OWN_ENDPOINTS = frozenset({"security.logout", "api.session_facts"})
+"""Of whoever is logged in."""
+
+ENDPOINTS: dict[str, May] = {
+    "worklist.page": May.LOOK,
+    "worklist.api": May.LOOK,
+    "review.page": May.LOOK,
+    "review.rtstruct": May.LOOK,
+    "status.page": May.LOOK,
+    "status.api": May.LOOK,
+    "models.page": May.LOOK,
+    "models.card_page": May.LOOK,
+    "models.card_api": May.LOOK,
+    "models.change": May.MODELS,
+    "models.decide": May.DECIDE,
+    "reports.dose_csv": May.LOOK,
+    "reports.returned_csv": May.LOOK,
+    "peers.echo": May.NODE,
+    "quarantine.page": May.QUARANTINE,
+    "quarantine.file": May.QUARANTINE,
+    "quarantine.delete": May.QUARANTINE,
+    "volumes.ct": May.LOOK,
+    "volumes.prediction": May.LOOK,
+    "volumes.uncertainty": May.LOOK,
+    "openapi.spec": May.LOOK,
+    "api.facts": May.LOOK,
+    "api.journal": May.LOOK,
+    "api.figures": May.LOOK,
+    "api.events": May.LOOK,
+    "api.open_case": May.CONTOUR,
+    "api.renew": May.CONTOUR,
+    "api.release": May.CONTOUR,
+    "api.add_entry": May.CONTOUR,
+    "api.approve_case": May.APPROVE,
+    "flow.colleagues": May.CONTOUR,
+    "flow.pass_on": May.CONTOUR,
+    "flow.reject": May.APPROVE,
+    "flow.take_back": May.APPROVE,
+    "flow.reopen": May.APPROVE,
+}
+
+
+def granted(roles: Iterable[str]) -> frozenset[May]:
+    """What accounts with these roles may do; an unknown role grants nothing."""
+    return frozenset().union(*(GRANTS.get(role, frozenset()) for role in roles))
+
+
+def i_may(what: May) -> bool:
+    """Whether the account that asks may do this."""
+    return what in granted(role.name for role in current_user.roles)
+
+
+def roles_that(what: May) -> list[str]:
+    """The roles that may do this."""
+    return [role for role, may in GRANTS.items() if what in may]
+
+
+def refusal(what: May) -> str:
+    """Why an account may not: who may."""
+    who = " or ".join(roles_that(what))
+    return f"Only the role {who} may {what}. Ask an administrator for it."
+
+
+def require_complete(app: Flask) -> None:
+    """Raise `ConfigError` where a route of `app` says nowhere who may use it."""
+    known = ENDPOINTS.keys() | PUBLIC_ENDPOINTS | OWN_ENDPOINTS
+    forgotten = sorted({rule.endpoint for rule in app.url_map.iter_rules()} - known)
+    if forgotten:
+        raise ConfigError(
+            f"review_ui/roles.py does not say who may use {', '.join(forgotten)}. Add it there."
+        )
