@@ -61,6 +61,25 @@ def test_a_contour_drawn_from_nothing_names_no_model(tmp_path: Path) -> None:
     assert (code.CodeValue, code.CodeMeaning) == ("7088", "Heart")
 
 
+def test_what_is_approved_after_re_opening_is_another_object_that_says_so(tmp_path: Path) -> None:
+    room, case_id, mask = _room_with_case(tmp_path)
+    first = approve_mask(room, case_id, mask)
+    (row,) = room.store.deliveries.all()
+    room.store.deliveries.sent(row.id, sop_instance_uid="1.2.3", now=room.now())
+    room.store.flow.reopen(case_id, who="anna", reason="too small", now=room.now())
+    second = approve_mask(room, case_id, mask)
+    before, after = (
+        _dataset(writing.write_approved(room, each).read_bytes()) for each in (first, second)
+    )
+    assert (before.StructureSetLabel, after.StructureSetLabel) == ("Recontour", "Recontour v2")
+    assert after.SeriesDescription == "Reviewed and approved, version 2"
+    assert after.SOPInstanceUID != before.SOPInstanceUID
+    assert after.SeriesInstanceUID == before.SeriesInstanceUID
+    assert "PredecessorStructureSetSequence" not in before
+    (replaced,) = after.PredecessorStructureSetSequence
+    assert replaced.ReferencedSOPInstanceUID == before.SOPInstanceUID
+
+
 def test_a_disk_that_is_away_for_a_moment_does_not_hold_the_delivery(tmp_path: Path) -> None:
     """Held waits for a person; this is tried again by itself."""
     room, case_id, mask = _room_with_case(tmp_path)

@@ -100,7 +100,6 @@ def test_an_unknown_role_may_nothing() -> None:
 
 
 def test_a_route_without_an_entry_does_not_come_up(app: Flask) -> None:
-    app._got_first_request = False
     app.add_url_rule("/new", "new.page", lambda: "open to all?")
     with pytest.raises(ConfigError, match=r"new\.page"):
         require_complete(app)

@@ -26,12 +26,15 @@ export function prepareApproval({ url, facts, summary, refresh, body, onApproved
 
   const show = () => {
     const { problem, rows, flags } = summary();
+    /** @type {SummaryRow[]} */
+    const way = [];
+    if (facts.hold_s) way.push(["Leaves after", `${facts.hold_s} s, until then you can undo`]);
+    if (facts.replaces) way.push(["Replaces", `version ${facts.replaces.version}, as a new version`]);
     setText("approve-title", `Approve ${facts.roi} of ${facts.patient.name || "unnamed patient"}?`);
     fillRows("approve-rows", [
       ["Patient ID", facts.patient.id || "–"],
       ["Goes to", facts.destinations.join(", ") || "nobody (no destination is configured)"],
-      ...(facts.hold_s ? [["Leaves after", `${facts.hold_s} s, until then you can undo`]] : []),
-      ...(facts.replaces ? [["Replaces", `version ${facts.replaces.version}, as a new version`]] : []),
+      ...way,
       ...rows,
     ]);
     showFlags("approve-flags", flags);
