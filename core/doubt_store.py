@@ -12,7 +12,7 @@ from core.database import reading, writing
 from core.dose_store import WHOLE_DOSE
 from core.model_tables import correction_check
 from core.records import REVIEWED
-from core.tables import attachment, correction, dose_figure, prediction
+from core.tables import attachment, case, correction, dose_figure, prediction
 
 NEWEST = 200
 
@@ -47,6 +47,13 @@ class DoubtStore:
             known = {str(dose_instance_id): values} | doubts.get("dose", {})
             changed = {**doubts, "dose": known}
             connection.execute(sa.update(prediction).where(mine).values(doubts=changed))
+            # What the worklist sorts by: of the prediction that was made last.
+            expected = values.get("error_gy")
+            connection.execute(
+                sa.update(case)
+                .where(case.c.id == sa.select(prediction.c.case_id).where(mine).scalar_subquery())
+                .values(expected_impact_gy=None if expected is None else expected["value"])
+            )
 
     def came_out(self, roi_name: str) -> list[CameOut]:
         """The 200 newest predictions that somebody reviewed and that may be learned from.

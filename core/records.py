@@ -102,6 +102,7 @@ class Case:
     findings: tuple[str, ...] = ()
     routing: Routing | None = None
     assigned_to: str | None = None
+    expected_impact_gy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

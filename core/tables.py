@@ -98,6 +98,8 @@ case = sa.Table(
     sa.Column("routing", sa.JSON),
     # Whose the case is: who it was passed on to, or who asked to go on with another's.
     sa.Column("assigned_to", sa.String(64)),
+    # How far the mean dose of what is proposed may be off, in Gy: what a correction may change.
+    sa.Column("expected_impact_gy", sa.Float),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
 )

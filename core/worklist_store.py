@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
@@ -14,14 +14,14 @@ from core.case import CaseState
 from core.case_store import as_shown, to_case
 from core.check_store import is_waiting
 from core.database import reading
-from core.delivery_store import SENT, select_deliveries
+from core.delivery_store import select_deliveries
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.instance_store import UNUSED_KINDS, is_joined
 from core.model_tables import correction_check
 from core.plans import DoseOrigin, Plan
 from core.records import REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
-from core.rules import URGENT, structure_under_review, urgency
+from core.rules import structure_under_review
 from core.tables import (
     attachment,
     case,
@@ -37,8 +37,33 @@ from core.tables import (
 
 _Hanging = TypeVar("_Hanging", Prediction, DoseFigure, Delivery)
 
-UNOPENED = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED})
+PAGE_ROWS = 50
+Order = Literal["priority", "arrival", "impact"]
+Shown = Literal["all", "waiting", "finished"]
+
 FINISHED = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTED})
+WAITING = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
+UNOPENED = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a reader asks of the worklist. `search` is words of name, patient ID or description."""
+
+    search: str = ""
+    order: Order = "priority"
+    shown: Shown = "all"
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many cases fit, how many of them wait for a reviewer, and which page this is."""
+
+    total: int
+    waiting: int
+    page: int
+    pages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,37 +98,119 @@ class WorklistStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def read(
-        self, roi_name: str, *, now: datetime, newest_finished: int | None = None
-    ) -> tuple[list[CaseSummary], int]:
-        """Cases, urgent ones that wait first, then newest first, and how many are left out.
+    def page(
+        self, roi_name: str, asked: Asked, *, now: datetime
+    ) -> tuple[list[CaseSummary], Found]:
+        """One page of the cases that are asked for, and how many there are.
 
         Each with what hangs on the structure its rule names first; where no rule has decided yet,
         on `roi_name`.
-        Every case that still waits for something is there; of the finished ones only the
-        `newest_finished` that were finished last, or all.
         """
         with reading(self._engine) as connection:
-            cases = _cases(connection, newest_finished)
-            total = connection.scalar(sa.select(sa.func.count()).select_from(case)) or 0
+            found = count(connection, asked)
+            query = select_page(asked, found.page)
+            cases = [to_case(row) for row in connection.execute(query).mappings()]
             tables = _Tables(connection, cases, roi_name, now)
-        cases.sort(key=lambda c: c.state in FINISHED or urgency(c) > URGENT)
-        return [tables.summary(current) for current in cases], total - len(cases)
+        return [tables.summary(current) for current in cases], found
+
+    def all(self, roi_name: str, *, now: datetime) -> list[CaseSummary]:
+        """Every case, newest first."""
+        with reading(self._engine) as connection:
+            query = sa.select(case).order_by(case.c.created_at.desc(), case.c.id)
+            cases = [to_case(row) for row in connection.execute(query).mappings()]
+            tables = _Tables(connection, cases, roi_name, now)
+        return [tables.summary(current) for current in cases]
+
+    def next_waiting(self, *, who: str, now: datetime, after: str | None = None) -> str | None:
+        """Id of the case to review next (see `core.worklist_store.next_waiting`)."""
+        with reading(self._engine) as connection:
+            return next_waiting(connection, who=who, now=now, after=after)
 
 
-def _cases(connection: sa.Connection, newest_finished: int | None) -> list[Case]:
-    query = sa.select(case).order_by(case.c.created_at.desc(), case.c.id)
-    if newest_finished is not None:
-        on_its_way = sa.exists().where(delivery.c.case_id == case.c.id, delivery.c.state != SENT)
-        is_finished = case.c.state.in_(FINISHED) & ~on_its_way
-        newest = (
-            sa.select(case.c.id)
-            .where(is_finished)
-            .order_by(case.c.updated_at.desc(), case.c.id)
-            .limit(newest_finished)
+def count(connection: sa.Connection, asked: Asked) -> Found:
+    """How many cases fit; a page beyond the last becomes the last."""
+    waits = may_be_worked_on()
+    query = sa.select(sa.func.count(), sa.func.sum(sa.case((waits, 1), else_=0))).where(
+        _fits(asked)
+    )
+    total, waiting = connection.execute(query).one()
+    pages = max(1, -(-total // PAGE_ROWS))
+    return Found(total, waiting or 0, min(max(asked.page, 1), pages), pages)
+
+
+def select_page(asked: Asked, page: int) -> sa.Select[Any]:
+    """The cases of one page, in order."""
+    query = sa.select(case).where(_fits(asked)).order_by(*_order(asked.order))
+    return query.limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
+
+
+def next_waiting(
+    connection: sa.Connection, *, who: str, now: datetime, after: str | None
+) -> str | None:
+    """Id of the case to review next: of the most urgent the oldest, and nobody else's.
+
+    With `after`, the one that comes after that case in this order, from the last one to the first.
+    """
+    elsewhere = sa.exists().where(
+        review_lock.c.case_id == case.c.id,
+        review_lock.c.holder != who,
+        review_lock.c.expires_at > now,
+    )
+    place = (_rank(), case.c.created_at, case.c.id)
+    free = (
+        sa.select(case.c.id)
+        .where(
+            may_be_worked_on(),
+            ~elsewhere,
+            case.c.assigned_to.is_(None) | (case.c.assigned_to == who),
+            case.c.id != (after or ""),
         )
-        query = query.where(~is_finished | case.c.id.in_(newest))
-    return [to_case(row) for row in connection.execute(query).mappings()]
+        .order_by(*place)
+        .limit(1)
+    )
+    found: str | None = None
+    here = connection.execute(sa.select(*place).where(case.c.id == (after or ""))).first()
+    if here is not None:
+        later = sa.tuple_(*place) > sa.tuple_(
+            sa.literal(here[0]), sa.literal(here[1], case.c.created_at.type), sa.literal(here[2])
+        )
+        found = connection.scalar(free.where(later))
+    return found or connection.scalar(free)
+
+
+def may_be_worked_on() -> sa.ColumnElement[bool]:
+    """The cases that a reviewer may work on."""
+    return case.c.state.in_(WAITING) & case.c.assembly.is_not(None)
+
+
+def _fits(asked: Asked) -> sa.ColumnElement[bool]:
+    conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if asked.shown == "waiting":
+        conditions.append(may_be_worked_on())
+    if asked.shown == "finished":
+        conditions.append(case.c.state.in_(FINISHED))
+    text = sa.func.lower(case.c.patient_name + " " + case.c.patient_id + " " + case.c.description)
+    # "Doe, Anna" on the screen is Doe^Anna in the object.
+    words = asked.search.lower().replace(",", " ").split()[:8]
+    conditions += [text.contains(word, autoescape=True) for word in words]
+    return sa.and_(*conditions)
+
+
+def _order(order: Order) -> tuple[sa.ColumnElement[Any], ...]:
+    newest = (case.c.created_at.desc(), case.c.id)
+    if order == "arrival":
+        return newest
+    unfinished_first = sa.case((case.c.state.in_(FINISHED), 1), else_=0)
+    if order == "impact":
+        impact = sa.func.coalesce(case.c.expected_impact_gy, -1.0)
+        return (unfinished_first, impact.desc(), *newest)
+    return (unfinished_first, _rank(), *newest)
+
+
+def _rank() -> sa.ColumnElement[int]:
+    """1 urgent, 2 normal, 3 low; as `core.rules.urgency` says of one case."""
+    priority = case.c.routing["priority"].as_string()
+    return sa.case((priority == "urgent", 1), (priority == "low", 3), else_=2)
 
 
 class _Tables:

@@ -13,7 +13,7 @@ from core.approval import Approval, approve
 from core.errors import CaseLockedError, JournalConflictError, NoRuleError
 from core.journal import decode_runs
 from core.records import Case, JournalEntry
-from core.rules import FOR_TRAINING, urgency
+from core.rules import FOR_TRAINING
 from review_ui.access import REVIEWABLE
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
@@ -193,17 +193,8 @@ def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:
 
 
 def next_case(room: Desk) -> str | None:
-    """A case that waits and is nobody else's: of the most urgent the oldest."""
-    holders = room.store.reviews.holders(now=room.now())
-    waiting = [
-        c
-        for c in room.store.cases.all(states=REVIEWABLE)
-        if c.geometry is not None
-        and holders.get(c.id, user_name()) == user_name()
-        and c.assigned_to in {None, user_name()}
-    ]
-    first = min(waiting, key=lambda c: (urgency(c), c.created_at), default=None)
-    return None if first is None else first.id
+    """The case to review next."""
+    return room.store.worklist.next_waiting(who=user_name(), now=room.now())
 
 
 def user_name() -> str:

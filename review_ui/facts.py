@@ -82,6 +82,7 @@ def worklist_row(summary: CaseSummary, *, has_model: bool, now: datetime) -> dic
         "deliveries": [delivery_in_words(d, now=now) for d in summary.deliveries],
         "lock_holder": summary.holder,
         "assigned_to": current.assigned_to,
+        "expected_impact_gy": current.expected_impact_gy if current.state in REVIEWABLE else None,
     }
 
 

@@ -56,7 +56,7 @@ RETURNED_COLUMNS = (
 def dose_csv() -> Response:
     """One line a case: what was predicted, what was approved, what that meant for the dose."""
     room = desk()
-    summaries, _ = room.store.worklist.read(room.roi_name, now=room.now())
+    summaries = room.store.worklist.all(room.roi_name, now=room.now())
     return _table("dose.csv", COLUMNS, [report_row(room, s) for s in reversed(summaries)])
 
 

@@ -57,6 +57,7 @@ OWN_ENDPOINTS = frozenset({"security.logout", "api.session_facts"})
 ENDPOINTS: dict[str, May] = {
     "worklist.page": May.LOOK,
     "worklist.api": May.LOOK,
+    "worklist.following": May.LOOK,
     "review.page": May.LOOK,
     "review.rtstruct": May.LOOK,
     "status.page": May.LOOK,

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, get_args
 
 from apiflask import APIBlueprint
 from flask import render_template, request
+from flask_security import current_user
 
+from core.worklist_store import Asked, Order, Shown
 from review_ui.context import Desk, desk
 from review_ui.facts import worklist_row
 
 blueprint = APIBlueprint("worklist", __name__)
 
-NEWEST_FINISHED = 200
-"""So many finished cases are shown; the page asks every two seconds."""
-
 
 @blueprint.get("/")
 def page() -> str:
     """The worklist as a page; its script keeps it current."""
-    return render_template("worklist.html", worklist=_asked_for())
+    asked = _asked_for()
+    return render_template("worklist.html", worklist=worklist_of(desk(), asked), asked=asked)
 
 
 @blueprint.get("/api/worklist")
 def api() -> dict[str, Any]:
-    """The worklist as JSON, urgent, then newest case first; `?all=1` for every finished one."""
-    return _asked_for()
+    """One page of the worklist as JSON: `?q=`, `order=`, `show=`, `page=`."""
+    return worklist_of(desk(), _asked_for())
 
 
-def worklist_of(room: Desk, *, newest_finished: int | None) -> dict[str, Any]:
-    """Cases as the worklist shows them, how many it leaves out, and where the node listens."""
-    now = room.now()
-    summaries, older = room.store.worklist.read(
-        room.roi_name, now=now, newest_finished=newest_finished
+@blueprint.get("/api/next")
+def following() -> dict[str, str | None]:
+    """The case to review next; with `?after=` the one that follows a case."""
+    room = desk()
+    found = room.store.worklist.next_waiting(
+        who=current_user.username, now=room.now(), after=request.args.get("after")
     )
+    return {"next": found}
+
+
+def worklist_of(room: Desk, asked: Asked) -> dict[str, Any]:
+    """Cases as the worklist shows them, how many there are, and where the node listens."""
+    now = room.now()
+    summaries, found = room.store.worklist.page(room.roi_name, asked, now=now)
     rois = {summary.roi_name for summary in summaries}
     released = {roi for roi in rois if room.store.learning.released(roi) is not None}
     dicom = room.settings.dicom
     return {
         "cases": [worklist_row(s, has_model=s.roi_name in released, now=now) for s in summaries],
-        "older": older,
+        **asdict(found),
         "listening": {"ae_title": dicom.ae_title, "host": dicom.host, "port": dicom.port},
         "roi": room.roi_name,
     }
 
 
-def _asked_for() -> dict[str, Any]:
-    wants_all = request.args.get("all") == "1"
-    return worklist_of(desk(), newest_finished=None if wants_all else NEWEST_FINISHED)
+def _asked_for() -> Asked:
+    """What the address asks for; what it does not know is as if it were not there."""
+    args = request.args
+    order, shown = args.get("order", ""), args.get("show", "")
+    return Asked(
+        search=args.get("q", "")[:100],
+        order=next((name for name in get_args(Order) if name == order), "priority"),
+        shown=next((name for name in get_args(Shown) if name == shown), "all"),
+        page=args.get("page", 1, type=int),
+    )

@@ -14,6 +14,7 @@ from app.room import Room
 from core.case import CaseState
 from core.journal import encode_runs
 from core.records import JournalEntry
+from core.worklist_store import Asked
 from review_ui.context import Desk
 from review_ui.memory import CaseMemory
 from review_ui.worklist import worklist_of
@@ -146,7 +147,7 @@ def test_what_is_not_used_is_said_on_the_worklist(tmp_path: Path) -> None:
     receive(room, [tmp_path / "other.dcm", patient.ct_paths[-1]])
     bring_up_to_date(room)
     desk = Desk(room.settings, room.store, CaseMemory(room.store, "Heart"), room.now)
-    (row,) = worklist_of(desk, newest_finished=None)["cases"]
+    (row,) = worklist_of(desk, Asked())["cases"]
     refused, aside, late = row["flags"]
     assert "only the dose of a whole PLAN is used" in refused
     assert aside.startswith("1 other object(s) came under a UID that was taken")

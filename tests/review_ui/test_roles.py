@@ -27,6 +27,7 @@ CONTOUR = {PHYSICIST, PHYSICIAN}
 WHO = {
     "GET /": EVERYBODY,
     "GET /api/worklist": EVERYBODY,
+    "GET /api/next": EVERYBODY,
     "GET /cases/<case_id>": EVERYBODY,
     "GET /cases/<case_id>/rtstruct": EVERYBODY,
     "GET /status": EVERYBODY,

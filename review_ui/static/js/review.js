@@ -111,22 +111,9 @@ function connectLeaving(session) {
     if (event.persisted) window.location.reload();
   });
   button("save-next").addEventListener("click", async () => {
-    const next = await nextCase(session.facts.user).catch(() => null);
+    const { next } = await getJson(`/api/next?after=${session.facts.id}`).catch(() => ({ next: null }));
     window.location.assign(next ? `/cases/${next}` : "/");
   });
-}
-
-/**
- * The case after this one in the worklist that waits for a reviewer and that nobody else has.
- * @param {string} user  who is logged in
- */
-async function nextCase(user) {
-  /** @type {{cases: {id: string, reviewable: boolean, lock_holder: string | null, assigned_to: string | null}[]}} */
-  const { cases } = await getJson("/api/worklist");
-  const here = cases.findIndex(({ id }) => id === document.body.dataset.caseId);
-  const inTurn = [...cases.slice(here + 1), ...cases.slice(0, Math.max(0, here))];
-  const isFree = (/** @type {string | null} */ whose) => whose === null || whose === user;
-  return inTurn.find((row) => row.reviewable && isFree(row.lock_holder) && isFree(row.assigned_to))?.id ?? null;
 }
 
 /**

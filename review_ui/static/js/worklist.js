@@ -21,6 +21,7 @@
  * @property {string[]} deliveries
  * @property {string | null} lock_holder
  * @property {string | null} assigned_to
+ * @property {number | null} expected_impact_gy  how far the proposed mean dose may be off
  */
 import { getJson, ServerError } from "./api.js";
 import { byId, dayAndTime, make, poll, setText, signed } from "./page.js";
@@ -38,21 +39,38 @@ const CHIP = /** @type {Readonly<Record<string, string>>} */ ({
 
 let drawn = "";
 
-/** @param {{cases: Row[], older: number, roi: string}} worklist */
+/** @param {{cases: Row[], total: number, waiting: number, page: number, pages: number}} worklist */
 function show(worklist) {
   setText("connection", "");
   // Drawing only what changed keeps the pointer's row and the reader's place.
   const now = JSON.stringify(worklist);
   if (now === drawn) return;
   drawn = now;
-  const { cases, older } = worklist;
-  byId("empty").hidden = cases.length > 0;
+  const { cases, total, waiting, page, pages } = worklist;
+  const isAsking = new URLSearchParams(window.location.search).size > 0;
+  byId("empty").hidden = total > 0 || isAsking;
+  byId("nothing-found").hidden = total > 0 || !isAsking;
+  byId("ask").hidden = total === 0 && !isAsking;
   byId("cases").hidden = cases.length === 0;
-  const waiting = cases.filter(({ reviewable }) => reviewable).length;
-  setText("summary", cases.length ? `${cases.length + older} in all, ${waiting} for review` : "");
-  byId("older").hidden = older === 0;
-  byId("older").firstElementChild?.replaceChildren(`and ${older} older, finished`);
+  setText("summary", total ? `${total} in all, ${waiting} for review` : "");
+  byId("pager").hidden = pages === 1;
+  setText("page-words", `Page ${page} of ${pages}`);
+  turnTo("page-before", page - 1, page > 1);
+  turnTo("page-after", page + 1, page < pages);
   byId("rows").replaceChildren(...cases.map(rowOf));
+}
+
+/**
+ * @param {"page-before" | "page-after"} id
+ * @param {number} page
+ * @param {boolean} exists
+ */
+function turnTo(id, page, exists) {
+  const link = /** @type {HTMLAnchorElement} */ (byId(id));
+  const asked = new URLSearchParams(window.location.search);
+  asked.set("page", String(page));
+  link.href = `/?${asked}`;
+  link.hidden = !exists;
 }
 
 /** @param {Row} row */
@@ -70,7 +88,7 @@ function rowOf(row) {
     cell(patient.name || "Unnamed patient", patient.id || "no patient ID"),
     cell(row.description || "CT", row.study_date),
     stateCell(row),
-    cell(row.dose ? "yes" : "–"),
+    cell(row.dose ? "yes" : "–", impact(row.expected_impact_gy)),
     make("td", { className: "number", text: difference(row.mean_difference_gy) }),
     cell(row.model_version?.slice(0, 8) ?? "–", row.effort),
     cell(row.deliveries.join(", ") || "–"),
@@ -106,11 +124,19 @@ function cell(text, sub = "") {
 }
 
 /** @param {number | null} gray */
+function impact(gray) {
+  return gray === null ? "" : `may change ${gray.toFixed(2)} Gy`;
+}
+
+/** @param {number | null} gray */
 function difference(gray) {
   return gray === null ? "–" : `${signed(gray, 2)} Gy`;
 }
 
-const url = window.location.search === "?all=1" ? "/api/worklist?all=1" : "/api/worklist";
+const url = `/api/worklist${window.location.search}`;
+for (const id of ["order", "show"]) {
+  byId(id).addEventListener("change", () => /** @type {HTMLFormElement} */ (byId("ask")).requestSubmit());
+}
 show(JSON.parse(byId("first-worklist").textContent ?? ""));
 poll(async () => {
   try {
