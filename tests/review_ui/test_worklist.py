@@ -247,7 +247,7 @@ def test_cases_stand_in_the_order_that_is_asked_for(anna: Reviewer, store: Store
         "small": put_case(store, CT),
         "large": put_case(store, CT),
     }
-    values = {
+    values: dict[str, dict[str, Any]] = {
         "done": {"state": "REJECTED", "expected_impact_gy": 9.0},
         "small": {"expected_impact_gy": 0.2},
         "large": {"expected_impact_gy": 1.5},
