@@ -90,10 +90,13 @@ class CorrectionLayer:
             raise JournalConflictError(
                 f"A stroke's tool is add, remove or erase; found {entry.payload.get('tool')!r}."
             )
-        voxels = decode_runs(str(entry.payload.get("runs", "")), size=self.values.size)
-        self._undo.append((voxels, self.values[voxels].copy()))
+        runs, removes = str(entry.payload.get("runs", "")), str(entry.payload.get("removes", ""))
+        voxels, removed = decode_parts(runs, removes, size=self.values.size)
+        both = np.concatenate([voxels, removed])
+        self._undo.append((both, self.values[both].copy()))
         self._redo.clear()
         self.values[voxels] = value
+        self.values[removed] = VALUE_OF_TOOL["remove"]
 
     def _swap(self, source: list[_Step], target: list[_Step]) -> None:
         if not source:
@@ -101,6 +104,21 @@ class CorrectionLayer:
         voxels, values = source.pop()
         target.append((voxels, self.values[voxels].copy()))
         self.values[voxels] = values
+
+
+def decode_parts(
+    runs: str, removes: str, *, size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The voxels a stroke gives its tool's value, and those it removes beside that.
+
+    Raises `JournalConflictError` as `decode_runs` does, and when a voxel is in both.
+    """
+    voxels, removed = decode_runs(runs, size=size), decode_runs(removes, size=size)
+    if removed.size and np.intersect1d(voxels, removed).size:
+        raise JournalConflictError(
+            "A step adds and removes the same voxel; it was not kept. Reload the page."
+        )
+    return voxels, removed
 
 
 def decode_runs(encoded: str, *, size: int) -> npt.NDArray[np.int64]:

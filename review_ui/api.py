@@ -11,7 +11,7 @@ from flask_wtf.csrf import generate_csrf
 
 from core.approval import Approval, approve
 from core.errors import CaseLockedError, JournalConflictError, NoRuleError
-from core.journal import decode_runs
+from core.journal import decode_parts
 from core.records import Case, JournalEntry
 from core.rules import FOR_TRAINING
 from review_ui.access import REVIEWABLE
@@ -183,7 +183,8 @@ def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:
     """Refuse an entry that could not be replayed; kept, it would spoil the whole journal."""
     remembered = room.memory.recall(current)
     if entry.kind == "stroke":
-        decode_runs(entry.payload["runs"], size=remembered.layer.values.size)
+        runs, removes = entry.payload["runs"], entry.payload.get("removes", "")
+        decode_parts(runs, removes, size=remembered.layer.values.size)
         return
     with remembered.lock:
         layer = room.memory.layer_of(current, remembered)

@@ -46,7 +46,7 @@ class ReopenBody(_Body):
 
 
 class JournalBody(_Body):
-    """The next entry of a journal. A stroke tells which voxels changed, and by what brush."""
+    """The next entry of a journal. A stroke tells which voxels changed, and by what tool."""
 
     tab: TabId
     seq: Annotated[int, Field(ge=1)]
@@ -54,26 +54,32 @@ class JournalBody(_Body):
     tool: Literal["add", "remove", "erase"] | None = None
     plane: Literal["axial", "sagittal", "coronal"] | None = None
     slice: Annotated[int, Field(ge=0)] | None = None
-    radius_mm: Annotated[float, Field(gt=0, le=500)] | None = None
     runs: str | None = None
+    radius_mm: Annotated[float, Field(gt=0, le=500)] | None = None
+    name: Word | None = None
+    removes: str | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        given = [getattr(self, name) is not None for name in STROKE_FIELDS]
-        if self.kind == "stroke" and not all(given):
-            raise ValueError(f"a stroke needs {', '.join(STROKE_FIELDS)}")
-        if self.kind != "stroke" and any(given):
+        given = {n for n in (*STROKE_NEEDS, *STROKE_MAY_HAVE) if getattr(self, n) is not None}
+        if self.kind == "stroke" and not given.issuperset(STROKE_NEEDS):
+            raise ValueError(f"a stroke needs {', '.join(STROKE_NEEDS)}")
+        if self.kind != "stroke" and given:
             raise ValueError(f"{self.kind} carries nothing but its number")
+        if self.removes is not None and self.tool != "add":
+            raise ValueError("only a step that adds removes voxels beside that")
         return self
 
     def payload(self) -> dict[str, Any]:
         """What is kept beside number and kind."""
         if self.kind != "stroke":
             return {}
-        return {name: getattr(self, name) for name in STROKE_FIELDS}
+        named = {name: getattr(self, name) for name in (*STROKE_NEEDS, *STROKE_MAY_HAVE)}
+        return {name: value for name, value in named.items() if value is not None}
 
 
-STROKE_FIELDS = ("tool", "plane", "slice", "radius_mm", "runs")
+STROKE_NEEDS = ("tool", "plane", "slice", "runs")
+STROKE_MAY_HAVE = ("radius_mm", "name", "removes")
 
 
 class ApproveBody(_Body):

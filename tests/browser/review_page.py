@@ -93,7 +93,7 @@ class ReviewPage:
         rows_mm, height_mm = self._centres_mm(down)
         if flipped:
             rows_mm = height_mm - rows_mm
-        a, b = self._to_mm(plane, start), self._to_mm(plane, end)
+        a, b = self.to_mm(plane, start), self.to_mm(plane, end)
         points = np.stack(np.meshgrid(columns_mm, rows_mm, indexing="ij"), axis=-1) - a
         way = b - a
         length = float(way @ way)
@@ -114,7 +114,7 @@ class ReviewPage:
         count = self.geometry.shape[axis]
         return (np.arange(count) + 0.5) * spacing_mm, count * spacing_mm
 
-    def _to_mm(self, plane: str, point: Point) -> np.ndarray:
+    def to_mm(self, plane: str, point: Point) -> np.ndarray:
         """Where a pixel of the window is, mm from the top left corner of the slice."""
         box = self._box(plane)
         left, top, scale = (

@@ -36,6 +36,27 @@ def test_the_eraser_gives_the_prediction_back() -> None:
     assert layer.corrected(prediction).flat[1]
 
 
+def test_one_step_adds_and_removes_and_is_undone_at_once() -> None:
+    prediction = np.zeros(SHAPE, bool)
+    prediction.flat[[1, 2]] = True
+    layer = CorrectionLayer(SHAPE).apply_all([stroke(1, "add", [7]), both(2, [3, 4], [2, 7])])
+    assert np.flatnonzero(layer.corrected(prediction)).tolist() == [1, 3, 4]
+    layer.apply(JournalEntry(3, "undo"))
+    assert np.flatnonzero(layer.corrected(prediction)).tolist() == [1, 2, 7]
+    layer.apply(JournalEntry(4, "redo"))
+    assert np.flatnonzero(layer.corrected(prediction)).tolist() == [1, 3, 4]
+
+
+def test_a_step_that_adds_and_removes_the_same_voxel_is_refused() -> None:
+    with pytest.raises(JournalConflictError, match="the same voxel"):
+        CorrectionLayer(SHAPE).apply(both(1, [3, 4], [4]))
+
+
+def both(seq: int, added: list[int], removed: list[int]) -> JournalEntry:
+    runs = {"runs": encode_runs(added), "removes": encode_runs(removed)}
+    return JournalEntry(seq, "stroke", {"tool": "add", **runs})
+
+
 def test_undo_and_redo_walk_through_the_strokes() -> None:
     layer = CorrectionLayer(SHAPE).apply_all([stroke(1, "add", [1]), stroke(2, "remove", [1, 2])])
     layer.apply(JournalEntry(3, "undo"))

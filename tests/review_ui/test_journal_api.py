@@ -69,6 +69,42 @@ def test_a_stroke_is_kept_and_comes_back_in_order(anna: Reviewer, case_id: str) 
     assert entries[1]["plane"] == "coronal"
 
 
+def test_a_named_step_that_adds_and_removes_comes_back_as_it_was(
+    anna: Reviewer, store: Store, case_id: str
+) -> None:
+    anna.open(case_id)
+    inside = int(np.flatnonzero(BOX)[0])
+    step = {"name": "interpolate", "removes": runs(inside), "radius_mm": None}
+    assert anna.stroke(case_id, 1, runs(0, 1), **step).json == {"seq": 1}
+    (entry,) = anna.get(f"/api/cases/{case_id}/journal").json or []
+    assert entry == {
+        "seq": 1,
+        "kind": "stroke",
+        "tool": "add",
+        "plane": "axial",
+        "slice": 0,
+        "name": "interpolate",
+        "runs": runs(0, 1),
+        "removes": runs(inside),
+    }
+    layer = replayed(store, store.cases.get(case_id), "Heart")
+    expected = BOX.copy()
+    expected.flat[[0, 1]] = True
+    expected.flat[inside] = False
+    np.testing.assert_array_equal(layer.corrected(BOX), expected)
+
+
+def test_a_step_that_contradicts_itself_is_never_kept(
+    anna: Reviewer, store: Store, case_id: str
+) -> None:
+    anna.open(case_id)
+    size = int(np.prod(GEOMETRY.shape))
+    assert anna.stroke(case_id, 1, runs(0, 1), removes=runs(1)).status_code == 409
+    assert anna.stroke(case_id, 1, runs(0, 1), removes=runs(size)).status_code == 409
+    assert anna.stroke(case_id, 1, runs(0), tool="erase", removes=runs(1)).status_code == 422
+    assert store.reviews.entries(case_id, "Heart") == []
+
+
 def test_the_same_entry_twice_counts_once(anna: Reviewer, store: Store, case_id: str) -> None:
     anna.open(case_id)
     for _ in range(2):
@@ -114,6 +150,7 @@ def test_an_entry_that_could_not_be_replayed_is_never_kept(
         {"tool": "draw"},
         {"plane": None},
         {"radius_mm": -1},
+        {"name": "Not A Word"},
         {"colour": "red"},
         {"seq": 0},
         {"kind": "undo"},

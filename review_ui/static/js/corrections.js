@@ -9,15 +9,26 @@
  * @typedef {import("./geometry.js").Plane} Plane
  * @typedef {import("./geometry.js").PlanePoint} PlanePoint
  *
- * @typedef {object} Step  one stroke that can be taken back
+ * @typedef {object} Step  one stroke, or what a tool did at once, that can be taken back
  * @property {Uint32Array} indices
  * @property {Uint8Array} before  the values those voxels had
+ * @property {StepLabel} label
+ *
+ * @typedef {object} StepLabel  what a step was, in words
+ * @property {string} name  see step_names.js; empty for strokes from before steps had names
+ * @property {Tool} tool
+ * @property {import("./geometry.js").PlaneName} plane
+ * @property {number} slice  where the hand was
  *
  * @typedef {object} JournalEntry
  * @property {number} seq
  * @property {"stroke" | "undo" | "redo"} kind
  * @property {Tool} [tool]
  * @property {string} [runs]
+ * @property {string} [removes]  voxels that a step which adds takes away as well
+ * @property {import("./geometry.js").PlaneName} [plane]
+ * @property {number} [slice]
+ * @property {string} [name]
  */
 import { forEachVoxelInCapsule } from "./brush.js";
 import { crc32 } from "./checksum.js";
@@ -50,7 +61,7 @@ export class CorrectionLayer {
     this.undoSteps = [];
     /** @type {Step[]} */
     this.redoSteps = [];
-    /** @type {{value: number, indices: number[], before: number[]} | null} */
+    /** @type {{value: number, indices: number[], before: number[], label: StepLabel} | null} */
     this.stroke = null;
     this.#countPrediction();
   }
@@ -64,9 +75,12 @@ export class CorrectionLayer {
     return this.stroke !== null;
   }
 
-  /** @param {Tool} tool */
-  beginStroke(tool) {
-    this.stroke = { value: VALUE_OF_TOOL[tool], indices: [], before: [] };
+  /**
+   * @param {Tool} tool
+   * @param {Omit<StepLabel, "tool">} [label]
+   */
+  beginStroke(tool, label = { name: "brush", plane: "axial", slice: 0 }) {
+    this.stroke = { value: VALUE_OF_TOOL[tool], indices: [], before: [], label: { ...label, tool } };
   }
 
   /**
@@ -76,11 +90,19 @@ export class CorrectionLayer {
    * @param {{from: PlanePoint, to: PlanePoint, radiusMm: number}} capsule
    */
   paint(plane, slice, capsule) {
+    this.paintVoxels((visit) => forEachVoxelInCapsule(this.grid, plane, slice, capsule, visit));
+  }
+
+  /**
+   * Paint as part of the open stroke.
+   * @param {(visit: (index: number) => void) => void} forEachVoxel
+   */
+  paintVoxels(forEachVoxel) {
     const stroke = this.stroke;
     if (!stroke) return;
     const { value, indices, before } = stroke;
     const already = indices.length;
-    forEachVoxelInCapsule(this.grid, plane, slice, capsule, (index) => {
+    forEachVoxel((index) => {
       if (this.values[index] === value) return;
       indices.push(index);
       before.push(this.values[index]);
@@ -97,8 +119,21 @@ export class CorrectionLayer {
     const stroke = this.stroke;
     this.stroke = null;
     if (!stroke || stroke.indices.length === 0) return null;
-    this.#remember(Uint32Array.from(stroke.indices), Uint8Array.from(stroke.before));
+    this.#remember(Uint32Array.from(stroke.indices), Uint8Array.from(stroke.before), stroke.label);
     return Uint32Array.from(stroke.indices).sort();
+  }
+
+  /**
+   * Add and remove at once, as one step.
+   * @param {import("./blocks.js").Change} change
+   * @param {Omit<StepLabel, "tool">} label
+   * @returns {boolean} whether there was anything to do
+   */
+  applyChange({ added, removed }, label) {
+    if (added.length + removed.length === 0) return false;
+    const tool = added.length ? "add" : "remove";
+    this.#assign([[added, ADDED], [removed, REMOVED]], { ...label, tool });
+    return true;
   }
 
   /** Take the last stroke back. @returns {boolean} whether there was one */
@@ -140,24 +175,40 @@ export class CorrectionLayer {
   }
 
   /** @param {JournalEntry} entry */
-  #applyStroke(entry) {
-    const value = VALUE_OF_TOOL[/** @type {Tool} */ (entry.tool)];
-    const indices = indicesOf(decodeRuns(entry.runs ?? ""));
+  #applyStroke({ tool = "add", runs = "", removes = "", name = "", plane = "axial", slice = 0 }) {
+    const voxels = (/** @type {string} */ text) => indicesOf(decodeRuns(text));
+    this.#assign(
+      [[voxels(runs), VALUE_OF_TOOL[tool]], [voxels(removes), REMOVED]],
+      { name, tool, plane, slice },
+    );
+  }
+
+  /**
+   * @param {[Uint32Array, number][]} parts  voxels and their new value; no voxel is in two parts
+   * @param {StepLabel} label
+   */
+  #assign(parts, label) {
+    const indices = new Uint32Array(parts.reduce((sum, [voxels]) => sum + voxels.length, 0));
     const before = new Uint8Array(indices.length);
-    for (let i = 0; i < indices.length; i++) {
-      before[i] = this.values[indices[i]];
-      this.#set(indices[i], value);
+    let next = 0;
+    for (const [voxels, value] of parts) {
+      for (const index of voxels) {
+        indices[next] = index;
+        before[next++] = this.values[index];
+        this.#set(index, value);
+      }
     }
-    this.#remember(indices, before);
+    this.#remember(indices, before, label);
     this.onChange();
   }
 
   /**
    * @param {Uint32Array} indices
    * @param {Uint8Array} before
+   * @param {StepLabel} label
    */
-  #remember(indices, before) {
-    this.undoSteps.push({ indices, before });
+  #remember(indices, before, label) {
+    this.undoSteps.push({ indices, before, label });
     this.redoSteps = [];
   }
 
@@ -173,7 +224,7 @@ export class CorrectionLayer {
       current[i] = this.values[step.indices[i]];
       this.#set(step.indices[i], step.before[i]);
     }
-    target.push({ indices: step.indices, before: current });
+    target.push({ indices: step.indices, before: current, label: step.label });
     this.onChange();
     return true;
   }

@@ -12,8 +12,25 @@ export const BINDINGS = Object.freeze([
   { keys: ["q"], action: "toolAdd", label: "Brush: add" },
   { keys: ["w"], action: "toolRemove", label: "Brush: remove" },
   { keys: ["e"], action: "toolErase", label: "Brush: erase corrections" },
+  { keys: ["b"], action: "shapeBrush", label: "Round brush on one slice" },
+  { keys: ["shift+b"], action: "shapeBall", label: "Ball: a brush that is round in space" },
+  { keys: ["h"], action: "shapeSmart", label: "Smart brush: only HU like those under the press" },
+  { keys: ["p"], action: "shapePush", label: "Push the border" },
+  { keys: ["l"], action: "shapeLasso", label: "Lasso" },
   { keys: ["["], action: "brushSmaller", label: "Smaller brush" },
   { keys: ["]"], action: "brushLarger", label: "Larger brush" },
+  { keys: ["{"], action: "lessTolerance", label: "Smart brush: fewer HU" },
+  { keys: ["}"], action: "moreTolerance", label: "Smart brush: more HU" },
+  { keys: ["g"], action: "fillSlice", label: "Fill what is enclosed on the slice" },
+  { keys: ["n"], action: "interpolate", label: "Interpolate between drawn slices" },
+  { keys: ["m"], action: "propagate", label: "Propose each correction for neighbouring slices, on and off" },
+  { keys: ["v"], action: "takeProposal", label: "Take what is proposed" },
+  { keys: ["escape"], action: "dismissProposal", label: "Dismiss what is proposed" },
+  { keys: ["+", "="], action: "grow", label: "Grow by 1 mm more" },
+  { keys: ["-"], action: "shrink", label: "Shrink by 1 mm more" },
+  { keys: ["k"], action: "largestPiece", label: "Keep the largest piece alone" },
+  { keys: ["shift+k"], action: "removeIslands", label: "Remove islands below 1 ml" },
+  { keys: ["shift+h"], action: "fillHoles", label: "Fill holes" },
   { keys: ["z", "ctrl+z"], action: "undo", label: "Undo" },
   { keys: ["shift+z", "ctrl+shift+z", "ctrl+y"], action: "redo", label: "Redo" },
   { keys: ["r", "pageup", "arrowup"], action: "sliceUp", label: "One slice towards the head" },
@@ -68,6 +85,7 @@ const KEY_NAMES = /** @type {Readonly<Record<string, string>>} */ ({
   arrowdown: "↓",
   pageup: "Page Up",
   pagedown: "Page Down",
+  escape: "Esc",
   home: "Home",
   end: "End",
   ctrl: "Ctrl",
@@ -76,6 +94,7 @@ const KEY_NAMES = /** @type {Readonly<Record<string, string>>} */ ({
 
 /** A key as it is printed on a keyboard. @param {string} key */
 export function keyCap(key) {
+  if (key === "+") return key;
   const parts = key.split("+").map((part) => KEY_NAMES[part] ?? part.toUpperCase());
   return parts.join(" + ");
 }

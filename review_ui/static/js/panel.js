@@ -21,6 +21,7 @@
  */
 import { keyCap } from "./keyboard.js";
 import { button, byId, clockTime, make, setText, signed } from "./page.js";
+import { stepInWords } from "./step_names.js";
 import { describeWindow, WINDOWS } from "./window_level.js";
 
 const TOOL_BUTTONS = { add: "tool-add", remove: "tool-remove", erase: "tool-erase" };
@@ -210,9 +211,25 @@ export function showHover(plane, text) {
  * @param {boolean} editable
  */
 export function showButtons(layer, editable) {
+  showStep("undo", "Undo", layer.undoSteps, "Z");
+  showStep("redo", "Redo", layer.redoSteps, "Shift+Z");
   button("undo").disabled = !editable || layer.undoSteps.length === 0;
   button("redo").disabled = !editable || layer.redoSteps.length === 0;
   button("approve").disabled = !editable;
+}
+
+/**
+ * What the button would undo or redo.
+ * @param {"undo" | "redo"} id
+ * @param {string} verb
+ * @param {readonly import("./corrections.js").Step[]} steps
+ * @param {string} key
+ */
+function showStep(id, verb, steps, key) {
+  const step = steps.at(-1);
+  const words = step ? stepInWords(step.label) : "";
+  button(id).title = words ? `${verb}: ${words} (${key})` : `${verb} (${key})`;
+  document.body.dataset[id] = words;
 }
 
 /**

@@ -14,6 +14,7 @@ import { byId, setText } from "./page.js";
 import * as panel from "./panel.js";
 import { encodeRuns, runsOf } from "./runs.js";
 import { shapeOf } from "./shape.js";
+import { Stroke } from "./strokes.js";
 
 /** Figures are asked for when the hand rests, not after every dab. */
 const FIGURES_PAUSE_MS = 300;
@@ -45,11 +46,12 @@ export class ReviewSession {
     this.isEditable = false;
     /** Axial slices that were on the screen. @type {Set<number>} */
     this.seen = new Set();
-    /**
-     * The stroke under the hand.
-     * @type {{view: SliceView, slice: number, tool: Tool, radiusMm: number} | null}
-     */
+    /** The stroke under the hand. @type {Stroke | null} */
     this.stroke = null;
+    /** Called before anything is painted, undone or redone. @type {() => void} */
+    this.beforeEdit = () => {};
+    /** Called when a stroke is done and kept. @type {() => void} */
+    this.afterStroke = () => {};
     this.figuresTimer = 0;
     this.shapeTimer = 0;
     /** Of the structure as it stands; null until the server has answered. @type {panel.Figures | null} */
@@ -85,6 +87,7 @@ export class ReviewSession {
   /** No more painting; what is painted stays on the screen. @param {string} [reason] */
   close(reason = "") {
     this.endStroke();
+    this.beforeEdit();
     this.isEditable = false;
     byId("tools").classList.add("disabled");
     panel.showButtons(this.layer, false);
@@ -96,12 +99,14 @@ export class ReviewSession {
   /**
    * @param {SliceView} view
    * @param {Tool} tool
+   * @param {PlanePoint} at
    */
-  startStroke(view, tool) {
-    const { position, radiusMm } = this.state.settings;
-    this.stroke = { view, slice: position[view.plane.normal], tool, radiusMm };
-    this.layer.beginStroke(tool);
-    this.log.note("mouse-press", { tool, plane: view.plane.name, slice: this.stroke.slice });
+  startStroke(view, tool, at) {
+    this.beforeEdit();
+    const { position, shape, radiusMm, toleranceHu } = this.state.settings;
+    const slice = position[view.plane.normal];
+    this.stroke = new Stroke(this.layer, view.ct, { plane: view.plane, slice, tool, shape, radiusMm, toleranceHu }, at);
+    this.log.note("mouse-press", { tool: this.stroke.tool, shape, plane: view.plane.name, slice });
   }
 
   /**
@@ -109,28 +114,49 @@ export class ReviewSession {
    * @param {PlanePoint} to
    */
   continueStroke(from, to) {
-    if (!this.stroke) return;
-    const { view, slice, radiusMm } = this.stroke;
-    this.layer.paint(view.plane, slice, { from, to, radiusMm });
+    this.stroke?.extend(from, to);
   }
 
   endStroke() {
-    if (!this.stroke) return;
-    const { view, slice, tool, radiusMm } = this.stroke;
-    const changed = this.layer.endStroke();
+    const { stroke } = this;
+    if (!stroke) return;
+    const changed = stroke.end();
     this.stroke = null;
     this.log.note("mouse-release", { voxels: changed?.length ?? 0 });
     if (!changed) return;
-    const runs = encodeRuns(runsOf(changed));
-    this.#journal({ kind: "stroke", tool, plane: view.plane.name, slice, radius_mm: radiusMm, runs });
+    const { tool, plane, slice, shape: name, radiusMm } = stroke;
+    const size = name !== "lasso" && radiusMm > 0 ? { radius_mm: radiusMm } : {};
+    this.#journal({ kind: "stroke", name, tool, plane: plane.name, slice, ...size, runs: encodeRuns(runsOf(changed)) });
+    // When the stroke is on the screen.
+    window.setTimeout(() => this.afterStroke());
+  }
+
+  /**
+   * Add and remove voxels at once, as one step.
+   * @param {import("./blocks.js").Change} change
+   * @param {Omit<import("./corrections.js").StepLabel, "tool">} label
+   * @returns {boolean} whether anything changed
+   */
+  applyChange(change, label) {
+    this.beforeEdit();
+    if (!this.isEditable || this.stroke || !this.layer.applyChange(change, label)) return false;
+    const [added, removed] = [change.added, change.removed].map((voxels) => encodeRuns(runsOf(voxels)));
+    const voxels = added ? { tool: "add", runs: added, ...(removed && { removes: removed }) } : { tool: "remove", runs: removed };
+    this.#journal({ kind: "stroke", ...label, ...voxels });
+    this.log.note("tool-applied", { name: label.name, voxels: change.added.length + change.removed.length });
+    return true;
   }
 
   undo() {
-    if (this.isEditable && !this.stroke && this.layer.undo()) this.#journal({ kind: "undo" });
+    if (!this.isEditable || this.stroke) return;
+    this.beforeEdit();
+    if (this.layer.undo()) this.#journal({ kind: "undo" });
   }
 
   redo() {
-    if (this.isEditable && !this.stroke && this.layer.redo()) this.#journal({ kind: "redo" });
+    if (!this.isEditable || this.stroke) return;
+    this.beforeEdit();
+    if (this.layer.redo()) this.#journal({ kind: "redo" });
   }
 
   /** Let the three planes cross at a voxel. @param {import("./geometry.js").Vector3} position */

@@ -6,7 +6,10 @@
  *
  * @typedef {object} Settings
  * @property {Tool} tool
+ * @property {import("./strokes.js").Shape} shape
  * @property {number} radiusMm
+ * @property {number} toleranceHu  of the smart brush
+ * @property {boolean} propagates  a correction is proposed for neighbouring slices
  * @property {import("./window_level.js").HuWindow} window
  * @property {boolean} showPrediction
  * @property {boolean} showCorrections
@@ -25,7 +28,10 @@ export class ReviewState {
     /** @type {Settings} */
     this.settings = {
       tool: "add",
+      shape: "brush",
       radiusMm: 8,
+      toleranceHu: 50,
+      propagates: true,
       window: WINDOWS[0],
       showPrediction: true,
       showCorrections: true,

@@ -66,6 +66,8 @@ export class SliceView {
     this.outline = null;
     /** @type {{point: PlanePoint, radiusMm: number, tool: import("./corrections.js").Tool} | null} */
     this.brush = null;
+    /** Called at the end of each picture: what tools draw over it. @type {() => void} */
+    this.paintOver = () => {};
   }
 
   /** Take the canvas' size on the page; what is in the middle stays there. */
@@ -136,6 +138,7 @@ export class SliceView {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.#drawCrosshair(position);
     this.#drawBrush();
+    this.paintOver();
     this.#publish(position);
   }
 

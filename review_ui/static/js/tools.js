@@ -8,6 +8,7 @@
  * @typedef {import("./corrections.js").Tool} Tool
  */
 import { nextRadius } from "./brush.js";
+import { brushAt, connectEditing, EDIT_BUTTONS } from "./editing.js";
 import { BINDINGS, listenToKeys } from "./keyboard.js";
 import { button, byId, dialog } from "./page.js";
 import { contouredSlices, fillKeySheet, showHover } from "./panel.js";
@@ -39,6 +40,7 @@ const BUTTONS = Object.freeze({
   redo: "redo",
   help: "help",
   ...VIEW_BUTTONS,
+  ...EDIT_BUTTONS,
 });
 
 class ReviewInput {
@@ -54,6 +56,7 @@ class ReviewInput {
   keyActions() {
     const { session } = this;
     return {
+      ...connectEditing(session, () => this.pointer),
       toolAdd: () => this.#pick("add"),
       toolRemove: () => this.#pick("remove"),
       toolErase: () => this.#pick("erase"),
@@ -77,7 +80,7 @@ class ReviewInput {
     const { session } = this;
     return {
       canPaint: () => session.isEditable,
-      startStroke: (view, tool) => session.startStroke(view, tool),
+      startStroke: (view, tool, at) => session.startStroke(view, tool, at),
       continueStroke: (_, from, to) => session.continueStroke(from, to),
       endStroke: () => session.endStroke(),
       scroll: (view, steps) => this.scroll(view, steps),
@@ -173,8 +176,8 @@ class ReviewInput {
   #hover(view, point, tool = this.session.state.settings.tool) {
     const { state, stage, isEditable } = this.session;
     this.pointer = point && { view, point };
-    const { radiusMm, position } = state.settings;
-    view.brush = point && isEditable ? { point, radiusMm, tool } : null;
+    const { position } = state.settings;
+    view.brush = point && isEditable ? brushAt(this.session, view, point, tool) : null;
     const voxel = point && view.grid.voxelAt(view.plane, position[view.plane.normal], point);
     showHover(view.plane.name, voxel ? valuesAt(view, voxel) : "");
     stage.redraw(view);
