@@ -76,7 +76,7 @@ class ReviewPage:
     def voxel_at(self, plane: str, point: Point) -> tuple[int, int, int]:
         """(slice, row, column) under a pixel of the window; evenly spaced slices only."""
         normal, across, down, flipped = PLANES[plane]
-        mm = self._to_mm(plane, point)
+        mm = self.to_mm(plane, point)
         voxel = [0, 0, 0]
         voxel[normal] = self.slice_of(plane)
         for axis, place_mm in zip((across, down), mm, strict=True):

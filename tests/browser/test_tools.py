@@ -346,7 +346,7 @@ def inside_polygon(review: ReviewPage, plane: str, corners: list[Point]) -> Mask
         crosses = (a0 > a) != (a1 > a)
         with np.errstate(divide="ignore", invalid="ignore"):
             inside ^= crosses & (d < d0 + (a - a0) / (a1 - a0) * (d1 - d0))
-    return inside & (indices[normal] == review.slice_of(plane))
+    return np.asarray(inside & (indices[normal] == review.slice_of(plane)), np.bool_)
 
 
 def draw(review: ReviewPage, corners: list[Point], *, button: str) -> None:
