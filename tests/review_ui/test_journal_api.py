@@ -184,13 +184,15 @@ def test_another_reviewer_cannot_take_or_change_a_case_that_is_held(
     assert store.reviews.entries(case_id, "Heart") == []
 
 
-def test_a_case_that_is_given_back_can_be_taken_by_another(
+def test_a_case_that_is_given_back_can_be_taken_by_another_who_asks_for_it(
     anna: Reviewer, berta: Reviewer, case_id: str
 ) -> None:
     anna.open(case_id)
     anna.stroke(case_id, 1, runs(3))
     anna.post(f"/api/cases/{case_id}/release", tab=anna.tab)
-    assert berta.open(case_id).status_code == 200
+    assert berta.open(case_id).status_code == 409  # anna painted in it last: it is hers
+    taken = berta.post(f"/api/cases/{case_id}/open", tab=berta.tab, take_over=True)
+    assert taken.status_code == 200
     assert berta.stroke(case_id, 2, runs(4)).status_code == 200
     assert anna.stroke(case_id, 3, runs(5)).status_code == 409
 
