@@ -20,7 +20,6 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,9 +28,7 @@ from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
-from waitress.server import create_server
 
-from app.review import end
 from core.config import Settings
 from core.geometry import VolumeGeometry
 from core.store import Store, open_store
@@ -40,6 +37,7 @@ from review_ui import create_app
 from review_ui.accounts import create_user
 from tests.support.browser import launch, log_in
 from tests.support.review_case import PASSWORD, put_case
+from tests.support.serving import served
 from tests.support.settings import settings_for
 
 SHAPE, SMALL = (189, 512, 512), (40, 128, 128)
@@ -209,13 +207,10 @@ def _site(folder: Path, shape: tuple[int, int, int]) -> Iterator[tuple[str, str]
     store = open_store(settings)
     app = create_app(settings, store)
     create_user(app, "anna", PASSWORD)
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run)
-    thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}", _put_case(store, shape)
+        with served(app) as url:
+            yield url, _put_case(store, shape)
     finally:
-        end(server, thread)
         store.engine.dispose()
 
 

@@ -32,7 +32,7 @@ import os, signal, threading, time
 from app.process import stop_on_signal
 stop = stop_on_signal()
 def ask():
-    time.sleep(0.5)
+    time.sleep(0.5)  # until the main thread waits
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=ask).start()
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

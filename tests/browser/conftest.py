@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +10,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from waitress.server import create_server
 
-from app.review import end
 from core.store import Store, open_store
 from review_ui import create_app
 from review_ui.accounts import create_user
 from tests.support.review_case import PASSWORD
+from tests.support.serving import served
 from tests.support.settings import settings_for
 
 
@@ -35,12 +33,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     store = open_store(settings)
     app = create_app(settings, store)
     create_user(app, "anna", PASSWORD)
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.effective_port}", store)
-    end(server, thread)
-    assert not thread.is_alive()
+    with served(app) as url:
+        yield Site(url, store)
     store.engine.dispose()
 
 

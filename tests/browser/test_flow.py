@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
-from waitress.server import create_server
 
-from app.review import end
 from core.store import open_store
 from review_ui import create_app
 from review_ui.accounts import create_user
@@ -20,6 +16,7 @@ from tests.browser.conftest import OpenPage, Site, log_in
 from tests.browser.reference_case import CT, GEOMETRY, HEART, kept_strokes
 from tests.browser.review_page import ReviewPage
 from tests.support.review_case import PASSWORD, put_case
+from tests.support.serving import served
 from tests.support.settings import settings_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -33,11 +30,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     app = create_app(settings, store)
     create_user(app, "anna", PASSWORD)
     create_user(app, "berta", PASSWORD)
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.effective_port}", store)
-    end(server, thread)
+    with served(app) as url:
+        yield Site(url, store)
     store.engine.dispose()
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from waitress.server import create_server
 
-from app.review import end
 from app.room import Room
 from core.records import CorrectionCheck
 from core.store import open_store
@@ -22,6 +18,7 @@ from tests.browser.conftest import Complaints, Site, log_in
 from tests.support.bodies import CT, HEART
 from tests.support.review_case import NOW, PASSWORD, put_case
 from tests.support.room import approve_mask
+from tests.support.serving import served
 from tests.support.settings import settings_for
 from tests.support.versions import put_real
 
@@ -49,18 +46,14 @@ def page(chromium: Browser, room: Room) -> Iterator[Page]:
     """The page as the administrator otto sees it."""
     app = create_app(room.settings, room.store)
     create_user(app, "otto", PASSWORD, ADMIN)
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    url = f"http://127.0.0.1:{server.effective_port}"
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     opened, complaints = context.new_page(), Complaints()
     complaints.listen_to(opened)
-    log_in(opened, Site(url, room.store), "otto")
-    opened.goto(f"{url}/models/")
-    yield opened
-    context.close()
-    end(server, thread)
+    with served(app) as url:
+        log_in(opened, Site(url, room.store), "otto")
+        opened.goto(f"{url}/models/")
+        yield opened
+        context.close()
     assert complaints.heard == []
 
 

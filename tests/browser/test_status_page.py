@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
-from waitress.server import create_server
 
-from app.review import end
 from core.config import PeerSettings
 from core.errors import DeliveryError
 from core.records import CHALLENGER, Round
@@ -23,6 +20,7 @@ from review_ui.accounts import create_user
 from review_ui.roles import ADMIN
 from tests.browser.conftest import Site, log_in
 from tests.support.review_case import NOW, PASSWORD
+from tests.support.serving import served
 from tests.support.settings import peer_values, settings_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -40,11 +38,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     store = open_store(settings)
     app = create_app(settings, store, ask_peer=ask)
     create_user(app, "anna", PASSWORD, ADMIN)
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.effective_port}", store)
-    end(server, thread)
+    with served(app) as url:
+        yield Site(url, store)
     store.engine.dispose()
 
 
