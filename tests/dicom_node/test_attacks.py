@@ -148,7 +148,10 @@ def test_idle_connections_take_few_sockets_no_threads_and_nobody_elses_place(
     with ExitStack() as open_ones:
         for _ in range(150):
             open_ones.enter_context(connected(receiver))
-        assert receiver.sockets() - sockets <= MOST_WAITING_PER_ADDRESS
+        # One more is there while another is made to go for it.
+        assert receiver.sockets() - sockets <= MOST_WAITING_PER_ADDRESS + 1
+        few = lambda: receiver.sockets() - sockets <= MOST_WAITING_PER_ADDRESS  # noqa: E731
+        wait_for(few, timeout_s=1.0, what="the last to be made to go")
         assert receiver.threads() <= threads
         receiver.serve_good_peer(within_s=1.5)
         receiver.serve_good_peer(within_s=1.5, address=ATTACKER)  # even from the same address
