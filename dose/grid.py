@@ -12,6 +12,7 @@ from scipy.ndimage import map_coordinates
 from core.errors import GeometryMismatchError
 from core.geometry import Box, Mask, Points, VolumeGeometry, require_same_frame_of_reference
 from core.volume import Volume
+from dose.band import box_around
 
 Doses = npt.NDArray[np.float64]
 # (dose in Gy, whether covered) of the whole box slice of this number
@@ -64,9 +65,9 @@ def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDo
             f"The mask has shape {mask.shape}, its geometry says {geometry.shape}. "
             "Rasterise the structure on this geometry."
         )
-    box = _bounding_box(mask)
-    if box is None:
+    if not mask.any():
         return SampledDose(np.empty(0), np.empty(0, bool), np.empty(0))
+    box = box_around(mask)
     sampler = _sampler(dose, geometry, box)
     values, inside, volumes = [], [], []
     volume_cc = geometry.voxel_volumes_cc()[box[0]]
@@ -108,18 +109,6 @@ def parallel_indices(
 def _whole(geometry: VolumeGeometry) -> Box:
     slices, rows, columns = (slice(0, size) for size in geometry.shape)
     return slices, rows, columns
-
-
-def _bounding_box(mask: Mask) -> Box | None:
-    """The smallest box that holds every voxel of `mask`, or None when it is empty."""
-    if not mask.any():
-        return None
-    bounds = []
-    for axis in range(3):
-        other = tuple(a for a in range(3) if a != axis)
-        used = np.flatnonzero(np.any(mask, axis=other))
-        bounds.append(slice(int(used[0]), int(used[-1]) + 1))
-    return bounds[0], bounds[1], bounds[2]
 
 
 def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box) -> Sampler:
