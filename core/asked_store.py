@@ -117,6 +117,24 @@ class AskedStore:
             )
             return changed.rowcount
 
+    def send_again(self, delivery_id: str, *, who: str, now: datetime) -> bool:
+        """Send and ask again one delivery that its destination refused to commit for good.
+
+        False where it did not.
+        """
+        with writing(self._engine) as connection:
+            refused = sa.select(asked.c.id).where(
+                asked.c.delivery_id == delivery_id, asked.c.state == REFUSED
+            )
+            sent = (delivery.c.id == delivery_id) & (delivery.c.state == SENT)
+            found = connection.scalar(refused)
+            queued = sa.update(delivery).where(sent).values(state=QUEUED, next_try_at=now)
+            if found is None or not connection.execute(queued).rowcount:
+                return False
+            row = _update(connection, found, state=DUE, attempts=0, next_try_at=now)
+            _audit(connection, row, "delivery.retried", now, who=who, before=SENT)
+            return True
+
     def committed(self, asked_id: str, *, now: datetime) -> None:
         """The destination took over the responsibility for everything that was asked."""
         with writing(self._engine) as connection:
@@ -150,12 +168,18 @@ def _update(connection: sa.Connection, asked_id: str, **values: Any) -> sa.RowMa
 
 
 def _audit(
-    connection: sa.Connection, row: sa.RowMapping, event: str, now: datetime, **detail: Any
+    connection: sa.Connection,
+    row: sa.RowMapping,
+    event: str,
+    now: datetime,
+    *,
+    who: str = NODE,
+    **detail: Any,
 ) -> None:
     of_delivery = sa.select(delivery.c.case_id).where(delivery.c.id == row["delivery_id"])
     audit.record(
         connection,
-        who=NODE,
+        who=who,
         event=event,
         now=now,
         case_id=connection.scalar(of_delivery),

@@ -53,7 +53,18 @@ class FlowStore:
                 taken_back=found.id,
                 mask=found.mask_digest,
             )
-            connection.execute(sa.delete(delivery).where(delivery.c.correction_id == found.id))
+            of_approval = delivery.c.correction_id == found.id
+            taken = sa.select(delivery.c.destination).where(of_approval).order_by("destination")
+            for destination in connection.scalars(taken).all():
+                audit.record(
+                    connection,
+                    who=who,
+                    event="delivery.undone",
+                    now=now,
+                    case_id=case_id,
+                    destination=destination,
+                )
+            connection.execute(sa.delete(delivery).where(of_approval))
             connection.execute(
                 sa.delete(dose_figure).where(
                     dose_figure.c.source == CORRECTION, dose_figure.c.source_id == found.id

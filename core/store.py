@@ -21,6 +21,7 @@ from core.flow_store import FlowStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.model_store import ModelStore
+from core.outbox_store import OutboxStore
 from core.owed_store import OwedStore
 from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
@@ -44,6 +45,7 @@ class Store:
     flow: FlowStore
     accounts: AccountStore
     deliveries: DeliveryStore
+    outbox: OutboxStore
     asked: AskedStore
     owed: OwedStore
     quarantine: QuarantineStore
@@ -75,6 +77,7 @@ def open_store(settings: Settings) -> Store:
         flow=FlowStore(engine),
         accounts=AccountStore(engine),
         deliveries=DeliveryStore(engine),
+        outbox=OutboxStore(engine),
         asked=AskedStore(engine),
         owed=OwedStore(engine),
         quarantine=QuarantineStore(engine),

@@ -12,6 +12,7 @@ from core.store import Store
 from review_ui import (
     accounts,
     api,
+    deliveries,
     errors,
     flow,
     layers,
@@ -29,7 +30,20 @@ from review_ui import (
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
 
-ROOMS = (worklist, review, api, flow, volumes, layers, reports, peers, quarantine, models, status)
+ROOMS = (
+    worklist,
+    review,
+    api,
+    flow,
+    volumes,
+    layers,
+    reports,
+    peers,
+    quarantine,
+    models,
+    status,
+    deliveries,
+)
 
 
 def create_app(

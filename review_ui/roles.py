@@ -62,6 +62,8 @@ ENDPOINTS: dict[str, May] = {
     "review.rtstruct": May.LOOK,
     "status.page": May.LOOK,
     "status.api": May.LOOK,
+    "deliveries.page": May.LOOK,
+    "deliveries.send_again": May.SEND,
     "models.page": May.LOOK,
     "models.card_page": May.LOOK,
     "models.card_api": May.LOOK,

@@ -32,6 +32,8 @@ WHO = {
     "GET /cases/<case_id>/rtstruct": EVERYBODY,
     "GET /status": EVERYBODY,
     "GET /api/status": EVERYBODY,
+    "GET /deliveries/": EVERYBODY,
+    "POST /deliveries/<delivery_id>/send-again": {ADMIN, PHYSICIST, PHYSICIAN},
     "GET /models/": EVERYBODY,
     "GET /models/<version>": EVERYBODY,
     "GET /api/models/<version>": EVERYBODY,
