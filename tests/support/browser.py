@@ -21,9 +21,10 @@ ARGUMENTS = [
 SIZE = ViewportSize(width=1600, height=900)
 
 
-def launch(driver: Playwright) -> Browser:
-    """A browser of its own."""
-    return driver.chromium.launch(executable_path=str(require_program("chromium")), args=ARGUMENTS)
+def launch(driver: Playwright, *more: str) -> Browser:
+    """A browser of its own; `more` are arguments beside those that every test needs."""
+    program = str(require_program("chromium"))
+    return driver.chromium.launch(executable_path=program, args=[*ARGUMENTS, *more])
 
 
 @contextmanager
