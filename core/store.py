@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from core.account_store import AccountStore
 from core.asked_store import AskedStore
+from core.audit_store import AuditStore
 from core.case_files import CaseFiles
 from core.case_store import CaseStore
 from core.check_store import CheckStore
@@ -44,6 +45,7 @@ class Store:
     reviews: ReviewStore
     flow: FlowStore
     accounts: AccountStore
+    audit: AuditStore
     deliveries: DeliveryStore
     outbox: OutboxStore
     asked: AskedStore
@@ -76,6 +78,7 @@ def open_store(settings: Settings) -> Store:
         reviews=ReviewStore(engine),
         flow=FlowStore(engine),
         accounts=AccountStore(engine),
+        audit=AuditStore(engine),
         deliveries=DeliveryStore(engine),
         outbox=OutboxStore(engine),
         asked=AskedStore(engine),

@@ -12,6 +12,7 @@ from core.store import Store
 from review_ui import (
     accounts,
     api,
+    audit,
     deliveries,
     errors,
     flow,
@@ -43,6 +44,7 @@ ROOMS = (
     models,
     status,
     deliveries,
+    audit,
 )
 
 

@@ -57,7 +57,7 @@ def dose_csv() -> Response:
     """One line a case: what was predicted, what was approved, what that meant for the dose."""
     room = desk()
     summaries = room.store.worklist.all(room.roi_name, now=room.now())
-    return _table("dose.csv", COLUMNS, [report_row(room, s) for s in reversed(summaries)])
+    return table("dose.csv", COLUMNS, [report_row(room, s) for s in reversed(summaries)])
 
 
 @blueprint.get("/returned.csv")
@@ -81,7 +81,7 @@ def returned_csv() -> Response:
         }
         for came in reversed(store.returned.all())
     ]
-    return _table("returned.csv", RETURNED_COLUMNS, rows)
+    return table("returned.csv", RETURNED_COLUMNS, rows)
 
 
 def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
@@ -110,7 +110,8 @@ def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
     }
 
 
-def _table(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
+def table(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
+    """A CSV file to be saved under this name."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns)
     writer.writeheader()

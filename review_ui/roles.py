@@ -72,6 +72,8 @@ ENDPOINTS: dict[str, May] = {
     "reports.dose_csv": May.LOOK,
     "reports.returned_csv": May.LOOK,
     "peers.echo": May.NODE,
+    "audit.page": May.AUDIT,
+    "audit.as_csv": May.AUDIT,
     "quarantine.page": May.QUARANTINE,
     "quarantine.file": May.QUARANTINE,
     "quarantine.delete": May.QUARANTINE,

@@ -39,6 +39,8 @@ WHO = {
     "GET /api/models/<version>": EVERYBODY,
     "POST /models/<version>/<operation>": {ADMIN, PHYSICIST},
     "POST /models/corrections/<correction_id>/<decision>": {ADMIN, PHYSICIST, PHYSICIAN},
+    "GET /audit/": {ADMIN},
+    "GET /audit/audit.csv": {ADMIN},
     "GET /quarantine/": {ADMIN},
     "GET /quarantine/<int:quarantine_id>/file": {ADMIN},
     "POST /quarantine/<int:quarantine_id>/delete": {ADMIN},
