@@ -7,6 +7,7 @@ import os
 import typer
 
 from app.commands import (
+    cohort,
     evaluation,
     labels,
     models,
@@ -34,6 +35,7 @@ for group in (
     registry,
     labels,
     evaluation,
+    cohort,
     quarantine,
     upkeep,
     offline,

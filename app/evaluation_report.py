@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from app.evaluating import FIGURES, FOLDER_ORIGIN, Row
-from app.plots import Axis, Dot, Line, Words, scatter
+from app.marks import Dot, Line
+from app.plots import Axis, Words, plot
 from core.files import write_whole
 from core.records import IMPORTED, RETURNED, REVIEWED
 
@@ -118,7 +119,7 @@ def _dice_in_order(heading: Heading, rows: Sequence[Row]) -> str:
     median = float(np.median([row["dice"] for row in rows]))
     x = Axis("case, worst first", 0.0, len(rows) + 1.0)
     line = Line((0.0, median), (x.high, median), f"median {median:.3f}")
-    return scatter(heading.of("Dice"), x, Axis("Dice", 0.0, 1.0), dots, [line])
+    return plot(heading.of("Dice"), x, Axis("Dice", 0.0, 1.0), [line, *dots])
 
 
 def _volumes(heading: Heading, rows: Sequence[Row]) -> str:
@@ -134,15 +135,14 @@ def _volumes(heading: Heading, rows: Sequence[Row]) -> str:
     levels = [(bias, "bias"), *levels]
     y = Axis.around("predicted minus reference, cc", [*differences, *(v for v, _ in levels)])
     lines = [Line((x.low, v), (x.high, v), f"{word} {v:.1f} cc") for v, word in levels]
-    return scatter(heading.of("volume"), x, y, dots, lines)
+    return plot(heading.of("volume"), x, y, [*lines, *dots])
 
 
 def _expected(heading: Heading, rows: Sequence[Row]) -> str:
     dots = [_dot(row["expected_dice"], row["dice"], row) for row in rows]
     x, y = Axis("Dice expected by the model", 0.0, 1.0), Axis("Dice", 0.0, 1.0)
-    return scatter(
-        heading.of("expected Dice"), x, y, dots, [Line((0.0, 0.0), (1.0, 1.0), "as expected")]
-    )
+    line = Line((0.0, 0.0), (1.0, 1.0), "as expected")
+    return plot(heading.of("expected Dice"), x, y, [line, *dots])
 
 
 def _dot(x: float, y: float, row: Row) -> Dot:

@@ -1,4 +1,7 @@
-"""Scatter plots as SVG: self-contained text, nothing to install and nothing to fetch."""
+"""Plots as SVG: self-contained text, nothing to install and nothing to fetch.
+
+What is drawn within the axes lies in app/marks.py.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Protocol
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 124, 58, 54
-RADIUS = 4.5
-_INK, _QUIET, _GRID, _DOT = "#1d242b", "#5b6670", "#e3e7eb", "#1f5f8f"
+INK, QUIET, GRID = "#1d242b", "#5b6670", "#e3e7eb"
 _STYLE = "font-family:system-ui,sans-serif;font-size:12px"
 
 _OPENING = (
@@ -20,32 +23,13 @@ _OPENING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
-    """One case; `name` is shown under the pointer. Hollow: not to be counted like the others."""
-
-    x: float
-    y: float
-    name: str
-    hollow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A straight line for the eye, with words beyond its right end."""
-
-    start: tuple[float, float]
-    end: tuple[float, float]
-    words: str = ""
-    dashed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Axis:
-    """What an axis shows and from where to where."""
+    """What an axis shows and from where to where; `names` stand instead of round numbers."""
 
     words: str
     low: float
     high: float
+    names: tuple[tuple[float, str], ...] = ()
 
     @classmethod
     def around(cls, words: str, values: Iterable[float]) -> Axis:
@@ -54,6 +38,10 @@ class Axis:
         low, high = min(found), max(found)
         room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.1
         return cls(words, low - room, high + room)
+
+    def marked(self) -> Sequence[tuple[float, str]]:
+        """Where it is marked, and with what."""
+        return self.names or [(value, f"{value:g}") for value in self.ticks()]
 
     def ticks(self) -> list[float]:
         """Round numbers along it, four to nine."""
@@ -76,74 +64,64 @@ class Words:
     below: str
 
 
-def scatter(words: Words, x: Axis, y: Axis, dots: Sequence[Dot], lines: Sequence[Line] = ()) -> str:
-    """The plot as one svg element; what leaves an axis is drawn at its end."""
+class Mark(Protocol):
+    """Something within the axes, like a dot or a curve."""
+
+    def drawn(self, x: Axis, y: Axis) -> str:
+        """It as SVG elements."""
+
+
+def plot(heading: Words, x: Axis, y: Axis, marks: Sequence[Mark]) -> str:
+    """The plot as one svg element, its marks above one another in their order."""
     parts = [
         _OPENING,
-        f"<title>{escape(words.title)}</title>",
+        f"<title>{escape(heading.title)}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        _text(LEFT, 22, words.title, size=15, colour=_INK, weight=600),
-        _text(LEFT, 42, words.below),
-        *(_x_tick(x, value) for value in x.ticks()),
-        *(_y_tick(y, value) for value in y.ticks()),
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x.words, anchor="middle"),
+        text_at(LEFT, 22, heading.title, size=15, colour=INK, weight=600),
+        text_at(LEFT, 42, heading.below),
+        *(_x_tick(x, value, words) for value, words in x.marked()),
+        *(_y_tick(y, value, words) for value, words in y.marked()),
+        text_at((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x.words, anchor="middle"),
         _turned(16, (TOP + HEIGHT - BOTTOM) / 2, y.words),
-        *(_line(x, y, line) for line in lines),
-        *(_dot(x, y, dot) for dot in dots),
+        *(mark.drawn(x, y) for mark in marks),
         "</svg>",
     ]
     return "\n".join(parts)
 
 
-def _at(x: Axis, y: Axis, point: tuple[float, float]) -> tuple[float, float]:
+def place(x: Axis, y: Axis, point: tuple[float, float]) -> tuple[float, float]:
+    """Where a point is drawn; what leaves an axis is drawn at its end."""
     across, up = (min(max(a.share(v), 0.0), 1.0) for a, v in zip((x, y), point, strict=True))
     return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
 
-def _dot(x: Axis, y: Axis, dot: Dot) -> str:
-    across, down = _at(x, y, (dot.x, dot.y))
-    fill = "#fff" if dot.hollow else _DOT
-    return (
-        f'<circle cx="{across:.1f}" cy="{down:.1f}" r="{RADIUS}" fill="{fill}" stroke="{_DOT}" '
-        f'stroke-width="1.5"><title>{escape(dot.name)}</title></circle>'
-    )
-
-
-def _line(x: Axis, y: Axis, line: Line) -> str:
-    (x1, y1), (x2, y2) = _at(x, y, line.start), _at(x, y, line.end)
-    dash = ' stroke-dasharray="5 4"' if line.dashed else ""
-    drawn = (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{_QUIET}"{dash}/>'
-    )
-    return drawn + (_text(x2 + 7, y2 + 4, line.words) if line.words else "")
-
-
-def _x_tick(x: Axis, value: float) -> str:
+def _x_tick(x: Axis, value: float, words: str) -> str:
     across = LEFT + x.share(value) * (WIDTH - LEFT - RIGHT)
     return (
         f'<line x1="{across:.1f}" y1="{TOP}" x2="{across:.1f}" y2="{HEIGHT - BOTTOM}" '
-        f'stroke="{_GRID}"/>' + _text(across, HEIGHT - BOTTOM + 17, f"{value:g}", anchor="middle")
+        f'stroke="{GRID}"/>' + text_at(across, HEIGHT - BOTTOM + 17, words, anchor="middle")
     )
 
 
-def _y_tick(y: Axis, value: float) -> str:
+def _y_tick(y: Axis, value: float, words: str) -> str:
     down = HEIGHT - BOTTOM - y.share(value) * (HEIGHT - TOP - BOTTOM)
     return (
         f'<line x1="{LEFT}" y1="{down:.1f}" x2="{WIDTH - RIGHT}" y2="{down:.1f}" '
-        f'stroke="{_GRID}"/>' + _text(LEFT - 7, down + 4, f"{value:g}", anchor="end")
+        f'stroke="{GRID}"/>' + text_at(LEFT - 7, down + 4, words, anchor="end")
     )
 
 
-def _text(  # noqa: PLR0913 (one argument an attribute)
+def text_at(  # noqa: PLR0913 (one argument an attribute)
     x: float,
     y: float,
     words: str,
     *,
     anchor: str = "start",
     size: int = 12,
-    colour: str = _QUIET,
+    colour: str = QUIET,
     weight: int = 400,
 ) -> str:
+    """Words that begin, end or have their middle at a place of the drawing."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" '
         f'font-size="{size}" font-weight="{weight}">{escape(words)}</text>'
@@ -153,5 +131,5 @@ def _text(  # noqa: PLR0913 (one argument an attribute)
 def _turned(x: float, y: float, words: str) -> str:
     return (
         f'<text transform="translate({x:.1f} {y:.1f}) rotate(-90)" text-anchor="middle" '
-        f'fill="{_QUIET}">{escape(words)}</text>'
+        f'fill="{QUIET}">{escape(words)}</text>'
     )

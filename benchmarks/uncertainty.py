@@ -27,9 +27,10 @@ import torch
 
 from app.cold_start import ORIGIN
 from app.judging import network_config
+from app.marks import Curve, Dot, Line
 from app.odd_patients import FIRST_CALIBRATION_SEED, FIRST_MEASURED_SEED, odd_patient
 from app.phantom import EDITION
-from app.plots import Axis, Dot, Line, Words, scatter
+from app.plots import QUIET, Axis, Words, plot
 from app.room import SOFTWARE_VERSION
 from app.synthetic_cases import FIRST_SEED, synthetic_case
 from core.config import Settings, load_settings
@@ -177,14 +178,13 @@ def _plot(folder: Path, made: Calibration, measured: Sequence[tuple[str, Outcome
         Dot(0.0 if e is None else e.value, o.dice, f"{name}: {o.dice:.3f}", hollow=e is None)
         for name, o, e in expected
     ]
-    bars = [Line((e.value, e.low), (e.value, e.high), dashed=False) for _, _, e in expected if e]
+    bars = [Curve([(e.value, e.low), (e.value, e.high)], colour=QUIET) for _, _, e in expected if e]
     axis = Axis.around("expected Dice (hollow: nothing promised)", [0.0, 1.0])
-    picture = scatter(
+    picture = plot(
         Words("Expected and true Dice, with 90 % intervals", below),
         axis,
         Axis("true Dice", axis.low, axis.high),
-        dots,
-        [Line((0.0, 0.0), (1.0, 1.0), "as expected"), *bars],
+        [Line((0.0, 0.0), (1.0, 1.0), "as expected"), *bars, *dots],
     )
     write_whole(folder / "reliability_dice.svg", picture.encode())
     errors = [
@@ -195,14 +195,14 @@ def _plot(folder: Path, made: Calibration, measured: Sequence[tuple[str, Outcome
     ]
     most = max((max(e.high, truth) for _, truth, e in errors), default=1.0)
     axis = Axis.around("expected |mean dose error| (Gy)", [0.0, most])
-    picture = scatter(
+    picture = plot(
         Words("Expected and true mean dose error, with 90 % intervals", below),
         axis,
         Axis("true |mean dose error| (Gy)", axis.low, axis.high),
-        [Dot(e.value, truth, f"{name}: {truth:.2f} Gy") for name, truth, e in errors],
         [
             Line((0.0, 0.0), (most, most), "as expected"),
-            *(Line((e.value, e.low), (e.value, e.high), dashed=False) for _, _, e in errors),
+            *(Curve([(e.value, e.low), (e.value, e.high)], colour=QUIET) for _, _, e in errors),
+            *(Dot(e.value, truth, f"{name}: {truth:.2f} Gy") for name, truth, e in errors),
         ],
     )
     write_whole(folder / "reliability_dose.svg", picture.encode())

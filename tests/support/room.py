@@ -77,11 +77,16 @@ def taught(room: Room) -> LearningSet:
 
 
 def approve_mask(
-    room: Room, case_id: str, mask: Mask, *, before_approval: Callable[[], None] = lambda: None
+    room: Room,
+    case_id: str,
+    mask: Mask,
+    *,
+    who: str = "anna",
+    before_approval: Callable[[], None] = lambda: None,
 ) -> Correction:
-    """Review a case until `mask` is what is shown, and approve it."""
+    """Review a case as `who` until `mask` is what is shown, and approve it."""
     store, now = room.store, room.now()
-    case = store.reviews.open(case_id, "Heart", who="anna", tab="t", now=now, lock_s=60)
+    case = store.reviews.open(case_id, "Heart", who=who, tab="t", now=now, lock_s=60)
     base = base_mask(store, case, "Heart")[1]
     strokes = {"add": mask} if base is None else {"remove": base & ~mask, "add": mask & ~base}
     last = 0
@@ -90,7 +95,7 @@ def approve_mask(
             last += 1
             stroke = {"tool": tool, "runs": encode_runs(np.flatnonzero(voxels))}
             entry = JournalEntry(last, "stroke", stroke)
-            store.reviews.append(case_id, "Heart", entry, who="anna", tab="t", now=now)
+            store.reviews.append(case_id, "Heart", entry, who=who, tab="t", now=now)
     before_approval()
-    shown = Approval("anna", "t", last, int(mask.sum()), mask_crc32(mask), (0,))
+    shown = Approval(who, "t", last, int(mask.sum()), mask_crc32(mask), (0,))
     return approve(store, case, "Heart", shown, destinations=["TPS"], now=now)

@@ -1,0 +1,1 @@
+"""What a site's own reviews show over time: the figures of the paper, from the live store."""

@@ -1,0 +1,57 @@
+"""The command that writes the report of a cohort."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.options import CONFIG, ConfigOption
+
+commands = typer.Typer()
+
+
+class CohortKind(StrEnum):
+    """Whose contours these are; see `KINDS` in app/evaluation_report.py."""
+
+    APPROVED = "approved"
+    PHANTOM = "phantom"
+
+
+@commands.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for report.html, cases.csv and summary.csv.")],
+    *,
+    roi: Annotated[str, typer.Option(help="Structure the report is about.")] = "Heart",
+    kind: Annotated[
+        CohortKind, typer.Option(help="Whose contours these are; stands in every plot.")
+    ] = CohortKind.APPROVED,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Write what the reviews of this node show over time: duration, Dice, mean dose."""
+    from app.cohort.figures import figures_of  # noqa: PLC0415
+    from app.cohort.pictures import outliers_of, picture_of  # noqa: PLC0415
+    from app.cohort.report import PAGE, Outlier, Report, write_report  # noqa: PLC0415
+    from app.cohort.rows import rows_of  # noqa: PLC0415
+    from app.evaluation_report import KINDS  # noqa: PLC0415
+    from app.progress import bars  # noqa: PLC0415
+    from app.room import Room  # noqa: PLC0415
+    from core.config import load_settings  # noqa: PLC0415
+    from core.store import open_store  # noqa: PLC0415
+
+    settings = load_settings(config)
+    room = Room(settings, open_store(settings))
+    with bars() as shown:
+        bar = shown.add_task("cases", total=None)
+        rows = rows_of(room, roi, lambda done, all_: shown.update(bar, completed=done, total=all_))
+    about = KINDS[kind]
+    outliers = [
+        Outlier(row.number, row.change.dice, picture_of(room, row, roi))
+        for row in outliers_of(rows)
+        if row.change is not None
+    ]
+    figures = figures_of(rows, roi, about) if rows else []
+    write_report(out, Report(roi, about, rows, figures, outliers))
+    typer.echo(f"{len(rows)} cases; the page is {out / PAGE}.")
