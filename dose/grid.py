@@ -106,6 +106,11 @@ def parallel_indices(
     return slices, rows, columns
 
 
+def rims_of(grid: VolumeGeometry) -> Points:
+    """How far beyond its outermost centres a dose grid still covers, in its indices."""
+    return RIM_MM / np.asarray(grid.spacing_mm)
+
+
 def _whole(geometry: VolumeGeometry) -> Box:
     slices, rows, columns = (slice(0, size) for size in geometry.shape)
     return slices, rows, columns
@@ -151,7 +156,7 @@ def _separable(
     dose: Volume, start: Points, step: Points, along: tuple[Points, Points, Points]
 ) -> Sampler:
     """Interpolation one axis after the other; each axis knows its own neighbours and weights."""
-    rims = _rims(dose)
+    rims = rims_of(dose.geometry)
     axes = [
         _Axis.of(start[i] + step[i] * along[i], dose.values.shape[i], rims[i]) for i in range(3)
     ]
@@ -182,7 +187,7 @@ def _general(
     columns = along[2][None, :, None] * steps[2]
     in_plane = start + rows + columns
     last = np.asarray(dose.values.shape) - 1.0
-    rims = _rims(dose)
+    rims = rims_of(dose.geometry)
 
     def one_slice(number: int) -> tuple[Doses, Mask]:
         indices = in_plane + along[0][number] * steps[0]
@@ -192,10 +197,6 @@ def _general(
         return doses, covered
 
     return one_slice
-
-
-def _rims(dose: Volume) -> Points:
-    return RIM_MM / np.asarray(dose.geometry.spacing_mm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A dose grid as a screen needs it: small numbers, and where each CT voxel lies among them."""
+"""A dose grid as a screen needs it: its values, and where each CT voxel lies among them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from core.errors import GeometryMismatchError
 from core.geometry import Points, VolumeGeometry, require_same_frame_of_reference
 from core.resample import working_grid
 from core.volume import Volume
-from dose.grid import dose_on, parallel_indices
-
-NOT_COVERED = 65535
+from dose.grid import dose_on, parallel_indices, rims_of
 
 
 @dataclass(frozen=True, slots=True)
 class DosePicture:
     """Dose on a grid whose axes are parallel to those of a CT.
 
-    `values` (slice, row, column) uint16 times `gy_per_unit` is the dose in Gy, `NOT_COVERED` where
-    there is none. `indices` tell for each slice, row and column of the CT where it lies among them:
-    dose at a CT voxel is what lies linearly between its neighbours there.
+    `values` (slice, row, column) is the dose in Gy, NaN where there is none. `indices` tell for
+    each slice, row and column of the CT where it lies among them: dose at a CT voxel is what lies
+    linearly between its neighbours there, as far as `rims` beyond the first and the last. That is
+    the dose figures are made from where `is_exact`; a grid that is turned against the CT was
+    resampled.
     """
 
-    values: npt.NDArray[np.uint16]
-    gy_per_unit: float
+    values: npt.NDArray[np.float32]
     indices: tuple[Points, Points, Points]
+    rims: Points
+    is_exact: bool
 
 
 def dose_picture(dose: Volume, geometry: VolumeGeometry) -> DosePicture:
@@ -37,18 +38,14 @@ def dose_picture(dose: Volume, geometry: VolumeGeometry) -> DosePicture:
     """
     require_same_frame_of_reference(dose.geometry, geometry)
     indices = parallel_indices(dose, geometry)
+    is_exact = indices is not None
     if indices is None:
         even = _with_rim(working_grid(geometry, dose.geometry.spacing_mm))
         dose = Volume(dose_on(dose, even), even)
         indices = parallel_indices(dose, geometry)
     if indices is None:  # cannot be: `even` has the axes of `geometry`
         raise GeometryMismatchError("The dose grid could not be turned to the axes of the CT.")
-    covered = np.isfinite(dose.values)
-    most_gy = float(dose.values[covered].max()) if covered.any() else 0.0
-    gy_per_unit = max(most_gy, 1e-6) / (NOT_COVERED - 1)
-    units = np.rint(np.where(covered, dose.values, 0.0) / gy_per_unit)
-    values = np.where(covered, units, NOT_COVERED).astype(np.uint16)
-    return DosePicture(values, gy_per_unit, indices)
+    return DosePicture(dose.values.astype(np.float32), indices, rims_of(dose.geometry), is_exact)
 
 
 def _with_rim(grid: VolumeGeometry) -> VolumeGeometry:

@@ -39,9 +39,10 @@ def layers(case_id: str) -> dict[str, Any]:
 def dose(case_id: str) -> Response:
     """The dose that figures are about, on its own grid; 404 without one.
 
-    Little-endian int32 length of a JSON header, the header, then uint16 in flat order. Its
-    `gy_per_unit` turns them into Gy, 65535 is "not covered"; `x`, `y`, `z` say for each voxel of
-    the CT along that axis where it lies in the grid.
+    Little-endian int32 length of a JSON header, the header padded to whole words, then float32 in
+    Gy in flat order, NaN where nothing is known. `x`, `y`, `z` say for each voxel of the CT along
+    that axis where it lies in the grid; `rims` how far beyond its ends the grid still covers;
+    `exact` whether figures are made from this very grid; `id` which dose it is.
     """
     room = desk()
     current = room.case(case_id)
@@ -49,18 +50,21 @@ def dose(case_id: str) -> Response:
     if dose_id is None or current.geometry is None:
         abort(404, "This case has no dose.")
     picture = dose_picture(room.store.files.read_dose(case_id, dose_id), current.geometry)
-    slices, rows, columns = (np.round(axis, 6).tolist() for axis in picture.indices)
+    slices, rows, columns = (axis.tolist() for axis in picture.indices)
     header = json.dumps(
         {
+            "id": dose_id,
+            "exact": picture.is_exact,
             "shape": list(reversed(picture.values.shape)),
-            "gy_per_unit": picture.gy_per_unit,
+            "rims": picture.rims[::-1].tolist(),
             "x": columns,
             "y": rows,
             "z": slices,
         }
     ).encode()
+    header += b" " * (-len(header) % 4)
     length = np.array(len(header), "<i4").tobytes()
-    return _packed(length + header + picture.values.astype("<u2").tobytes())
+    return _packed(length + header + picture.values.astype("<f4").tobytes())
 
 
 @blueprint.get("/<case_id>/uncertainty")

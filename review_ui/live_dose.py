@@ -27,9 +27,10 @@ def live_figures(desk: Desk, current: Case) -> dict[str, Any]:
         "expected_error_gy": None,
         "note": "",
         "dose": primary_in_words(desk, current.id),
+        "dose_id": newest_dose(desk, current.id),
         "other_doses": others_in_words(desk, current),
     }
-    dose_id = newest_dose(desk, current.id)
+    dose_id = answer["dose_id"]
     if dose_id is None:
         return {**answer, "note": "No dose yet. It joins as soon as its RTDOSE comes."}
     try:

@@ -88,6 +88,30 @@ def pictures(review: ReviewPage) -> list[str]:
     )
 
 
+def test_mean_dose_and_dvh_follow_the_hand_without_the_server(review: ReviewPage) -> None:
+    page = review.page
+    mean = page.locator("#mean-dose")
+    expect(mean).to_have_attribute("data-gy", re.compile(r"^\d"))
+    page.route("**/figures", lambda route: route.abort())
+    curves = [page.locator(f"#dvh-{name}") for name in ("prediction", "correction")]
+    before = [curve.get_attribute("d") for curve in curves]
+    assert before[0] == before[1]
+    x, y = review.middle("axial")
+    left = HEART & ~review.disc("axial", (x, y), (x + 40, y), 8.0)
+    review.drag((x, y), (x + 40, y), button="right")
+    review.wait(voxels=int(left.sum()))
+    for expected, action in [(left, ""), (HEART, "z"), (left, "Shift+Z")]:
+        if action:
+            page.keyboard.press(action)
+        gy = float(RAMP.values[expected].mean(dtype=np.float64))
+        # Summed in another order: the same digits but the last ones.
+        expect(mean).to_have_attribute("data-gy", re.compile(rf"^{re.escape(f'{gy:.9f}'[:-1])}"))
+        expect(mean).not_to_have_class(re.compile("stale"))
+    assert curves[0].get_attribute("d") == before[0]
+    assert curves[1].get_attribute("d") != before[1]
+    expect(page.locator("#dose-comparison")).to_contain_text("Gy")
+
+
 def test_the_outline_lies_where_the_structure_ends(review: ReviewPage) -> None:
     page = review.page
     for key in ("s", "a"):

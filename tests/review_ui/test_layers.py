@@ -56,8 +56,12 @@ def test_the_dose_comes_as_a_grid_that_gives_the_dose_of_every_voxel(
     body = gzip.decompress(anna.get(f"/api/cases/{case_id}/dose").data)
     length = int.from_bytes(body[:4], "little")
     header = json.loads(body[4 : 4 + length])
-    units = np.frombuffer(body[4 + length :], "<u2").reshape(header["shape"][::-1])
-    np.testing.assert_allclose(units * header["gy_per_unit"], DOSE.values, atol=0.001)
+    gray = np.frombuffer(body[4 + length :], "<f4").reshape(header["shape"][::-1])
+    np.testing.assert_array_equal(gray, DOSE.values)
+    told = anna.get(f"/api/cases/{case_id}/figures").json
+    assert told is not None
+    assert (header["id"], header["exact"]) == (told["dose_id"], True)
+    assert header["rims"] == pytest.approx([0.005, 0.005, 0.01 / 3])
     expected = dose_on(DOSE, CT)
     # CT slice 1 is the second of the dose's, row 3 its second, column 5 its third.
     assert (header["z"][1], header["y"][3], header["x"][5]) == pytest.approx((1 / 3, 1, 2))

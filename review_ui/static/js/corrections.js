@@ -55,6 +55,8 @@ export class CorrectionLayer {
     /** Voxels inside the corrected structure, in all and per axial slice. */
     this.voxels = 0;
     this.voxelsPerSlice = new Int32Array(grid.dims[2]);
+    /** Called for each voxel that comes in or goes out. @type {(index: number, inside: boolean) => void} */
+    this.onVoxel = () => {};
     /** Called after every change. @type {() => void} */
     this.onChange = () => {};
     /** @type {Step[]} */
@@ -64,6 +66,7 @@ export class CorrectionLayer {
     /** @type {{value: number, indices: number[], before: number[], label: StepLabel} | null} */
     this.stroke = null;
     this.#countPrediction();
+    this.predictedPerSlice = this.voxelsPerSlice.slice();
   }
 
   /** Volume of the corrected structure in cc; slices may differ in thickness. */
@@ -241,6 +244,7 @@ export class CorrectionLayer {
     const step = isInside ? 1 : -1;
     this.voxels += step;
     this.voxelsPerSlice[Math.floor(index / this.grid.sliceCount)] += step;
+    this.onVoxel(index, isInside);
   }
 
   #countPrediction() {

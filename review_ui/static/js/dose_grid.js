@@ -7,26 +7,28 @@
  *
  * @typedef {object} Along  for each CT voxel along one axis
  * @property {Int32Array} low  index of the dose voxel before it
- * @property {Float32Array} weight  of the one after it
+ * @property {Float64Array} weight  of the one after it
  * @property {Uint8Array} covered
  * @property {number[]} uncovered  the others
  */
-
-const NOT_COVERED = 65535;
-/** In dose voxels: positions are written with 0.001 mm or less, a slice on the rim is on the grid. */
-const RIM = 0.005;
 
 export class DoseGrid {
   /**
    * @param {Vector3} shape  dose voxels along x, y, z
    * @param {Float32Array} valuesGy  in flat order, NaN where there is no dose
    * @param {[number[], number[], number[]]} at  for each CT voxel along x, y, z: where in the grid
+   * @param {object} about
+   * @param {Vector3} about.rims  how far beyond its outermost voxels the grid still covers, in voxels
+   * @param {number} [about.id]
+   * @param {boolean} [about.exact]  figures are made from this very grid, not one resampled
    */
-  constructor(shape, valuesGy, at) {
+  constructor(shape, valuesGy, at, { rims, id = 0, exact = true }) {
+    this.id = id;
+    this.isExact = exact;
     this.shape = shape;
     this.valuesGy = valuesGy;
     this.strides = [1, shape[0], shape[0] * shape[1]];
-    this.along = at.map((indices, axis) => neighbours(indices, shape[axis]));
+    this.along = at.map((indices, axis) => neighbours(indices, shape[axis], rims[axis]));
     this.maxGy = 0;
     for (const gy of valuesGy) if (gy > this.maxGy) this.maxGy = gy;
   }
@@ -38,12 +40,8 @@ export class DoseGrid {
   static read(body) {
     const length = new DataView(body).getInt32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(body, 4, length)));
-    const units = new Uint16Array(body.slice(4 + length));
-    const valuesGy = new Float32Array(units.length);
-    for (let i = 0; i < units.length; i++) {
-      valuesGy[i] = units[i] === NOT_COVERED ? NaN : units[i] * header.gy_per_unit;
-    }
-    return new DoseGrid(header.shape, valuesGy, [header.x, header.y, header.z]);
+    const valuesGy = new Float32Array(body, 4 + length);
+    return new DoseGrid(header.shape, valuesGy, [header.x, header.y, header.z], header);
   }
 
   /**
@@ -51,22 +49,28 @@ export class DoseGrid {
    * @param {Vector3} voxel
    */
   at(voxel) {
-    let sum = 0;
-    for (let corner = 0; corner < 8; corner++) {
-      let index = 0;
-      let share = 1;
-      for (let axis = 0; axis < 3; axis++) {
-        const { low, weight, covered } = this.along[axis];
-        if (!covered[voxel[axis]]) return NaN;
-        const high = (corner >> axis) & 1;
-        const w = weight[voxel[axis]];
-        share *= high ? w : 1 - w;
-        // With no share there may be no neighbour either.
-        index += (low[voxel[axis]] + (high && w > 0 ? 1 : 0)) * this.strides[axis];
-      }
-      if (share > 0) sum += share * this.valuesGy[index];
-    }
-    return sum;
+    return this.gyAt(voxel[0], voxel[1], voxel[2]);
+  }
+
+  /**
+   * The same without an array: painting asks for thousands at once.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} z
+   */
+  gyAt(x, y, z) {
+    const { valuesGy: gy, strides } = this;
+    const [across, down, up] = this.along;
+    if (!across.covered[x] || !down.covered[y] || !up.covered[z]) return NaN;
+    const [wx, wy, wz] = [across.weight[x], down.weight[y], up.weight[z]];
+    const first = across.low[x] + down.low[y] * strides[1] + up.low[z] * strides[2];
+    // With no share there may be no neighbour either.
+    const right = wx > 0 ? 1 : 0;
+    const row = wy > 0 ? strides[1] : 0;
+    const layer = wz > 0 ? strides[2] : 0;
+    const line = (/** @type {number} */ at) => gy[at] * (1 - wx) + gy[at + right] * wx;
+    const sheet = (/** @type {number} */ at) => line(at) * (1 - wy) + line(at + row) * wy;
+    return sheet(first) * (1 - wz) + sheet(first + layer) * wz;
   }
 
   /**
@@ -147,15 +151,16 @@ function mix(line, sheet, first, second, weight) {
 /**
  * @param {number[]} indices
  * @param {number} count  of dose voxels
+ * @param {number} rim
  * @returns {Along}
  */
-function neighbours(indices, count) {
+function neighbours(indices, count, rim) {
   const low = new Int32Array(indices.length);
-  const weight = new Float32Array(indices.length);
+  const weight = new Float64Array(indices.length);
   const covered = new Uint8Array(indices.length);
   indices.forEach((index, i) => {
     const within = Math.max(0, Math.min(count - 1, index));
-    covered[i] = Math.abs(within - index) <= RIM ? 1 : 0;
+    covered[i] = Math.abs(within - index) <= rim ? 1 : 0;
     low[i] = Math.floor(within);
     weight[i] = within - low[i];
   });

@@ -17,6 +17,7 @@
  * @property {{value: number, low: number, high: number} | null} expected_error_gy  of the prediction
  * @property {string} note
  * @property {string} dose  the plan and its prescription
+ * @property {number | null} dose_id  which dose they are of
  * @property {string[]} other_doses
  */
 import { keyCap } from "./keyboard.js";

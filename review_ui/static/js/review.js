@@ -154,6 +154,7 @@ async function start() {
   const ct = new Int16Array(grid.count).fill(-1024);
   const state = new ReviewState(known.start);
   const outlineColour = `rgb(${known.colour.join(" ")})`;
+  /** @type {import("./overlay.js").Extras} */
   const extras = { dose: null, uncertainty: null, reference: null };
   const stage = buildStage(known, { grid, ct, extras, outlineColour }, state);
   // The CT is on its way while the case is taken and its corrections come: it is seen first.
@@ -182,7 +183,11 @@ async function start() {
   if (facts.approved) showApproved(url, facts.approved);
   document.body.dataset.ready = "true";
   // Last: nobody waits for them, and the case can be worked on without.
-  await loadExtras(url, extras, () => stage.refreshExtras()).catch((error) => {
+  const onCame = () => {
+    stage.refreshExtras();
+    session.live.takeDose(extras.dose);
+  };
+  await loadExtras(url, extras, onCame).catch((error) => {
     panel.showBanner(`Dose and other layers could not be loaded: ${error.message}`, "warning");
   });
 }

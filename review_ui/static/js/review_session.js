@@ -10,6 +10,7 @@
 import { getJson, kindOf, postJson } from "./api.js";
 import { offerToGoOn } from "./going_on.js";
 import { Journal } from "./journal.js";
+import { LiveFigures } from "./live_figures.js";
 import { byId, setText } from "./page.js";
 import * as panel from "./panel.js";
 import { encodeRuns, runsOf } from "./runs.js";
@@ -54,8 +55,9 @@ export class ReviewSession {
     this.afterStroke = () => {};
     this.figuresTimer = 0;
     this.shapeTimer = 0;
-    /** Of the structure as it stands; null until the server has answered. @type {panel.Figures | null} */
+    /** As the server told of the structure as it stands; null until it has. @type {panel.Figures | null} */
     this.figures = null;
+    this.live = new LiveFigures(layer);
     this.journal = new Journal({
       acknowledged: seq,
       send: (entry) => this.#send(entry),
@@ -180,9 +182,10 @@ export class ReviewSession {
         viewed < contoured.length ? "attention" : "",
       ],
     ];
-    const known = panel.gray(this.figures?.correction?.mean_gy);
+    const figures = this.live.current ?? this.figures;
+    const known = panel.gray(figures?.correction?.mean_gy);
     // A figure from before the last stroke must not be approved by.
-    const mean = known ?? (this.facts.dose && !this.figures ? "not known yet" : null);
+    const mean = known ?? (this.facts.dose && !figures ? "not known yet" : null);
     if (mean) rows.push([`Mean ${this.facts.roi.toLowerCase()} dose`, mean]);
     return { problem: this.#problem(), rows, flags: this.facts.flags };
   }
@@ -208,8 +211,8 @@ export class ReviewSession {
 
   /** @param {{kind: "stroke" | "undo" | "redo", [key: string]: unknown}} entry */
   #journal(entry) {
-    byId("mean-dose").classList.add("stale");
     this.figures = null;
+    this.live.changed();
     // What was said before the first stroke is known by now, and lies over the picture.
     panel.showBanner("");
     this.journal.add(entry);
@@ -228,6 +231,7 @@ export class ReviewSession {
 
   #changed() {
     this.stage.refreshLayers();
+    this.live.changed();
     panel.showChecks(this.layer, this.seen);
     panel.showButtons(this.layer, this.isEditable);
     window.clearTimeout(this.shapeTimer);
@@ -264,6 +268,6 @@ export class ReviewSession {
       return;
     }
     this.figures = figures;
-    panel.showFigures(figures);
+    this.live.takeTold(figures);
   }
 }

@@ -17,7 +17,7 @@ const at = [
   [0, 0.75, 1.5, 3, 3.004, 3.2],
 ];
 const valuesGy = Float32Array.from({ length: 80 }, (_, i) => ((i * 37) % 101) / 4);
-const dose = new DoseGrid(shape, valuesGy, at);
+const dose = new DoseGrid(shape, valuesGy, at, { rims: [0.005, 0.005, 0.005] });
 
 /** Straight from the definition: eight neighbours, a share for each. */
 function expectedGy(voxel) {
@@ -70,17 +70,19 @@ for (const plane of Object.values(PLANES)) {
 }
 
 test("what the server sends becomes the grid, and what is not covered stays unknown", () => {
-  const header = JSON.stringify({ shape: [2, 1, 1], gy_per_unit: 0.001, x: [0, 1], y: [0], z: [0] });
-  const told = new TextEncoder().encode(header);
-  const body = new Uint8Array(4 + told.length + 4);
+  const rims = [0.01, 0, 0];
+  const header = JSON.stringify({ id: 7, exact: false, shape: [2, 1, 1], rims, x: [-0.009, 1], y: [0], z: [0] });
+  const told = new TextEncoder().encode(header.padEnd(Math.ceil(header.length / 4) * 4));
+  const body = new Uint8Array(4 + told.length + 8);
   new DataView(body.buffer).setInt32(0, told.length, true);
   body.set(told, 4);
-  new DataView(body.buffer).setUint16(4 + told.length, 20500, true);
-  new DataView(body.buffer).setUint16(6 + told.length, 65535, true);
+  new DataView(body.buffer).setFloat32(4 + told.length, 20.5, true);
+  new DataView(body.buffer).setFloat32(8 + told.length, NaN, true);
   const read = DoseGrid.read(body.buffer);
   assert.ok(Math.abs(read.at([0, 0, 0]) - 20.5) < 1e-5);
   assert.ok(Number.isNaN(read.at([1, 0, 0])));
   assert.ok(Math.abs(read.maxGy - 20.5) < 1e-5);
+  assert.deepEqual([read.id, read.isExact], [7, false]);
 });
 
 test("levels are round, ascending, at most seven and below the highest dose", () => {

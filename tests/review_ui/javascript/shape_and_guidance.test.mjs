@@ -89,7 +89,7 @@ test("the hottest voxel lies within the structure", () => {
   const valuesGy = new Float32Array(grid.count);
   valuesGy[grid.indexOf([11, 9, 7])] = 50;
   valuesGy[grid.indexOf([6, 3, 4])] = 30;
-  const dose = new DoseGrid(grid.dims, valuesGy, [steps(12), steps(10), steps(8)]);
+  const dose = new DoseGrid(grid.dims, valuesGy, [steps(12), steps(10), steps(8)], { rims: [0, 0, 0] });
   assert.deepEqual(guidance.hottestVoxel(layerOf(block), dose), [6, 3, 4]);
   assert.equal(guidance.hottestVoxel(layerOf(() => false), dose), null);
 });
