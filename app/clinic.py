@@ -169,7 +169,11 @@ class Physician:
         if self.get_json(f"/api/cases/{case_id}")["prediction"] is None:
             return np.zeros(shape, bool)
         content = self._request(f"/api/cases/{case_id}/prediction")
-        return np.frombuffer(content, np.uint8).reshape(shape).astype(bool)
+        z, y, x, slices, rows, columns = np.frombuffer(content[:24], "<i4").tolist()
+        mask = np.zeros(shape, bool)
+        voxels = np.frombuffer(content[24:], np.uint8).reshape(slices, rows, columns)
+        mask[z : z + slices, y : y + rows, x : x + columns] = voxels
+        return mask
 
     def _request(
         self, path: str, *, body: bytes | None = None, headers: dict[str, str] | None = None

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 import structlog
+from flask import Flask
 from waitress import wasyncore
 from waitress.server import create_server
 
@@ -19,6 +20,8 @@ from core.config import PeerSettings, load_settings
 from core.store import open_store
 from dicom_node.network.scu import echo
 from review_ui import create_app
+
+MEGABYTE = 1 << 20
 
 log = structlog.get_logger()
 
@@ -34,18 +37,28 @@ def main() -> None:
         echo(peer, calling_ae_title=dicom.ae_title, tls=dicom.tls)
 
     app = create_app(settings, open_store(settings), ask_peer=ask_peer)
-    server: Any = create_server(  # waitress keeps its thread and trigger untyped
-        app,
-        host=settings.review.host,
-        port=settings.review.port,
-        threads=settings.review.threads,
-        ident=None,
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
+    review = settings.review
+    server, thread = begin(app, host=review.host, port=review.port, threads=review.threads)
     log.info("review.serving", port=settings.review.port)
     stop.wait()
     end(server, thread)
+
+
+def begin(app: Flask, *, host: str, port: int, threads: int) -> tuple[Any, threading.Thread]:
+    """Serve `app`: waitress' server, which keeps its thread and trigger untyped, and its thread."""
+    server: Any = create_server(
+        app,
+        host=host,
+        port=port,
+        threads=threads,
+        ident=None,
+        # A CT waits in memory for the browser to take it, not in a temporary file, and only a part.
+        outbuf_high_watermark=4 * MEGABYTE,
+        outbuf_overflow=8 * MEGABYTE,
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    return server, thread
 
 
 def end(server: Any, thread: threading.Thread) -> None:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from core.errors import UnreadableObjectError
 from core.files import sha256_of, write_whole
-from core.geometry import Box
+from core.geometry import Box, Mask
+from core.mask_files import box_around
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -42,6 +43,14 @@ class Boxed:
             slice(a, a + n) for a, n in zip(self.start, self.values.shape, strict=True)
         )
         return slices, rows, columns
+
+
+def boxed_mask(mask: Mask) -> Boxed:
+    """A mask as 0 and 1 within the smallest box around it; nothing at all of an empty one."""
+    box = box_around(mask) or (slice(0, 0), slice(0, 0), slice(0, 0))
+    slices, rows, columns = mask.shape
+    start = (box[0].start, box[1].start, box[2].start)
+    return Boxed(np.ascontiguousarray(mask[box]).view(np.uint8), start, (slices, rows, columns))
 
 
 def write_boxed(path: Path, boxed: Boxed) -> None:

@@ -7,17 +7,9 @@ from pathlib import Path
 
 from core.boxed import Boxed, read_boxed, write_boxed
 from core.errors import NoSuchCaseError, UnreadableObjectError
-from core.files import (
-    mask_digest,
-    read_array,
-    read_json,
-    read_mask,
-    write_array,
-    write_json,
-    write_mask,
-    write_whole,
-)
-from core.geometry import Mask, VolumeGeometry
+from core.files import read_array, read_json, write_array, write_json, write_whole
+from core.geometry import Box, Mask, VolumeGeometry
+from core.mask_files import box_of_mask_file, read_mask, write_mask
 from core.volume import CtVolume, SeriesIdentity, SliceReference, Volume
 
 
@@ -82,12 +74,11 @@ class CaseFiles:
 
     def read_mask(self, case_id: str, name: str, *, digest: str | None = None) -> Mask:
         """The mask kept under `name`; raises `UnreadableObjectError` unless it has `digest`."""
-        mask = read_mask(self.folder(case_id) / f"{name}.mask")
-        if digest is not None and mask_digest(mask) != digest:
-            raise UnreadableObjectError(
-                f"The mask {name} is not the one that was recorded; restore it from the backup."
-            )
-        return mask
+        return read_mask(self.folder(case_id) / f"{name}.mask", digest=digest)
+
+    def mask_box(self, case_id: str, name: str) -> Box | None:
+        """The smallest box around the mask kept under `name`, unread; None for an empty one."""
+        return box_of_mask_file(self.folder(case_id) / f"{name}.mask")
 
     def write_probability(self, case_id: str, prediction_id: str, boxed: Boxed) -> None:
         """Keep how probable the structure is in each voxel of the CT, in 1/255."""

@@ -10,7 +10,6 @@ import re
 import shutil
 import time
 import uuid
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import BadUidError, StorageFullError, UnreadableObjectError
+from core.errors import BadUidError, StorageFullError
 from core.geometry import Mask
 
 TEMPORARY_SUFFIX = ".part"
@@ -164,37 +163,6 @@ def sha256_of(content: bytes) -> str:
 def mask_digest(mask: Mask) -> str:
     """SHA-256 of the mask's voxels as one byte each (0 or 1) in C order: what browsers compute."""
     return hashlib.sha256(np.ascontiguousarray(mask).view(np.uint8).data).hexdigest()
-
-
-def write_mask(path: Path, mask: Mask) -> str:
-    """Write `mask` and return its digest (see `mask_digest`)."""
-    header = json.dumps({"shape": mask.shape, "digest": mask_digest(mask)}).encode()
-    packed = zlib.compress(np.packbits(mask).tobytes(), level=1)
-    write_whole(path, len(header).to_bytes(4, "little") + header + packed)
-    return mask_digest(mask)
-
-
-def read_mask(path: Path) -> Mask:
-    """The mask that `write_mask` wrote; raises `UnreadableObjectError` if it is damaged."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UnreadableObjectError(
-            f"{path.name} is not on disk; restore it from the backup."
-        ) from error
-    size = int.from_bytes(content[:4], "little")
-    try:
-        header = json.loads(content[4 : 4 + size])
-        shape = tuple(header["shape"])
-        bits = np.frombuffer(zlib.decompress(content[4 + size :]), np.uint8)
-        mask = np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
-    except (ValueError, KeyError, zlib.error) as error:
-        raise UnreadableObjectError(f"{path.name} is not a mask file: {error}") from error
-    if mask_digest(mask) != header["digest"]:
-        raise UnreadableObjectError(
-            f"{path.name} does not match its digest; restore it from the backup."
-        )
-    return mask
 
 
 def write_array(path: Path, values: npt.NDArray[Any]) -> None:

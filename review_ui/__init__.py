@@ -12,6 +12,7 @@ from core.store import Store
 from review_ui import (
     accounts,
     api,
+    assets,
     audit,
     deliveries,
     errors,
@@ -60,7 +61,13 @@ def create_app(
     `now` is the clock that dates locks, entries and approvals. `ask_peer` returns when a peer
     answers C-ECHO and raises `DeliveryError` when it does not.
     """
-    app = APIFlask(__name__, title="Recontour review", docs_path=None, json_errors=False)
+    app = APIFlask(
+        __name__,
+        title="Recontour review",
+        docs_path=None,
+        json_errors=False,
+        static_folder=None,  # type: ignore[arg-type]  # Flask permits it
+    )
     app.config["VALIDATION_ERROR_DESCRIPTION"] = "The request is not right"
     security.configure(app, settings)
     app.extensions[EXTENSION] = Desk(
@@ -76,5 +83,6 @@ def create_app(
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")
+    assets.install(app)
     roles.require_complete(app)
     return app

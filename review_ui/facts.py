@@ -12,7 +12,7 @@ from core.rules import URGENT, urgency
 from core.worklist_store import FINISHED, CaseSummary
 from review_ui.access import REVIEWABLE, flow_facts
 from review_ui.context import Desk
-from review_ui.memory import shown_prediction
+from review_ui.memory import require_geometry, shown_prediction, start_of
 from review_ui.roles import May
 from review_ui.words import (
     delivery_in_words,
@@ -152,8 +152,7 @@ def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:
 
 def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> dict[str, Any]:
     """Everything the review page needs besides voxels."""
-    remembered = desk.memory.recall(current)
-    geometry = remembered.geometry
+    geometry = require_geometry(current)
     slices, rows, columns = geometry.shape
     roi_name = desk.roi_of(current)
     shown = shown_prediction(desk.store, current, roi_name)
@@ -181,7 +180,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> 
             *current.findings,
             *(f"Structure set: {f}" for f in desk.store.instances.findings(current.id)),
         ],
-        "start": list(remembered.start),
+        "start": list(start_of(desk.store, current, shown)),
         "prediction": None
         if shown is None
         else {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from apiflask import APIBlueprint
 from flask import Response, abort
 
-from core.boxed import ENTROPY_OF, Boxed
+from core.boxed import ENTROPY_OF, Boxed, boxed_mask
 from core.case_files import reference_name
 from core.geometry import Mask
 from core.records import Case
@@ -19,6 +18,7 @@ from review_ui.context import Desk, desk
 from review_ui.doses import primary_in_words
 from review_ui.facts import newest_dose
 from review_ui.memory import shown_prediction
+from review_ui.packing import boxed_response, packed_response
 
 blueprint = APIBlueprint("layers", __name__, url_prefix="/api/cases")
 
@@ -64,7 +64,7 @@ def dose(case_id: str) -> Response:
     ).encode()
     header += b" " * (-len(header) % 4)
     length = np.array(len(header), "<i4").tobytes()
-    return _packed(length + header + picture.values.astype("<f4").tobytes())
+    return packed_response(length + header + picture.values.astype("<f4").tobytes())
 
 
 @blueprint.get("/<case_id>/uncertainty")
@@ -74,7 +74,7 @@ def uncertainty(case_id: str) -> Response:
     boxed = _undecided(room, room.case(case_id))
     if boxed is None:
         abort(404, "This case has no prediction whose uncertainty was kept.")
-    return _boxed(Boxed(ENTROPY_OF[boxed.values], boxed.start, boxed.shape))
+    return boxed_response(Boxed(ENTROPY_OF[boxed.values], boxed.start, boxed.shape))
 
 
 @blueprint.get("/<case_id>/reference")
@@ -84,11 +84,7 @@ def reference(case_id: str) -> Response:
     mask = _reference(room, room.case(case_id))
     if mask is None:
         abort(404, "No structure set of the TPS holds this structure.")
-    used = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    start = (int(used[0][0]), int(used[1][0]), int(used[2][0]))
-    box = tuple(slice(int(one[0]), int(one[-1]) + 1) for one in used)
-    values = np.ascontiguousarray(mask[box]).view(np.uint8)
-    return _boxed(Boxed(values, start, mask.shape))
+    return boxed_response(boxed_mask(mask))
 
 
 def _undecided(room: Desk, current: Case) -> Boxed | None:
@@ -103,15 +99,3 @@ def _reference(room: Desk, current: Case) -> Mask | None:
         return None
     name = reference_name(found.id, current.assembly)
     return room.store.files.read_mask(current.id, name)
-
-
-def _boxed(boxed: Boxed) -> Response:
-    """Little-endian int32 first slice, row, column, counts of them; then a byte a voxel."""
-    header = np.array([*boxed.start, *boxed.values.shape], "<i4").tobytes()
-    return _packed(header + boxed.values.tobytes())
-
-
-def _packed(body: bytes) -> Response:
-    response = Response(gzip.compress(body, 1), mimetype="application/octet-stream")
-    response.headers["Content-Encoding"] = "gzip"
-    return response

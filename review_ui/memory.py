@@ -10,8 +10,6 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from core.case import CaseState
 from core.errors import UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry
@@ -33,7 +31,6 @@ class RememberedCase:
     prediction_id: str | None
     prediction: Mask | None
     layer: CorrectionLayer
-    start: tuple[int, int, int]
     lock: threading.Lock = field(default_factory=threading.Lock)
     # (dose instance id, journal entry): figures of the correction as it stood then.
     measured: tuple[tuple[int, int], RoiDose] | None = None
@@ -52,17 +49,14 @@ class CaseMemory:
 
     def recall(self, current: Case) -> RememberedCase:
         """The case's masks, from memory or from disk; the layer may lag behind the journal."""
-        if current.geometry is None:
-            raise UnreadableObjectError(
-                "The case has no volume yet. Wait until its series is complete."
-            )
+        geometry = require_geometry(current)
         roi_name = structure_under_review(current, self._default_roi)
         shown = shown_prediction(self._store, current, roi_name)
         # A rule may come later and name another structure: strokes of one are never another's.
         key = (current.id, current.assembly, roi_name, shown.id if shown else None)
         with self._lock:
             if key not in self._cases:
-                self._cases[key] = self._load(current, current.geometry, shown)
+                self._cases[key] = self._load(current, geometry, shown)
             self._cases.move_to_end(key)
             while len(self._cases) > KEPT_CASES:
                 self._cases.popitem(last=False)
@@ -88,8 +82,16 @@ class CaseMemory:
             prediction_id=shown.id if shown else None,
             prediction=mask,
             layer=CorrectionLayer(geometry.shape),
-            start=_start(mask, geometry),
         )
+
+
+def require_geometry(current: Case) -> VolumeGeometry:
+    """The grid of the case; raises `UnreadableObjectError` before its volume is assembled."""
+    if current.geometry is None:
+        raise UnreadableObjectError(
+            "The case has no volume yet. Wait until its series is complete."
+        )
+    return current.geometry
 
 
 def shown_prediction(store: Store, current: Case, roi_name: str) -> Prediction | None:
@@ -121,14 +123,11 @@ def measure(
         return (predicted[1] if predicted else None), remembered.measured[1]
 
 
-def _start(mask: Mask | None, geometry: VolumeGeometry) -> tuple[int, int, int]:
+def start_of(store: Store, current: Case, shown: Prediction | None) -> tuple[int, int, int]:
     """(column, row, slice) where a review begins: the middle of the structure or of the volume."""
-    if mask is None or not mask.any():
-        slices, rows, columns = geometry.shape
+    box = None if shown is None else store.files.mask_box(current.id, f"prediction-{shown.id}")
+    if box is None:
+        slices, rows, columns = require_geometry(current).shape
         return columns // 2, rows // 2, slices // 2
-    middle = []
-    for axis in (2, 1, 0):
-        others = tuple(a for a in range(3) if a != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        middle.append(int(used[0] + used[-1]) // 2)
-    return middle[0], middle[1], middle[2]
+    z, y, x = ((one.start + one.stop - 1) // 2 for one in box)
+    return x, y, z

@@ -6,9 +6,11 @@ from apiflask import APIBlueprint
 from flask import Response, abort, render_template, send_file
 from flask.typing import ResponseReturnValue
 
+from review_ui.api import role_names, user_name
 from review_ui.context import desk
-from review_ui.facts import patient_of
+from review_ui.facts import case_facts, patient_of
 from review_ui.memory import shown_prediction
+from review_ui.roles import granted
 from review_ui.words import readable_date, returned_in_words, state_in_words
 
 blueprint = APIBlueprint("review", __name__)
@@ -28,6 +30,7 @@ def page(case_id: str) -> ResponseReturnValue:
     return render_template(
         "review.html",
         case=current,
+        facts=case_facts(room, current, user=user_name(), may=granted(role_names())),
         patient=patient_of(current),
         study_date=readable_date(current.study_date),
         roi=room.roi_of(current),

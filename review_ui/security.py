@@ -73,6 +73,8 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
 
     @app.before_request
     def _require_login() -> ResponseReturnValue | None:
+        if request.endpoint == "static":
+            return None  # of nobody: no session, no account is looked up
         session.permanent = True
         logged_in = bool(current_user.is_authenticated)
         roles = [role.name for role in current_user.roles] if logged_in else []
@@ -92,7 +94,10 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if request.endpoint != "static":
+        if request.endpoint == "static":
+            # Its address changes with its content.
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        else:
             # Pictures and names of patients do not stay in a browser's cache.
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from apiflask import APIBlueprint
 from flask import Response, abort, request
 
+from core.boxed import boxed_mask
 from review_ui.context import desk
+from review_ui.packing import boxed_response
 
 blueprint = APIBlueprint("volumes", __name__, url_prefix="/api/cases")
 
@@ -33,16 +33,12 @@ def ct(case_id: str) -> Response:
 
 @blueprint.get("/<case_id>/prediction")
 def prediction(case_id: str) -> Response:
-    """The prediction under review: one byte a voxel, 0 or 1, in flat order; 404 without one."""
+    """The prediction under review, 0 or 1 within the box around it; 404 without one."""
     room = desk()
     mask = room.memory.recall(room.case(case_id)).prediction
     if mask is None:
         abort(404, "This case has no prediction.")
-    voxels = np.ascontiguousarray(mask).view(np.uint8)
-    # Level 1: a mask shrinks a thousandfold at any level, only the time differs.
-    response = Response(gzip.compress(voxels.tobytes(), 1), mimetype="application/octet-stream")
-    response.headers["Content-Encoding"] = "gzip"
-    return response
+    return boxed_response(boxed_mask(mask))
 
 
 def centre_out(count: int, centre: int) -> list[int]:

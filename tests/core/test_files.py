@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,12 @@ import pytest
 
 from core.errors import BadUidError, StorageFullError, UnreadableObjectError
 from core.files import (
-    read_mask,
     require_free_space,
     require_uid,
     sweep_temporary,
-    write_mask,
     write_whole,
 )
+from core.mask_files import box_of_mask_file, read_mask, write_mask
 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.5.1.4.1.1.2", "2.25.1", "1" * 64, "1.02.3"])
@@ -67,6 +67,24 @@ def test_a_mask_comes_back_voxel_for_voxel(tmp_path: Path) -> None:
     mask = np.random.default_rng(1).random((5, 7, 11)) > 0.5
     write_mask(tmp_path / "m.mask", mask)
     assert np.array_equal(read_mask(tmp_path / "m.mask"), mask)
+
+
+def test_a_mask_file_names_the_box_around_the_mask(tmp_path: Path) -> None:
+    mask = np.zeros((5, 7, 11), bool)
+    path = tmp_path / "m.mask"
+    write_mask(path, mask)
+    assert box_of_mask_file(path) is None
+    mask[1, 2, 3] = mask[3, 2, 10] = True
+    write_mask(path, mask)
+    assert box_of_mask_file(path) == (slice(1, 4), slice(2, 3), slice(3, 11))
+    # A file from before boxes were noted.
+    content = path.read_bytes()
+    size = int.from_bytes(content[:4], "little")
+    header = json.loads(content[4 : 4 + size])
+    del header["box"]
+    told = json.dumps(header).encode()
+    path.write_bytes(len(told).to_bytes(4, "little") + told + content[4 + size :])
+    assert box_of_mask_file(path) == (slice(1, 4), slice(2, 3), slice(3, 11))
 
 
 def test_a_damaged_mask_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from review_ui.roles import ADMIN
 from tests.support.review_case import PASSWORD, Reviewer, post_login, put_case, small_geometry
 from tests.support.settings import settings_for
 
-OPEN_TO_ALL = {"/login", "/healthz", "/static/<path:filename>"}
+OPEN_TO_ALL = {"/login", "/healthz", "/static/<version>/<path:filename>"}
 
 
 def test_every_route_but_three_needs_a_login(app: Flask) -> None:
@@ -45,7 +46,8 @@ def test_the_health_check_and_the_login_page_need_none(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/healthz").text == "ok"
     assert client.get("/login").status_code == 200
-    assert client.get("/static/css/base.css", buffered=True).status_code == 200
+    (style,) = re.findall(r"/static/\w+/css/base.css", client.get("/login").text)
+    assert client.get(style, buffered=True).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -111,15 +113,16 @@ def test_behind_https_the_cookie_is_secure(tmp_path: Path, store: Store) -> None
 
 
 def test_every_answer_forbids_foreign_code_and_keeps_patients_out_of_caches(anna: Reviewer) -> None:
-    for path in ("/", "/api/worklist", "/nowhere", "/static/js/review.js"):
+    (style,) = re.findall(r"/static/\w+/css/base.css", anna.get("/").text)
+    for path in ("/", "/api/worklist", "/nowhere", style):
         headers = anna.get(path).headers
         policy = headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
-        if not path.startswith("/static"):
-            assert headers["Cache-Control"] == "no-store"
+        kept = "public, max-age=31536000, immutable"
+        assert headers["Cache-Control"] == (kept if path == style else "no-store")
 
 
 def test_templates_carry_no_inline_script_or_style() -> None:

@@ -130,12 +130,17 @@ def test_every_slice_is_streamed_once_whatever_the_centre(centre: int) -> None:
     assert sorted(centre_out(10, centre)) == list(range(10))
 
 
-def test_the_prediction_comes_as_one_byte_a_voxel(anna: Reviewer, store: Store) -> None:
+def test_the_prediction_comes_as_the_box_around_it(anna: Reviewer, store: Store) -> None:
     case_id = put_case(store, CT, prediction=BOX)
     answer = anna.get(f"/api/cases/{case_id}/prediction")
     assert answer.headers["Content-Encoding"] == "gzip"
-    voxels = np.frombuffer(gzip.decompress(answer.data), np.uint8)
-    np.testing.assert_array_equal(voxels.reshape(GEOMETRY.shape), BOX)
+    body = gzip.decompress(answer.data)
+    start, size = np.frombuffer(body[:24], "<i4").reshape(2, 3)
+    mask = np.zeros(GEOMETRY.shape, bool)
+    within = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
+    mask[within] = np.frombuffer(body[24:], np.uint8).reshape(size)
+    np.testing.assert_array_equal(mask, BOX)
+    assert mask[within].any(axis=(0, 1)).all()
 
 
 def test_a_case_without_prediction_or_structure_set_answers_not_found(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from flask import Flask
-from waitress.server import create_server
 
-from app.review import end
+from app.review import begin, end
 
 
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """The address of `app` while the block runs."""
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run)
-    thread.start()
+    server, thread = begin(app, host="127.0.0.1", port=0, threads=8)
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:

@@ -29,6 +29,20 @@ export class Boxed {
     return new Boxed([x, y, z], [columns, rows, slices], new Uint8Array(body, 24));
   }
 
+  /** Every voxel of the CT. @param {Grid} grid */
+  whole({ count, strides }) {
+    const all = new Uint8Array(count);
+    const [x, y, z] = this.start;
+    const [columns, rows, slices] = this.size;
+    for (let slice = 0, from = 0; slice < slices; slice++) {
+      for (let row = 0; row < rows; row++, from += columns) {
+        const to = x + (y + row) * strides[1] + (z + slice) * strides[2];
+        all.set(this.values.subarray(from, from + columns), to);
+      }
+    }
+    return all;
+  }
+
   /** @param {Vector3} voxel */
   at(voxel) {
     let index = 0;

@@ -45,7 +45,9 @@
  * @property {{destination: string, state: string, words: string, last_error: string}[]} deliveries
  */
 import { getJson, request } from "./api.js";
+import { Boxed } from "./boxed.js";
 import { CorrectionLayer } from "./corrections.js";
+import { requestCt } from "./ct_request.js";
 import { readSlices } from "./volume_stream.js";
 
 /**
@@ -56,7 +58,7 @@ import { readSlices } from "./volume_stream.js";
  */
 export async function loadCorrections(url, facts, grid) {
   const [prediction, entries] = await Promise.all([
-    facts.prediction ? loadPrediction(url, grid.count) : new Uint8Array(grid.count),
+    facts.prediction ? loadPrediction(url, grid) : new Uint8Array(grid.count),
     /** @type {Promise<JournalEntry[]>} */ (getJson(`${url}/journal`)),
   ]);
   const layer = new CorrectionLayer(grid, prediction);
@@ -66,28 +68,30 @@ export async function loadCorrections(url, facts, grid) {
 
 /**
  * @param {string} url
- * @param {number} count
+ * @param {import("./geometry.js").Grid} grid
  */
-async function loadPrediction(url, count) {
+async function loadPrediction(url, grid) {
   const response = await request(`${url}/prediction`, { method: "GET" });
-  const prediction = new Uint8Array(await response.arrayBuffer());
-  if (prediction.length === count) return prediction;
-  throw new Error(`The prediction has ${prediction.length} voxels, the CT ${count}. Reload the page.`);
+  const boxed = Boxed.read(await response.arrayBuffer());
+  if (boxed.start.some((first, axis) => first + boxed.size[axis] > grid.dims[axis])) {
+    throw new Error("The prediction does not fit the CT. Reload the page.");
+  }
+  return boxed.whole(grid);
 }
 
 const CT_ATTEMPTS = 3;
 const ATTEMPT_PAUSE_MS = 1500;
 
 /**
- * Read the CT into `ct`, from slice `centre` outwards; starts anew when the connection breaks.
- * @param {string} url
- * @param {{grid: import("./geometry.js").Grid, ct: Int16Array, centre: number}} target
- * @param {(slice: number, received: number) => void} onSlice
+ * Read the CT into `ct`, from the slice where the review begins outwards; starts anew when the connection breaks.
+ * @param {import("./geometry.js").Grid} grid
+ * @param {Int16Array} ct
+ * @param {(slice: number, received: number) => Promise<void> | void} onSlice
  */
-export async function loadCt(url, { grid, ct, centre }, onSlice) {
+export async function loadCt(grid, ct, onSlice) {
   for (let attempt = 1; ; attempt++) {
     try {
-      const response = await request(`${url}/ct?centre=${centre}`, { method: "GET" });
+      const response = await requestCt();
       if (!response.body) throw new Error("This browser cannot read streams. Use a current one.");
       return await readSlices(response.body, grid, ct, onSlice);
     } catch (error) {

@@ -248,10 +248,14 @@ export class CorrectionLayer {
   }
 
   #countPrediction() {
-    for (let index = 0; index < this.prediction.length; index++) {
-      if (this.prediction[index] === 0) continue;
-      this.voxels++;
-      this.voxelsPerSlice[Math.floor(index / this.grid.sliceCount)]++;
+    const { prediction, voxelsPerSlice } = this;
+    const { sliceCount } = this.grid;
+    // From run to run: most of a volume is nothing.
+    for (let index = prediction.indexOf(1); index >= 0; index = prediction.indexOf(1, index)) {
+      for (; prediction[index] === 1; index++) {
+        this.voxels++;
+        voxelsPerSlice[Math.floor(index / sliceCount)]++;
+      }
     }
   }
 }

@@ -29,8 +29,9 @@ export class DoseGrid {
     this.valuesGy = valuesGy;
     this.strides = [1, shape[0], shape[0] * shape[1]];
     this.along = at.map((indices, axis) => neighbours(indices, shape[axis], rims[axis]));
-    this.maxGy = 0;
-    for (const gy of valuesGy) if (gy > this.maxGy) this.maxGy = gy;
+    let maxGy = 0;
+    for (let i = 0; i < valuesGy.length; i++) if (valuesGy[i] > maxGy) maxGy = valuesGy[i];
+    this.maxGy = maxGy;
   }
 
   /**

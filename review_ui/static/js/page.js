@@ -50,6 +50,14 @@ export function make(tag, { className = "", text = "", title = "" } = {}, ...chi
   return element;
 }
 
+/** After the next picture; soon where the page is hidden and draws none. @returns {Promise<void>} */
+export function nextPicture() {
+  return new Promise((resolve) => {
+    window.setTimeout(resolve, 100);
+    requestAnimationFrame(() => window.setTimeout(resolve));
+  });
+}
+
 /** Local time as 14:02:11. @param {Date} when */
 export function clockTime(when) {
   return when.toLocaleTimeString("en-GB");

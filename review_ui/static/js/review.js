@@ -3,8 +3,8 @@
  *
  * For scripts and tests <body> says where things stand, read only: data-ready, data-state, data-slice,
  * data-seq (last entry the server has on disk), data-pending (entries not yet saved), data-voxels
- * (of the corrected structure), data-tool, data-layers (see extras_loader.js). See slice_view.js for
- * the canvases.
+ * (of the corrected structure), data-tool, data-layers (see extras_loader.js), data-prepared (see
+ * next_case.js). See slice_view.js for the canvases.
  *
  * @typedef {import("./case_loader.js").CaseFacts} CaseFacts
  */
@@ -16,7 +16,8 @@ import { loadExtras } from "./extras_loader.js";
 import { asksToEdit, connectFlow, sayReadOnly, showFlow } from "./flow.js";
 import { Grid, PLANES } from "./geometry.js";
 import { InteractionLog } from "./interactions.js";
-import { byId, button, canvas, setText } from "./page.js";
+import { prepareNext } from "./next_case.js";
+import { byId, button, canvas, nextPicture, setText } from "./page.js";
 import * as panel from "./panel.js";
 import { ReviewSession } from "./review_session.js";
 import { ReviewState } from "./review_state.js";
@@ -149,19 +150,21 @@ function connectApproval(session, lock) {
 
 async function start() {
   const lock = new CaseLock(url);
-  const known = /** @type {CaseFacts} */ (await getJson(url));
+  const known = /** @type {CaseFacts} */ (JSON.parse(document.body.dataset.facts ?? ""));
   const grid = new Grid(known.dims, known.spacing_mm, known.slice_offsets_mm);
-  const ct = new Int16Array(grid.count).fill(-1024);
+  const scan = { grid, ct: new Int16Array(grid.count), arrived: new Uint8Array(grid.dims[2]) };
   const state = new ReviewState(known.start);
   const outlineColour = `rgb(${known.colour.join(" ")})`;
   /** @type {import("./overlay.js").Extras} */
   const extras = { dose: null, uncertainty: null, reference: null };
-  const stage = buildStage(known, { grid, ct, extras, outlineColour }, state);
+  const stage = buildStage(known, { scan, extras, outlineColour }, state);
   // The CT is on its way while the case is taken and its corrections come: it is seen first.
-  const loading = loadCt(url, { grid, ct, centre: known.start[2] }, (slice, received) => {
+  const loading = loadCt(grid, scan.ct, (slice, received) => {
+    scan.arrived[slice] = 1;
     panel.showLoading(received, grid.dims[2]);
     // Sagittal and coronal gain a line per slice: painting each would cost more than loading.
     if (slice === state.settings.position[2] || received % 16 === 0) stage.refreshCt();
+    return received === 1 ? nextPicture() : undefined;
   });
   loading.catch(() => undefined); // told below, after what fails before it
 
@@ -190,6 +193,7 @@ async function start() {
   await loadExtras(url, extras, onCame).catch((error) => {
     panel.showBanner(`Dose and other layers could not be loaded: ${error.message}`, "warning");
   });
+  prepareNext(facts.id);
 }
 
 start().catch((error) => {

@@ -5,6 +5,11 @@
  * @typedef {import("./geometry.js").Plane} Plane
  * @typedef {import("./corrections.js").CorrectionLayer} CorrectionLayer
  *
+ * @typedef {object} Scan
+ * @property {Grid} grid
+ * @property {Int16Array} ct  HU in flat order
+ * @property {Uint8Array} arrived  for each axial slice, 1 once it is in `ct`
+ *
  * @typedef {object} LayerColours  packed pixels
  * @property {number} prediction
  * @property {number} added
@@ -27,19 +32,22 @@ function rowStart(grid, plane, slice, row) {
 }
 
 /**
- * @param {Grid} grid
  * @param {Plane} plane
  * @param {number} slice
- * @param {Int16Array} ct
+ * @param {Scan} scan
  * @param {Uint32Array} table  from `greyTable`
- * @param {Uint32Array} pixels  written
+ * @param {Uint32Array} pixels  written, transparent where the CT has not come yet
  */
-export function paintCt(grid, plane, slice, ct, table, pixels) {
+export function paintCt(plane, slice, { grid, ct, arrived }, table, pixels) {
   const [width, height] = grid.sizeOf(plane);
   const step = grid.strides[plane.across];
   let pixel = 0;
   for (let row = 0; row < height; row++) {
     let index = rowStart(grid, plane, slice, row);
+    if (!arrived[Math.floor(index / grid.sliceCount)]) {
+      pixels.fill(0, pixel, (pixel += width));
+      continue;
+    }
     for (let column = 0; column < width; column++, index += step) {
       pixels[pixel++] = table[ct[index] & 0xffff];
     }

@@ -35,16 +35,16 @@ export class SliceView {
    * @param {HTMLCanvasElement} canvas
    * @param {Plane} plane
    * @param {object} source
-   * @param {Grid} source.grid
-   * @param {Int16Array} source.ct
+   * @param {import("./slice_pixels.js").Scan} source.scan
    * @param {import("./overlay.js").Extras} source.extras
    * @param {string} source.outlineColour
    */
-  constructor(canvas, plane, { grid, ct, extras, outlineColour }) {
+  constructor(canvas, plane, { scan, extras, outlineColour }) {
+    const { grid } = scan;
     this.canvas = canvas;
     this.plane = plane;
     this.grid = grid;
-    this.ct = ct;
+    this.scan = scan;
     /** Null until it has come. @type {CorrectionLayer | null} */
     this.layer = null;
     this.outlineColour = outlineColour;
@@ -70,13 +70,21 @@ export class SliceView {
     this.paintOver = () => {};
   }
 
+  /** HU in flat order. */
+  get ct() {
+    return this.scan.ct;
+  }
+
   /** Take the canvas' size on the page; what is in the middle stays there. */
   resize() {
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = this.canvas;
+    const [width, height] = [clientWidth, clientHeight].map((size) => Math.round(size * ratio));
+    // To set a size, even the same one, empties a canvas and takes memory anew.
+    if (this.canvas.width === width && this.canvas.height === height) return;
     for (const sized of [this.canvas, this.composed.canvas]) {
-      sized.width = Math.round(clientWidth * ratio);
-      sized.height = Math.round(clientHeight * ratio);
+      sized.width = width;
+      sized.height = height;
     }
     this.composedFor = "";
     this.viewport.resize(clientWidth, clientHeight);
@@ -88,7 +96,7 @@ export class SliceView {
    * @param {Uint32Array} table
    */
   updateCt(slice, table) {
-    paintCt(this.grid, this.plane, slice, this.ct, table, this.ctPicture.pixels);
+    paintCt(this.plane, slice, this.scan, table, this.ctPicture.pixels);
     this.ctPicture.commit();
     this.composedFor = "";
   }

@@ -86,7 +86,9 @@ export function noteWindow({ log, state }) {
  * @param {SliceView} view
  * @param {Vector3} voxel
  */
-export function valuesAt({ ct, grid, extras }, voxel) {
+export function valuesAt({ scan, extras }, voxel) {
+  const { ct, grid, arrived } = scan;
+  if (!arrived[voxel[2]]) return "";
   const parts = [`${ct[grid.indexOf(voxel)]} HU`.replace("-", "−")];
   const gy = extras.dose?.at(voxel);
   if (gy !== undefined) parts.push(Number.isNaN(gy) ? "no dose here" : `${gy.toFixed(2)} Gy`);

@@ -3,37 +3,40 @@
  *
  * Each record is the slice's index (int32) and its voxels (int16 HU), little-endian.
  */
+const HEADER = 4;
 
 /**
  * Fill `ct` from the stream.
  * @param {ReadableStream<Uint8Array>} stream
  * @param {import("./geometry.js").Grid} grid
  * @param {Int16Array} ct
- * @param {(slice: number, received: number) => void} onSlice  called after each slice
+ * @param {(slice: number, received: number) => Promise<void> | void} onSlice  called after each slice, and waited for
  * @returns {Promise<void>} resolves when all slices are there; rejects when the stream ended early
  */
 export async function readSlices(stream, grid, ct, onSlice) {
-  const record = new Uint8Array(4 + grid.sliceCount * 2);
-  const header = new DataView(record.buffer);
-  const voxels = new Int16Array(record.buffer, 4, grid.sliceCount);
+  const header = new DataView(new ArrayBuffer(HEADER));
+  const headerBytes = new Uint8Array(header.buffer);
+  const ctBytes = new Uint8Array(ct.buffer, ct.byteOffset, ct.byteLength);
+  const sliceBytes = grid.sliceCount * 2;
+  /** Bytes of the record that have come. */
   let filled = 0;
   let received = 0;
   const reader = stream.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    let used = 0;
-    while (used < value.length) {
-      const part = value.subarray(used, used + record.length - filled);
-      record.set(part, filled);
+    for (let used = 0; used < value.length; ) {
+      const inHeader = filled < HEADER;
+      const missing = (inHeader ? HEADER : HEADER + sliceBytes) - filled;
+      const part = value.subarray(used, used + missing);
+      if (inHeader) headerBytes.set(part, filled);
+      else ctBytes.set(part, header.getInt32(0, true) * sliceBytes + filled - HEADER);
       filled += part.length;
       used += part.length;
-      if (filled < record.length) continue;
+      if (filled < HEADER + sliceBytes) continue;
       filled = 0;
       received++;
-      const slice = header.getInt32(0, true);
-      ct.set(voxels, slice * grid.sliceCount);
-      onSlice(slice, received);
+      await onSlice(header.getInt32(0, true), received);
     }
   }
   if (received !== grid.dims[2] || filled !== 0) {

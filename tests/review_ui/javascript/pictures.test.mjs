@@ -64,8 +64,14 @@ test("each plane shows its own voxels of the CT", () => {
   for (const plane of Object.values(PLANES)) {
     const [width, height] = grid.sizeOf(plane);
     const pixels = new Uint32Array(width * height);
-    paintCt(grid, plane, 2, ct, table, pixels);
+    const arrived = new Uint8Array(4).fill(1);
+    paintCt(plane, 2, { grid, ct, arrived }, table, pixels);
     assert.deepEqual([...pixels.slice(0, 2)], first[plane.name], plane.name);
+    // Of what has not come nothing is shown, also where another picture was before.
+    arrived[2] = 0;
+    paintCt(plane, 2, { grid, ct, arrived }, table, pixels);
+    const shown = plane.normal === 2 ? 0 : width * 3;
+    assert.equal(pixels.filter((pixel) => pixel !== 0).length, shown, plane.name);
   }
 });
 
