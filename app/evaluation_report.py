@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from app.evaluating import FIGURES, FOLDER_ORIGIN, Row
-from app.marks import Dot, Line
-from app.plots import Axis, Words, plot
 from core.files import write_whole
 from core.records import IMPORTED, RETURNED, REVIEWED
+from review_ui.marks import Dot, Line
+from review_ui.plots import Axis, Words, plot
 
 TABLE, PAGE = "cases.csv", "evaluation.html"
 COLUMNS = ("case", "origin", "split", "learned_from", *FIGURES, "flags", "note")

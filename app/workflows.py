@@ -19,7 +19,17 @@ from typing import Any
 import structlog
 from dbos import DBOS
 
-from app import checking, committing, delivering, dosing, intake, plan_doses, predicting, shadowing
+from app import (
+    checking,
+    committing,
+    comparing,
+    delivering,
+    dosing,
+    intake,
+    plan_doses,
+    predicting,
+    shadowing,
+)
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
@@ -61,6 +71,7 @@ class Story:
             "deliver", lambda delivery_id, _attempt: delivering.deliver(room, delivery_id)
         )
 
+        self._compare = _one_step("compare", lambda made_id: comparing.compare(room, made_id))
         self._check = _one_step("check", lambda roi: checking.check_what_is_new(room, roi))
         self._predict_in_shadow = _one_step(
             "predict_in_shadow",
@@ -90,6 +101,7 @@ class Story:
             self._predict_with_the_model_in_service,
             self._measure_where_contour_and_dose_met,
             self._check_what_was_approved,
+            self._compare_what_was_approved,
             self._run_in_shadow,
         ):
             try:
@@ -151,6 +163,11 @@ class Story:
             for approved in self._room.store.checks.due(structure.name)[-1:]:
                 key = f"check-{approved.id}"
                 self._jobs.ensure(self._check, key, structure.name, queue="dose")
+
+    def _compare_what_was_approved(self) -> None:
+        for made_id in self._room.store.changes.due(comparing.EDITION):
+            key = f"compare-{comparing.EDITION}-{made_id}"
+            self._jobs.ensure(self._compare, key, made_id, queue="dose")
 
     def _run_in_shadow(self) -> None:
         for structure in self._room.settings.structures:

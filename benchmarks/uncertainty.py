@@ -27,10 +27,8 @@ import torch
 
 from app.cold_start import ORIGIN
 from app.judging import network_config
-from app.marks import Curve, Dot, Line
 from app.odd_patients import FIRST_CALIBRATION_SEED, FIRST_MEASURED_SEED, odd_patient
 from app.phantom import EDITION
-from app.plots import QUIET, Axis, Words, plot
 from app.room import SOFTWARE_VERSION
 from app.synthetic_cases import FIRST_SEED, synthetic_case
 from core.config import Settings, load_settings
@@ -41,6 +39,8 @@ from model.conformal import Interval
 from model.outcomes import outcome_of
 from model.registry import LoadedModel, ModelDescription, load, publish
 from model.train import train_round
+from review_ui.marks import Curve, Dot, Line
+from review_ui.plots import QUIET, Axis, Words, plot
 
 SMALL_PATIENTS, SMALL_STEPS = 12, 500
 WORST = 0.2

@@ -227,6 +227,28 @@ class DoseFigure:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a correction changed of the prediction it began from, as edition `edition` measures it.
+
+    Distances as in core.surfaces, None where one of both is empty; the path length as in
+    core.path_length. `added_cc` and `removed_cc` are what is in one of both alone.
+    """
+
+    correction_id: str
+    edition: int
+    dice: float
+    surface_dice_2mm: float
+    surface_dice_3mm: float
+    hausdorff_95_mm: float | None
+    mean_surface_mm: float | None
+    added_path_length_mm: float
+    predicted_cc: float
+    added_cc: float
+    removed_cc: float
+    created_at: datetime
+
+
 RELEASED, WAITS, WITHDRAWN = "released", "waits", "withdrawn"
 
 

@@ -11,6 +11,7 @@ from core.asked_store import AskedStore
 from core.audit_store import AuditStore
 from core.case_files import CaseFiles
 from core.case_store import CaseStore
+from core.change_store import ChangeStore
 from core.check_store import CheckStore
 from core.config import Settings
 from core.database import open_engine, upgrade
@@ -57,6 +58,7 @@ class Store:
     learning: LearningStore
     teaching: TeachingStore
     checks: CheckStore
+    changes: ChangeStore
     models: ModelStore
     doubts: DoubtStore
     shadows: ShadowStore
@@ -90,6 +92,7 @@ def open_store(settings: Settings) -> Store:
         learning=LearningStore(engine),
         teaching=TeachingStore(engine),
         checks=CheckStore(engine),
+        changes=ChangeStore(engine),
         models=ModelStore(engine),
         doubts=DoubtStore(engine),
         shadows=ShadowStore(engine),

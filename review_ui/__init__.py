@@ -14,6 +14,7 @@ from review_ui import (
     api,
     assets,
     audit,
+    cohort_page,
     deliveries,
     errors,
     flow,
@@ -46,6 +47,7 @@ ROOMS = (
     status,
     deliveries,
     audit,
+    cohort_page,
 )
 
 

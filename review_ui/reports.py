@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 
-from core.case_files import CaseFiles
 from core.worklist_store import CaseSummary
-from dose.difference import dice
+from review_ui.cohort.rows import overlap
 from review_ui.context import Desk, desk
 from review_ui.facts import mean_difference_gy
 from review_ui.words import outcome_in_words
@@ -90,7 +88,8 @@ def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
     predicted, corrected = summary.predicted, summary.corrected
     agreement = None
     if shown is not None and approved is not None:
-        agreement = _dice(room.store.files, current.id, shown.id, approved.id)
+        masks = f"prediction-{shown.id}", f"correction-{approved.id}"
+        agreement = overlap(room.store.files, current.id, *masks)
     newest = corrected or predicted
     return {
         "case_id": current.id,
@@ -120,14 +119,6 @@ def table(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) 
     response = Response(text.getvalue(), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-@lru_cache(maxsize=4096)  # both masks are final, so is their overlap
-def _dice(files: CaseFiles, case_id: str, prediction_id: str, correction_id: str) -> float:
-    return dice(
-        files.read_mask(case_id, f"prediction-{prediction_id}"),
-        files.read_mask(case_id, f"correction-{correction_id}"),
-    )
 
 
 def _cell(value: object) -> object:

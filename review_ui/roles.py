@@ -69,6 +69,8 @@ ENDPOINTS: dict[str, May] = {
     "models.card_api": May.LOOK,
     "models.change": May.MODELS,
     "models.decide": May.DECIDE,
+    "cohort.page": May.LOOK,
+    "cohort.download": May.LOOK,
     "reports.dose_csv": May.LOOK,
     "reports.returned_csv": May.LOOK,
     "peers.echo": May.NODE,

@@ -31,27 +31,19 @@ def report(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Write what the reviews of this node show over time: duration, Dice, mean dose."""
-    from app.cohort.figures import figures_of  # noqa: PLC0415
-    from app.cohort.pictures import outliers_of, picture_of  # noqa: PLC0415
-    from app.cohort.report import PAGE, Outlier, Report, write_report  # noqa: PLC0415
-    from app.cohort.rows import rows_of  # noqa: PLC0415
+    from app.comparing import EDITION, compare  # noqa: PLC0415
     from app.evaluation_report import KINDS  # noqa: PLC0415
     from app.progress import bars  # noqa: PLC0415
     from app.room import Room  # noqa: PLC0415
     from core.config import load_settings  # noqa: PLC0415
     from core.store import open_store  # noqa: PLC0415
+    from review_ui.cohort.report import PAGE, report_of, write_report  # noqa: PLC0415
 
     settings = load_settings(config)
     room = Room(settings, open_store(settings))
     with bars() as shown:
-        bar = shown.add_task("cases", total=None)
-        rows = rows_of(room, roi, lambda done, all_: shown.update(bar, completed=done, total=all_))
-    about = KINDS[kind]
-    outliers = [
-        Outlier(row.number, row.change.dice, picture_of(room, row, roi))
-        for row in outliers_of(rows)
-        if row.change is not None
-    ]
-    figures = figures_of(rows, roi, about) if rows else []
-    write_report(out, Report(roi, about, rows, figures, outliers))
-    typer.echo(f"{len(rows)} cases; the page is {out / PAGE}.")
+        for made_id in shown.track(room.store.changes.due(EDITION), description="cases"):
+            compare(room, made_id)
+    made = report_of(room.store, roi, KINDS[kind])
+    write_report(out, made)
+    typer.echo(f"{len(made.rows)} cases; the page is {out / PAGE}.")

@@ -18,14 +18,6 @@ from typer.testing import CliRunner
 
 from app import dosing
 from app.cli import app
-from app.cohort.statistics import (
-    break_even,
-    control_limits,
-    dose_shares,
-    running,
-    smoothed,
-    thirds,
-)
 from app.room import Room
 from core.case_files import reference_name
 from core.geometry import Mask
@@ -195,44 +187,3 @@ def test_a_node_where_nothing_was_approved_says_what_to_do(
     assert reported(config, tmp_path / "out") == []
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Nothing was approved yet. Approve a case on the review page." in page
-
-
-def test_a_running_mean_forgets_what_is_older_than_its_window() -> None:
-    found = running([1.0, 3.0, 5.0, 7.0], cases=2)
-    assert [spread.mean for spread in found] == [1.0, 2.0, 4.0, 6.0]
-    assert [spread.sd for spread in found] == [0.0, 1.0, 1.0, 1.0]
-
-
-def test_a_gaussian_mean_leaves_a_straight_level_and_spreads_a_peak_evenly() -> None:
-    assert smoothed([2.0] * 5, 1.5) == pytest.approx([2.0] * 5)
-    around = smoothed([0.0, 0.0, 1.0, 0.0, 0.0], 1.0)
-    assert around == pytest.approx(around[::-1])
-    weights = np.exp(-0.5 * np.arange(-2, 3) ** 2)
-    assert around[2] == pytest.approx(1 / weights.sum())
-
-
-@pytest.mark.parametrize(
-    ("count_", "sizes"), [(9, [3, 3, 3]), (10, [4, 3, 3]), (11, [4, 4, 3]), (2, [1, 1, 0])]
-)
-def test_thirds_hold_every_value_once(count_: int, sizes: list[int]) -> None:
-    values = list(map(float, range(count_)))
-    parts = thirds(values)
-    assert [len(part) for part in parts] == sizes
-    assert [value for part in parts for value in part] == values
-
-
-def test_shares_of_dose_differences_count_both_signs_and_both_borders() -> None:
-    assert dose_shares([0.0, 0.25, -1.0, 1.01, -3.0]) == pytest.approx((0.4, 0.4))
-    assert all(map(math.isnan, dose_shares([])))
-
-
-def test_even_is_broken_where_the_mean_of_ten_stays_below() -> None:
-    assert break_even([9.0] * 5 + [1.0] * 15, 5.0) == 11
-    assert break_even([1.0] * 10, 5.0) == 10
-    assert break_even([1.0] * 9, 5.0) is None
-    assert break_even([1.0] * 15 + [90.0], 5.0) is None
-
-
-def test_control_limits_are_those_of_shewhart() -> None:
-    assert control_limits([10.0, 12.0, 10.0, 12.0]) == pytest.approx((5.68, 11.0, 16.32))
-    assert control_limits([0.0, 4.0]) == pytest.approx((0.0, 2.0, 12.64))

@@ -25,8 +25,6 @@ from app.evaluating import (
 from app.evaluation_report import COLUMNS, as_csv, as_page, heading_of, summary
 from app.import_folder import import_folder
 from app.importing import ImportPlan
-from app.marks import Dot, Line
-from app.plots import Axis, Words, plot
 from app.room import Room
 from core.config import Settings
 from core.errors import EvaluationError, ImportRefusedError
@@ -35,6 +33,8 @@ from core.store import open_store
 from core.volume import CtVolume, SeriesIdentity, Volume
 from model.predict import Predictor
 from model.registry import LoadedModel, ModelDescription, load, publish
+from review_ui.marks import Dot, Line
+from review_ui.plots import Axis, Words, plot
 from tests.support.brightness import brightness_cascade
 from tests.support.labelled_patients import write_labelled
 from tests.support.settings import config_of, settings_for, small_model, write_config
@@ -241,7 +241,7 @@ def test_a_dot_lies_where_its_numbers_say_and_a_name_is_text() -> None:
     marks = [Dot(0.0, 0.0, "<i>", hollow=True), Dot(10.0, 1.0, "top"), Dot(5.0, 7.0, "beyond")]
     line = Line((0.0, 0.5), (10.0, 0.5), "half")
     svg = plot(Words("t", "b"), Axis("x", 0.0, 10.0), Axis("y", 0.0, 1.0), [line, *marks])
-    dots = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="4.5" fill="(#\w+)"', svg)
+    dots = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="4.5" fill="[^"]*(#\w+)\)"', svg)
     assert dots == [
         ("70.0", "346.0", "#fff"), ("516.0", "58.0", "#1f5f8f"), ("293.0", "58.0", "#1f5f8f")
     ]  # fmt: skip

@@ -44,6 +44,8 @@ WHO = {
     "GET /quarantine/": {ADMIN},
     "GET /quarantine/<int:quarantine_id>/file": {ADMIN},
     "POST /quarantine/<int:quarantine_id>/delete": {ADMIN},
+    "GET /cohort/": EVERYBODY,
+    "GET /cohort/report.html": EVERYBODY,
     "GET /report/dose.csv": EVERYBODY,
     "GET /report/returned.csv": EVERYBODY,
     "POST /api/peers/<name>/echo": {ADMIN, PHYSICIST},

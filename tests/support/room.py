@@ -82,6 +82,7 @@ def approve_mask(
     mask: Mask,
     *,
     who: str = "anna",
+    hold_s: float = 0.0,
     before_approval: Callable[[], None] = lambda: None,
 ) -> Correction:
     """Review a case as `who` until `mask` is what is shown, and approve it."""
@@ -98,4 +99,4 @@ def approve_mask(
             store.reviews.append(case_id, "Heart", entry, who=who, tab="t", now=now)
     before_approval()
     shown = Approval(who, "t", last, int(mask.sum()), mask_crc32(mask), (0,))
-    return approve(store, case, "Heart", shown, destinations=["TPS"], now=now)
+    return approve(store, case, "Heart", shown, destinations=["TPS"], now=now, hold_s=hold_s)

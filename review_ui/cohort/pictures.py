@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.cohort.rows import CohortRow
-from app.room import Room
 from core.geometry import Mask
+from core.store import Store
+from review_ui.cohort.rows import CohortRow
 
 OUTLIERS = 2
 OUTLIER_DICE = 0.9
@@ -36,15 +36,15 @@ def outliers_of(rows: Sequence[CohortRow]) -> list[CohortRow]:
     ]
 
 
-def picture_of(room: Room, row: CohortRow, roi_name: str) -> str:
+def picture_of(store: Store, row: CohortRow, roi_name: str) -> str:
     """The slice with most disagreement as a data address: left both outlines, right the corrected.
 
     Raises `UnreadableObjectError` where volume or masks are gone.
     """
-    made = room.store.reviews.correction_of(row.case_id, roi_name)
+    made = store.reviews.correction_of(row.case_id, roi_name)
     if made is None or made.prediction_id is None:
         raise ValueError(f"Case {row.number} has no prediction to show.")
-    files = room.store.files
+    files = store.files
     ct = files.read_ct(row.case_id, made.assembly)
     predicted = files.read_mask(row.case_id, f"prediction-{made.prediction_id}")
     corrected = files.read_mask(row.case_id, f"correction-{made.id}")

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from app.cohort import paper
-from app.cohort.figures import ENDS, Figure
-from app.cohort.rows import ASSISTED, CohortRow
-from app.cohort.statistics import break_even
 from core.files import write_whole
+from core.store import Store
+from review_ui.cohort import paper
+from review_ui.cohort.figures import ENDS, Figure, figures_of
+from review_ui.cohort.pictures import outliers_of, picture_of
+from review_ui.cohort.rows import ASSISTED, CohortRow, rows_of
+from review_ui.cohort.statistics import break_even
 
 PAGE, CASES, SUMMARY = "report.html", "cases.csv", "summary.csv"
 Value = tuple[str, str, str]
@@ -41,6 +43,21 @@ class Report:
     rows: Sequence[CohortRow]
     figures: Sequence[Figure]
     outliers: Sequence[Outlier]
+
+
+def report_of(store: Store, roi_name: str, about: str) -> Report:
+    """What the store knows of the reviews of a structure; `about` says whose contours these are.
+
+    Raises `UnreadableObjectError` where masks that were approved are damaged or gone.
+    """
+    rows = rows_of(store, roi_name)
+    outliers = [
+        Outlier(row.number, row.change.dice, picture_of(store, row, roi_name))
+        for row in outliers_of(rows)
+        if row.change is not None
+    ]
+    figures = figures_of(rows, roi_name, about) if rows else []
+    return Report(roi_name, about, rows, figures, outliers)
 
 
 def write_report(out: Path, report: Report) -> None:

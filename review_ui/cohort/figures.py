@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.cohort import paper
-from app.cohort.rows import ASSISTED, CohortRow
-from app.cohort.statistics import (
+from review_ui.cohort import paper
+from review_ui.cohort.rows import ASSISTED, CohortRow
+from review_ui.cohort.statistics import (
     LARGE_GY,
     RUNNING_CASES,
     SMALL_GY,
@@ -19,8 +19,8 @@ from app.cohort.statistics import (
     smoothed,
     thirds,
 )
-from app.marks import SECOND, Band, Bar, Curve, Dot, Line
-from app.plots import Axis, Mark, Words, plot
+from review_ui.marks import SECOND, Band, Bar, Curve, Dot, Line
+from review_ui.plots import Axis, Mark, Words, plot
 
 SIGMA_CASES = 30.0
 ENDS = 10  # first and last cases of figure 4

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from app.plots import QUIET, Axis, place, text_at
+from review_ui.plots import PAPER, QUIET, Axis, place, text_at
 
 RADIUS = 4.5
-DOT, SECOND = "#1f5f8f", "#b5541c"
+DOT, SECOND = "var(--plot-first, #1f5f8f)", "var(--plot-second, #b5541c)"
 Points = Sequence[tuple[float, float]]
 
 
@@ -27,7 +27,7 @@ class Dot:
     def drawn(self, x: Axis, y: Axis) -> str:
         """It as SVG elements."""
         across, down = place(x, y, (self.x, self.y))
-        fill = "#fff" if self.hollow else self.colour
+        fill = PAPER if self.hollow else self.colour
         return (
             f'<circle cx="{across:.1f}" cy="{down:.1f}" r="{self.radius}" fill="{fill}" '
             f'stroke="{self.colour}" stroke-width="1.5"><title>{escape(self.name)}</title></circle>'

@@ -1,6 +1,6 @@
 """Plots as SVG: self-contained text, nothing to install and nothing to fetch.
 
-What is drawn within the axes lies in app/marks.py.
+What is drawn within the axes lies in review_ui/marks.py.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Protocol
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 124, 58, 54
-INK, QUIET, GRID = "#1d242b", "#5b6670", "#e3e7eb"
-_STYLE = "font-family:system-ui,sans-serif;font-size:12px"
+# A page of another background sets these; a plot by itself is dark on white.
+INK, QUIET = "var(--plot-ink, #1d242b)", "var(--plot-quiet, #5b6670)"
+GRID, PAPER = "var(--plot-grid, #e3e7eb)", "var(--plot-paper, #fff)"
 
 _OPENING = (
     f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-    f'width="{WIDTH}" role="img" style="{_STYLE}">'
+    f'width="{WIDTH}" role="img" font-family="system-ui, sans-serif" font-size="12">'
 )
 
 
@@ -76,7 +77,7 @@ def plot(heading: Words, x: Axis, y: Axis, marks: Sequence[Mark]) -> str:
     parts = [
         _OPENING,
         f"<title>{escape(heading.title)}</title>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{PAPER}"/>',
         text_at(LEFT, 22, heading.title, size=15, colour=INK, weight=600),
         text_at(LEFT, 42, heading.below),
         *(_x_tick(x, value, words) for value, words in x.marked()),
