@@ -1,4 +1,4 @@
-.PHONY: help setup hooks demo run test check quick format lint types layers dead peers bench
+.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench
 BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
@@ -16,16 +16,19 @@ demo: setup  ## a node, a synthetic clinic that pushes three patients, and the r
 	@$(BIN)/recontour demo $(if $(CHECK),--check)
 run: setup   ## the node from config.yaml
 	@$(BIN)/recontour run --config config.yaml
-test: setup  ## everything this machine can run
-	@scripts/install-peers
-	@scripts/install-typescript
-	@$(MAKE) --no-print-directory check
+test:    ## everything this machine can run
+	@$(MAKE) --no-print-directory -j2 setup typescript
+	@$(MAKE) --no-print-directory -j2 check tests
+tests: setup typescript
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+programs:
+	@scripts/install-peers
+typescript: programs
+	@scripts/install-typescript
 quick: setup ## the quick tests only
 	$(BIN)/pytest -q -m "not slow and not peer and not browser"
 check: setup lint types layers dead  ## what needs no running: style, types, imports, dead code
-peers: setup ## every service before Orthanc and DCMTK, with TLS and without, as a table
-	@scripts/install-peers
+peers: setup programs ## every service before Orthanc and DCMTK, with TLS and without, as a table
 	RECONTOUR_REQUIRE_PEERS=1 $(BIN)/pytest -q tests/peers/test_services.py tests/peers/test_services_asked.py
 bench: setup  ## beside the peers: every benchmark, its last line is JSON
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name || exit 1; done
