@@ -60,6 +60,7 @@ def _assemble(room: Room, case_id: str, instances: list[Instance], routing: Rout
             findings=findings,
             routing=routing or route_series(room.settings.rules, instances),
             now=room.now(),
+            manual_every=room.settings.review.manual_every,
         )
     except TransitionError:
         raise

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core import audit
+from core.arms import arm_of
 from core.case import CaseState, Split, require_transition
 from core.database import reading, writing
 from core.errors import NoSuchCaseError, TransitionError
@@ -80,13 +81,16 @@ class CaseStore:
         now: datetime,
         findings: Sequence[str] = (),
         routing: Routing | None = None,
+        manual_every: int = 0,
     ) -> None:
         """The series became a volume; what was predicted on an older assembly is void.
 
-        Raises `TransitionError` when the case was painted on or approved meanwhile.
+        Each `manual_every`-th new case is put in the arm MANUAL. Raises `TransitionError` when the
+        case was painted on or approved meanwhile.
         """
         with writing(self._engine) as connection:
             _close_unpainted_review(connection, case_id)
+            arm = arm_of(connection, fetch_case(connection, case_id), manual_every)
             move(connection, case_id, CaseState.ASSEMBLED, who=NODE, now=now, assembly=assembly)
             connection.execute(
                 sa.update(case)
@@ -99,6 +103,7 @@ class CaseStore:
                     findings=list(findings),
                     routing=None if routing is None else asdict(routing),
                     reason="",
+                    arm=arm,
                 )
             )
             # What joined the older volume joins again, on the new one.

@@ -145,6 +145,7 @@ class ReviewSettings(_Section):
     threads: Annotated[int, Field(ge=2, le=256)]
     lock_s: Annotated[float, Field(gt=0)]
     hold_s: Annotated[float, Field(ge=0, le=3600)]
+    manual_every: Annotated[int, Field(ge=0)]
     public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/]+$")]
     session_minutes: Annotated[int, Field(ge=1)]
 

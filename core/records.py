@@ -73,13 +73,18 @@ class Routing:
     because: str
 
 
+ASSISTED, MANUAL, OBSERVER = "assisted", "manual", "observer"
+"""How a contour comes about: on what is proposed, from scratch, by a second observer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One planning series and what is known of its way.
 
     `assembly` names the set of instances the volume was built from; it changes when slices arrive
     late, and everything made on an older assembly is void. `findings` are what was noticed about
-    the series, one sentence each.
+    the series, one sentence each. `arm` is ASSISTED or MANUAL: what is proposed for a manual case
+    is shown to nobody before it is closed.
     """
 
     id: str
@@ -103,6 +108,7 @@ class Case:
     routing: Routing | None = None
     assigned_to: str | None = None
     expected_impact_gy: float | None = None
+    arm: str = ASSISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +362,25 @@ class Round:
     def is_challenger(self) -> bool:
         """Whether it began anew, where rounds from the model in service had led no further."""
         return self.figures.get("kind") == CHALLENGER
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A second observer's contour of a structure; `mask_digest` once it is signed.
+
+    `assembly` is the volume it lies on, `tab` the browser tab that goes on with it.
+    """
+
+    id: str
+    case_id: str
+    roi_name: str
+    assembly: str
+    observer: str
+    assigned_by: str
+    assigned_at: datetime
+    tab: str = ""
+    signed_at: datetime | None = None
+    mask_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

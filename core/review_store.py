@@ -1,9 +1,9 @@
-"""A review: lock, journal, interaction events, approval."""
+"""A review: lock, journal, approval."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +15,8 @@ from core.case import CaseState, Split, next_split
 from core.case_store import as_shown, fetch_case, move
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError
-from core.records import IMPORTED, REVIEWED, Case, Correction, JournalEntry
-from core.tables import case, correction, delivery, interaction, journal, prediction, review
+from core.records import IMPORTED, MANUAL, REVIEWED, Case, Correction, JournalEntry
+from core.tables import case, correction, delivery, journal, prediction, review
 from core.tables import review_lock as lock
 from core.touched import is_touched
 
@@ -41,7 +41,7 @@ class ReviewStore:
         """Take the lock, also from a tab of the same reviewer; start from the newest prediction.
 
         The first stroke fixes the prediction that is corrected: a case that was only looked at
-        still gets what the model proposes later.
+        still gets what the model proposes later. A case in the arm MANUAL starts from nothing.
 
         Raises `CaseLockedError` naming whose the case is, unless `take_over` asks for it.
         """
@@ -74,15 +74,19 @@ class ReviewStore:
                 move(connection, case_id, CaseState.IN_REVIEW, who=who, now=now)
             touched = connection.execute(sa.select(is_touched(case_id))).scalar_one()
             if fetch_case(connection, case_id).state is CaseState.IN_REVIEW and not touched:
-                newest = connection.scalar(
-                    sa.select(prediction.c.id)
-                    .where(
-                        prediction.c.case_id == case_id,
-                        prediction.c.roi_name == roi_name,
-                        prediction.c.assembly == (current.assembly or ""),
+                newest = (
+                    None
+                    if current.arm == MANUAL
+                    else connection.scalar(
+                        sa.select(prediction.c.id)
+                        .where(
+                            prediction.c.case_id == case_id,
+                            prediction.c.roi_name == roi_name,
+                            prediction.c.assembly == (current.assembly or ""),
+                        )
+                        .order_by(*as_shown())
+                        .limit(1)
                     )
-                    .order_by(*as_shown())
-                    .limit(1)
                 )
                 same = (review.c.case_id == case_id) & (review.c.roi_name == roi_name)
                 connection.execute(sa.delete(review).where(same))
@@ -218,24 +222,6 @@ class ReviewStore:
                     received_at=now,
                 )
             )
-
-    def add_interactions(
-        self, case_id: str, events: Iterable[tuple[datetime, str, dict[str, Any]]], *, who: str
-    ) -> None:
-        """Keep what the reviewer did (slice, zoom, brush ...), for the timing of reviews."""
-        rows = [
-            {"case_id": case_id, "made_by": who, "made_at": at, "kind": kind, "detail": detail}
-            for at, kind, detail in events
-        ]
-        if rows:
-            with writing(self._engine) as connection:
-                connection.execute(sa.insert(interaction), rows)
-
-    def interaction_count(self, case_id: str) -> int:
-        """How many interaction events a case has."""
-        query = sa.select(sa.func.count()).where(interaction.c.case_id == case_id)
-        with reading(self._engine) as connection:
-            return connection.scalar(query) or 0
 
     def approve(
         self,

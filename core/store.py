@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from core.account_store import AccountStore
+from core.arm_store import ArmStore
 from core.asked_store import AskedStore
 from core.audit_store import AuditStore
 from core.case_files import CaseFiles
@@ -31,6 +32,7 @@ from core.returned_store import ReturnedStore
 from core.review_store import ReviewStore
 from core.shadow_store import ShadowStore
 from core.teaching_store import TeachingStore
+from core.timing_store import TimingStore
 from core.worklist_store import WorklistStore
 
 
@@ -45,6 +47,8 @@ class Store:
     doses: DoseStore
     reviews: ReviewStore
     flow: FlowStore
+    timing: TimingStore
+    arms: ArmStore
     accounts: AccountStore
     audit: AuditStore
     deliveries: DeliveryStore
@@ -79,6 +83,8 @@ def open_store(settings: Settings) -> Store:
         doses=DoseStore(engine),
         reviews=ReviewStore(engine),
         flow=FlowStore(engine),
+        timing=TimingStore(engine),
+        arms=ArmStore(engine),
         accounts=AccountStore(engine),
         audit=AuditStore(engine),
         deliveries=DeliveryStore(engine),

@@ -98,6 +98,8 @@ case = sa.Table(
     sa.Column("routing", sa.JSON),
     # Whose the case is: who it was passed on to, or who asked to go on with another's.
     sa.Column("assigned_to", sa.String(64)),
+    # assisted: with what is proposed; manual: from scratch, to measure a baseline.
+    sa.Column("arm", sa.String(16), nullable=False, server_default="assisted"),
     # How far the mean dose of what is proposed may be off, in Gy: what a correction may change.
     sa.Column("expected_impact_gy", sa.Float),
     sa.Column("created_at", UtcTime, nullable=False),
@@ -158,6 +160,37 @@ interaction = sa.Table(
     sa.Column("made_at", UtcTime, nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    # Of the case when it was done, or observer (see core.records).
+    sa.Column("arm", sa.String(16), nullable=False, server_default="assisted"),
+    sa.Index("ix_interaction_made_by", "made_by", "made_at"),
+)
+
+# A second observer of a case, whose contour is kept apart: neither delivered nor learned from.
+observation = sa.Table(
+    "observation",
+    metadata,
+    key_column(),
+    case_column(),
+    roi_column(),
+    sa.Column("assembly", Digest, nullable=False),
+    sa.Column("observer", sa.String(64), nullable=False, index=True),
+    sa.Column("assigned_by", sa.String(64), nullable=False),
+    sa.Column("assigned_at", UtcTime, nullable=False),
+    # The browser tab that goes on with it; empty at first.
+    sa.Column("tab", sa.String(64), nullable=False),
+    sa.Column("signed_at", UtcTime),
+    sa.Column("mask_digest", Digest),
+    sa.UniqueConstraint("case_id", "observer"),
+)
+
+observation_entry = sa.Table(
+    "observation_entry",
+    metadata,
+    sa.Column("observation_id", sa.ForeignKey("observation.id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
 )
 
 review_lock = sa.Table(

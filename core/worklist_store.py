@@ -19,7 +19,7 @@ from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.instance_store import UNUSED_KINDS, is_joined
 from core.model_tables import correction_check
 from core.plans import DoseOrigin, Plan
-from core.records import REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
+from core.records import MANUAL, REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
 from core.rules import structure_under_review
 from core.tables import (
@@ -202,7 +202,9 @@ def _order(order: Order) -> tuple[sa.ColumnElement[Any], ...]:
         return newest
     unfinished_first = sa.case((case.c.state.in_(FINISHED), 1), else_=0)
     if order == "impact":
-        impact = sa.func.coalesce(case.c.expected_impact_gy, -1.0)
+        # What is expected of a prediction that is not shown is not told by the order either.
+        known = sa.case((case.c.arm != MANUAL, case.c.expected_impact_gy))
+        impact = sa.func.coalesce(known, -1.0)
         return (unfinished_first, impact.desc(), *newest)
     return (unfinished_first, _rank(), *newest)
 
@@ -311,6 +313,8 @@ class _Tables:
     def _shown(self, current: Case) -> Prediction | None:
         """The newest on the present volume, until a review fixes one."""
         found = self.predictions[current.id]
+        if current.state in UNOPENED and current.arm == MANUAL:
+            return None
         if current.state in UNOPENED:
             return next((p for p in found if p.assembly == current.assembly), None)
         return next((p for p in found if p.id == self.bases.get(current.id)), None)

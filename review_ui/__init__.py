@@ -17,6 +17,7 @@ from review_ui import (
     cohort_page,
     deliveries,
     errors,
+    figures,
     flow,
     layers,
     models,
@@ -28,6 +29,7 @@ from review_ui import (
     security,
     status,
     volumes,
+    work,
     worklist,
 )
 from review_ui.context import EXTENSION, Desk
@@ -48,6 +50,8 @@ ROOMS = (
     deliveries,
     audit,
     cohort_page,
+    work,
+    figures,
 )
 
 

@@ -124,14 +124,12 @@ def figures(case_id: str) -> dict[str, Any]:
 @blueprint.post("/cases/<case_id>/events")
 @blueprint.input(EventsBody, location="json")
 def events(case_id: str, json_data: EventsBody) -> dict[str, Any]:
-    """Keep what the reviewer did, for the timing of reviews."""
+    """Keep what the reviewer did, and say how long the case has taken this person so far."""
     room = desk()
-    room.store.reviews.add_interactions(
-        room.case(case_id).id,
-        [(event.at, event.kind, event.detail) for event in json_data.events],
-        who=user_name(),
-    )
-    return {"kept": len(json_data.events)}
+    current = room.case(case_id)
+    timing, who = room.store.timing, user_name()
+    kept = timing.add(current.id, json_data.as_done(), who=who, arm=current.arm)
+    return {"kept": kept, "spent_s": timing.spent_s(current.id, who=who, arm=current.arm)}
 
 
 @blueprint.post("/cases/<case_id>/approve")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.case import CaseState
-from core.records import Case, DoseFigure, Prediction
+from core.records import MANUAL, Case, DoseFigure, Prediction
 from core.rules import URGENT, urgency
 from core.worklist_store import FINISHED, CaseSummary
 from review_ui.access import REVIEWABLE, flow_facts
@@ -82,8 +82,15 @@ def worklist_row(summary: CaseSummary, *, has_model: bool, now: datetime) -> dic
         "deliveries": [delivery_in_words(d, now=now) for d in summary.deliveries],
         "lock_holder": summary.holder,
         "assigned_to": current.assigned_to,
-        "expected_impact_gy": current.expected_impact_gy if current.state in REVIEWABLE else None,
+        "arm": current.arm,
+        "expected_impact_gy": _impact_gy(current),
     }
+
+
+def _impact_gy(current: Case) -> float | None:
+    """How far the mean dose of what is proposed may be off, while it is up to a reviewer."""
+    proposed = current.state in REVIEWABLE and current.arm != MANUAL
+    return current.expected_impact_gy if proposed else None
 
 
 def flags_of(
@@ -164,6 +171,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> 
         "id": current.id,
         "state": str(current.state),
         "state_words": state_in_words(current, instances=slices, has_model=has_model),
+        "arm": current.arm,
         "reason": current.reason,
         "flags": flags_now(desk, current),
         "patient": patient_of(current),

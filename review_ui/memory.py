@@ -14,7 +14,7 @@ from core.case import CaseState
 from core.errors import UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry
 from core.journal import CorrectionLayer
-from core.records import Case, Prediction
+from core.records import MANUAL, Case, Prediction
 from core.rules import structure_under_review
 from core.store import Store
 from dose.metrics import RoiDose, roi_dose
@@ -95,8 +95,13 @@ def require_geometry(current: Case) -> VolumeGeometry:
 
 
 def shown_prediction(store: Store, current: Case, roi_name: str) -> Prediction | None:
-    """The prediction a reviewer sees: the newest, until the first opening fixes one."""
+    """The prediction a reviewer sees: the newest, until the first opening fixes one.
+
+    None for a case in the arm MANUAL.
+    """
     if current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}:
+        if current.arm == MANUAL:
+            return None
         return store.cases.latest_prediction(current, roi_name)
     fixed = store.reviews.base_prediction(current.id, roi_name)
     return None if fixed is None else store.cases.prediction(fixed)

@@ -29,12 +29,15 @@ class May(StrEnum):
     QUARANTINE = "see the quarantine"
     AUDIT = "read the audit"
     PEOPLE = "look after accounts"
+    STUDY = "choose how a case is contoured"
 
 
 GRANTS: dict[str, frozenset[May]] = {
     VIEWER: frozenset({May.LOOK}),
     PHYSICIAN: frozenset({May.LOOK, May.CONTOUR, May.APPROVE, May.DECIDE, May.SEND}),
-    PHYSICIST: frozenset({May.LOOK, May.CONTOUR, May.DECIDE, May.SEND, May.MODELS, May.NODE}),
+    PHYSICIST: frozenset(
+        {May.LOOK, May.CONTOUR, May.DECIDE, May.SEND, May.MODELS, May.NODE, May.STUDY}
+    ),
     ADMIN: frozenset(
         {
             May.LOOK,
@@ -45,6 +48,7 @@ GRANTS: dict[str, frozenset[May]] = {
             May.QUARANTINE,
             May.AUDIT,
             May.PEOPLE,
+            May.STUDY,
         }
     ),
 }
@@ -60,9 +64,12 @@ ENDPOINTS: dict[str, May] = {
     "worklist.following": May.LOOK,
     "review.page": May.LOOK,
     "review.rtstruct": May.LOOK,
+    "figures.page": May.LOOK,
+    "figures.choose_arm": May.STUDY,
     "status.page": May.LOOK,
     "status.api": May.LOOK,
     "deliveries.page": May.LOOK,
+    "work.page": May.LOOK,
     "deliveries.send_again": May.SEND,
     "models.page": May.LOOK,
     "models.card_page": May.LOOK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -92,15 +93,23 @@ class ApproveBody(_Body):
     slices_seen: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10000)]
 
 
+Said = Annotated[str, StringConstraints(max_length=64)]
+Told = bool | int | float | Said | Annotated[list[float], Field(max_length=4)]
+
+
 class InteractionBody(_Body):
     """One thing the reviewer did."""
 
     at: AwareDatetime
     kind: Word
-    detail: Annotated[dict[str, Any], Field(max_length=8)]
+    detail: Annotated[dict[Said, Told], Field(max_length=8)]
 
 
 class EventsBody(_Body):
     """A batch of interactions."""
 
     events: Annotated[list[InteractionBody], Field(max_length=500)]
+
+    def as_done(self) -> list[tuple[datetime, str, dict[str, Any]]]:
+        """When, what and how of each."""
+        return [(event.at, event.kind, dict(event.detail)) for event in self.events]

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from core.case import CaseState
-from core.records import Case, Delivery, Returned
+from core.records import ASSISTED, MANUAL, OBSERVER, Case, Delivery, Returned
 
 # Dice expected of a prediction from which little, or some, is left to correct.
 LITTLE_DICE, SOME_DICE = 0.93, 0.85
@@ -105,6 +105,15 @@ def returned_in_words(came: Returned) -> str:
         f"{came.sent_cc:.1f} cc, {came.added_path_length_mm:.0f} mm of contour drawn anew; "
         f"{outcome_in_words(came)}."
     )
+
+
+def duration_in_words(seconds: float) -> str:
+    """A time that work took: "4 min 10 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+ARM_WORDS = {ASSISTED: "with prediction", MANUAL: "from scratch", OBSERVER: "second observer"}
 
 
 def readable_name(person_name: str) -> str:

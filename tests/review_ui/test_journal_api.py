@@ -318,8 +318,9 @@ def test_interactions_are_kept_with_their_reviewer(
         {"at": "2026-11-23T10:00:01Z", "kind": "mouse-press", "detail": {"tool": "add"}},
     ]
     answer = anna.post(f"/api/cases/{case_id}/events", events=events)
-    assert answer.json == {"kept": 2}
-    assert store.reviews.interaction_count(case_id) == 2
+    assert answer.json == {"kept": 2, "spent_s": pytest.approx(0.877)}
+    (work,) = store.timing.work_of("anna")
+    assert (work.case_id, work.arm) == (case_id, "assisted")
     bad = anna.post(f"/api/cases/{case_id}/events", events=[{"at": "today", "kind": "x"}])
     assert bad.status_code == 422
 

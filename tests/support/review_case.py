@@ -45,6 +45,7 @@ def put_case(
     patient_id: str = "P-001",
     patient_name: str = "Synthetic^Alma",
     routing: Routing | None = ROUTING,
+    manual_every: int = 0,
 ) -> str:
     """A case with this volume, and where given this prediction and dose; returns its id."""
     series = f"2.25.{uuid.uuid4().int}"
@@ -61,6 +62,7 @@ def put_case(
         geometry=ct.geometry,
         routing=routing,
         now=NOW,
+        manual_every=manual_every,
     )
     if prediction is not None:
         put_prediction(store, case_id, prediction)

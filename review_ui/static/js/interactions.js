@@ -1,38 +1,49 @@
 /**
- * Notes what the reviewer does (slices, zoom, tools, time away) and sends it in batches.
+ * Notes what the reviewer does (open, slices, zoom, strokes, tools, window, time away, undo, save) and
+ * sends it in batches, also on leaving. The server answers how long the case has taken so far.
  *
  * These notes tell how long contouring takes. They are not the contour, so losing a batch is allowed.
  */
-import { postJson } from "./api.js";
+import { postJson, ServerError } from "./api.js";
+import { InteractionBuffer } from "./interaction_buffer.js";
+import { duration, setText } from "./page.js";
 
 const BATCH_MS = 5000;
+/** Below the 64 KiB that a request may carry while its page goes away. */
 const LARGEST_BATCH = 200;
 
 export class InteractionLog {
   /** @param {string} url */
   constructor(url) {
     this.url = url;
-    /** @type {{at: string, kind: string, detail: Record<string, unknown>}[]} */
-    this.waiting = [];
+    this.buffer = new InteractionBuffer();
     window.setInterval(() => void this.flush(), BATCH_MS);
     document.addEventListener("visibilitychange", () => {
       this.note("visibility", { visible: !document.hidden });
+      if (document.hidden) void this.flush({ keepalive: true });
     });
+    // Not sendBeacon: it cannot carry the CSRF token, and a request kept alive arrives as well.
     window.addEventListener("pagehide", () => void this.flush({ keepalive: true }));
   }
 
   /**
    * @param {string} kind
-   * @param {Record<string, unknown>} detail
+   * @param {Record<string, unknown>} [detail]
    */
-  note(kind, detail) {
-    this.waiting.push({ at: new Date().toISOString(), kind, detail });
-    if (this.waiting.length >= LARGEST_BATCH) void this.flush();
+  note(kind, detail = {}) {
+    this.buffer.add(kind, detail, new Date());
+    if (this.buffer.waiting.length >= LARGEST_BATCH) void this.flush();
   }
 
   async flush({ keepalive = false } = {}) {
-    if (this.waiting.length === 0) return;
-    const events = this.waiting.splice(0, LARGEST_BATCH);
-    await postJson(this.url, { events }, { keepalive }).catch(() => undefined);
+    const events = this.buffer.take(LARGEST_BATCH);
+    if (events.length === 0) return;
+    try {
+      const { spent_s } = await postJson(this.url, { events }, { keepalive });
+      setText("time-spent", duration(spent_s));
+      document.body.dataset.spent = String(spent_s);
+    } catch (error) {
+      if (!(error instanceof ServerError && error.permanent)) this.buffer.putBack(events);
+    }
   }
 }

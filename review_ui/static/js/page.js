@@ -68,6 +68,13 @@ export function dayAndTime(when) {
   return new Date(when).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** A time that work took, as "4 min 10 s". @param {number} seconds */
+export function duration(seconds) {
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+}
+
 /**
  * A difference with its sign; a true minus, so columns line up.
  * @param {number} value

@@ -98,7 +98,8 @@ function showFacts(facts) {
     setText("validation-dice", facts.prediction.validation_dice?.toFixed(2) ?? "–");
     setText("expected-dice", facts.prediction.expected_dice_words || "–");
   } else if (facts.editable && facts.journal.seq === 0) {
-    panel.showBanner("No model yet: contour from scratch.");
+    const why = facts.arm === "manual" ? "To measure a baseline, this case is shown without a prediction" : "No model yet";
+    panel.showBanner(`${why}: contour from scratch.`);
   }
 }
 
@@ -112,6 +113,7 @@ function connectLeaving(session) {
     if (event.persisted) window.location.reload();
   });
   button("save-next").addEventListener("click", async () => {
+    session.log.note("save", { by: "next" });
     const { next } = await getJson(`/api/next?after=${session.facts.id}`).catch(() => ({ next: null }));
     window.location.assign(next ? `/cases/${next}` : "/");
   });
@@ -136,6 +138,7 @@ function connectApproval(session, lock) {
       slices_seen: [...session.seen].sort((a, b) => a - b),
     }),
     onApproved: async (next) => {
+      session.log.note("save", { by: "approval" });
       lock.stop();
       session.close();
       panel.showBanner("");

@@ -84,6 +84,7 @@ export class ReviewSession {
     this.stage.redraw();
     this.#changed();
     void this.#askForFigures();
+    this.log.note("open", { editable: this.isEditable });
   }
 
   /** No more painting; what is painted stays on the screen. @param {string} [reason] */
@@ -152,13 +153,17 @@ export class ReviewSession {
   undo() {
     if (!this.isEditable || this.stroke) return;
     this.beforeEdit();
-    if (this.layer.undo()) this.#journal({ kind: "undo" });
+    if (!this.layer.undo()) return;
+    this.#journal({ kind: "undo" });
+    this.log.note("undo");
   }
 
   redo() {
     if (!this.isEditable || this.stroke) return;
     this.beforeEdit();
-    if (this.layer.redo()) this.#journal({ kind: "redo" });
+    if (!this.layer.redo()) return;
+    this.#journal({ kind: "redo" });
+    this.log.note("redo");
   }
 
   /** Let the three planes cross at a voxel. @param {import("./geometry.js").Vector3} position */

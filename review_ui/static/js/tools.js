@@ -165,6 +165,7 @@ class ReviewInput {
   #resetViews() {
     for (const view of this.session.stage.all) view.viewport.fit();
     this.session.stage.redraw();
+    this.session.log.note("zoom", { whole: true });
   }
 
   /**

@@ -21,6 +21,7 @@
  * @property {string[]} deliveries
  * @property {string | null} lock_holder
  * @property {string | null} assigned_to
+ * @property {string} arm  assisted or manual
  * @property {number | null} expected_impact_gy  how far the proposed mean dose may be off
  */
 import { getJson, ServerError } from "./api.js";
@@ -82,6 +83,8 @@ function rowOf(row) {
   const open = /** @type {HTMLAnchorElement} */ (make("a", look));
   open.href = `/cases/${row.id}`;
   const canOpen = row.reviewable || ["APPROVED", "DELIVERED", "REJECTED"].includes(row.state);
+  const figures = /** @type {HTMLAnchorElement} */ (make("a", { text: "Figures" }));
+  figures.href = `/cases/${row.id}/figures`;
   const line = make(
     "tr",
     {},
@@ -93,7 +96,7 @@ function rowOf(row) {
     cell(row.model_version?.slice(0, 8) ?? "–", row.effort),
     cell(row.deliveries.join(", ") || "–"),
     cell(dayAndTime(row.arrived_at)),
-    make("td", {}, ...(canOpen ? [open] : [])),
+    make("td", { className: "ways" }, figures, ...(canOpen ? [open] : [])),
   );
   line.dataset.caseId = row.id;
   line.dataset.state = row.state;
@@ -108,6 +111,7 @@ function stateCell(row) {
   if (row.assigned_to && row.assigned_to !== row.lock_holder && row.reviewable) {
     more.push(make("div", { className: "sub", text: `for ${row.assigned_to}` }));
   }
+  if (row.arm === "manual") more.push(make("div", { className: "sub", text: "from scratch" }));
   if (row.lock_holder) more.push(make("div", { className: "sub", text: `by ${row.lock_holder}` }));
   for (const flag of row.flags) more.push(make("div", { className: "reason", text: flag }));
   if (row.reason) more.push(make("div", { className: "reason", text: row.reason }));
