@@ -149,3 +149,39 @@ export function around(one, other) {
     high: /** @type {Vector3} */ (one.high.map((last, a) => Math.max(last, other.high[a]))),
   };
 }
+
+/**
+ * The part of `area` on one slice.
+ * @param {Grid} grid
+ * @param {Bounds} area
+ * @param {Plane} plane
+ * @param {number} slice
+ * @param {Contains} contains
+ */
+export function onSlice(grid, area, plane, slice, contains) {
+  const bounds = { low: /** @type {Vector3} */ ([...area.low]), high: /** @type {Vector3} */ ([...area.high]) };
+  bounds.low[plane.normal] = slice;
+  bounds.high[plane.normal] = slice;
+  return new Block(grid, bounds, contains);
+}
+
+/**
+ * The smallest box around voxels.
+ * @param {Grid} grid
+ * @param {Uint32Array} indices  at least one
+ * @returns {Bounds}
+ */
+export function boxAround({ strides, dims }, indices) {
+  /** @type {Vector3} */
+  const low = [Infinity, Infinity, Infinity];
+  /** @type {Vector3} */
+  const high = [-1, -1, -1];
+  for (const index of indices) {
+    for (let axis = 0; axis < 3; axis++) {
+      const place = Math.floor(index / strides[axis]) % dims[axis];
+      low[axis] = Math.min(low[axis], place);
+      high[axis] = Math.max(high[axis], place);
+    }
+  }
+  return { low, high };
+}

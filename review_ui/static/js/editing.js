@@ -42,6 +42,12 @@ export const EDIT_BUTTONS = Object.freeze({
 
 /** @type {Readonly<Record<string, string>>} */
 const BRUSH_WORDS = Object.freeze({ brush: "Brush", ball: "Ball", smart: "Smart brush", push: "Push" });
+/** What a proposal follows, for the person. @type {Readonly<Record<import("./propagate.js").Guide, string>>} */
+const GUIDE_WORDS = Object.freeze({
+  tissue: "",
+  contour: ", as the contour beside runs: no border in the CT",
+  fading: ", fading: no border in the CT",
+});
 
 /**
  * @param {ReviewSession} session
@@ -168,8 +174,8 @@ class Editing {
     if (!state.settings.propagates || !this.#isFree()) return;
     const found = propagatedEdit(layer, stage.views.axial.ct);
     if (!found) return;
-    const { plane, slice, change, slices, guided } = found;
-    const how = guided ? "" : ", fading: no border in the CT";
+    const { plane, slice, change, slices, guides } = found;
+    const how = guides.map((guide) => GUIDE_WORDS[guide]).find((said) => said !== "") ?? "";
     const words = `Same on ${slices} more ${plane} ${slices === 1 ? "slice" : "slices"}${how}`;
     this.proposals.show({ label: { name: "propagate", plane, slice }, change, words });
   }

@@ -48,7 +48,7 @@ for (const [what, [prediction, truth]] of Object.entries(cases))
   for (const plane of Object.values(PLANES))
     test(`${what}, ${plane.name}: where the CT shows the border, the neighbours come right`, () => {
       const { corrected, proposal, after, slice } = correctMiddle(prediction, truth, FAT_HU, plane);
-      assert.ok(proposal.guided);
+      assert.equal(proposal.guide, "tissue");
       const wrongBefore = corrected.filter((inside, i) => inside !== truth[i]).length;
       const wrongAfter = after.filter((inside, i) => inside !== truth[i]).length;
       assert.ok(wrongAfter < 0.1 * wrongBefore, `${wrongAfter} of ${wrongBefore}`);
@@ -59,24 +59,61 @@ for (const [what, [prediction, truth]] of Object.entries(cases))
       assert.equal((what === "too much" ? proposal.added : proposal.removed).length, 0);
     });
 
-test("where the CT shows no border, the correction fades and never spreads", () => {
+for (const [what, [prediction, truth]] of Object.entries(cases))
+  for (const plane of [PLANES.axial, PLANES.coronal])
+    test(`${what}, ${plane.name}: without a border in the CT the contour runs on as it does beside`, () => {
+      const { corrected, proposal, after } = correctMiddle(prediction, truth, ORGAN_HU, plane);
+      assert.equal(proposal.guide, "contour");
+      const wrongBefore = corrected.filter((inside, i) => inside !== truth[i]).length;
+      const wrongAfter = after.filter((inside, i) => inside !== truth[i]).length;
+      assert.ok(wrongAfter < 0.2 * wrongBefore, `${wrongAfter} of ${wrongBefore}`);
+      const proposed = [...proposal.added, ...proposal.removed];
+      const harm = proposed.filter((i) => prediction[i] === truth[i]).length;
+      assert.ok(harm < 0.1 * proposed.length, `${harm} of ${proposed.length}`);
+      assert.equal((what === "too much" ? proposal.added : proposal.removed).length, 0);
+    });
+
+test("where hardly any contour beside the correction is left, the slices become no worse", () => {
+  // Sagittal at the end of the organ: the bulge is most of what is seen there.
   for (const [prediction, truth] of Object.values(cases)) {
-    const { corrected, proposal, after, slice } = correctMiddle(prediction, truth, ORGAN_HU);
-    assert.equal(proposal.guided, false);
-    const edited = new Set(voxelsWhere(grid, (voxel) => voxel[2] === slice).filter((i) => prediction[i] !== truth[i]));
-    let before = [edited.size, edited.size];
-    assert.ok(proposal.slices > 2);
-    for (let away = 1; away < 9; away++) {
-      const sizes = [slice - away, slice + away].map((z) => {
-        const voxels = [...proposal.added, ...proposal.removed].filter((i) => Math.floor(i / grid.sliceCount) === z);
-        assert.ok(voxels.every((i) => edited.has(i + (slice - z) * grid.sliceCount)));
-        return voxels.length;
-      });
-      sizes.forEach((size, i) => assert.ok(size < before[i] || size === 0));
-      before = sizes;
-    }
-    assert.deepEqual(before, [0, 0]);
-    assert.ok(dice(after, truth) > dice(corrected, truth));
+    const { corrected, after } = correctMiddle(prediction, truth, ORGAN_HU, PLANES.sagittal);
+    const wrong = (mask) => mask.filter((inside, i) => inside !== truth[i]).length;
+    assert.ok(wrong(after) < wrong(corrected));
+  }
+});
+
+for (const outsideHu of [FAT_HU, ORGAN_HU])
+  for (const what of Object.keys(cases))
+    test(`${what} on one slice alone, fat at ${outsideHu} HU: hardly anything is proposed for right slices`, () => {
+      // The other slices are right already: whatever is proposed there is wrong.
+      const slice = Math.round(grid.indexAt(2, middle[2]));
+      const [wrongEverywhere, truth] = cases[what];
+      const prediction = truth.map((inside, i) => (Math.floor(i / grid.sliceCount) === slice ? wrongEverywhere[i] : inside));
+      const { proposal } = correctMiddle(prediction, truth, outsideHu);
+      const proposed = proposal.added.length + proposal.removed.length;
+      const edited = prediction.filter((inside, i) => inside !== truth[i]).length;
+      assert.ok(proposed <= 0.1 * edited, `${proposed} beside ${edited}`);
+    });
+
+test("what is drawn where nothing was fades away, and never spreads", () => {
+  const slice = Math.round(grid.indexAt(2, middle[2]));
+  const drawn = voxelsWhere(grid, (voxel) => voxel[2] === slice).filter((i) => organ[i]);
+  const mask = new Uint8Array(grid.count);
+  for (const index of drawn) mask[index] = 1;
+  const ct = noisyCt(organ, ORGAN_HU);
+  const edit = { plane: PLANES.axial, slice, changed: Uint32Array.from(drawn), added: true };
+  const proposal = propagated(grid, ct, containsOf(mask), edit);
+  assert.equal(proposal.guide, "fading");
+  const edited = new Set(drawn);
+  let before = [drawn.length, drawn.length];
+  for (let away = 1; away <= 8; away++) {
+    const sizes = [slice - away, slice + away].map((z) => {
+      const voxels = [...proposal.added].filter((i) => Math.floor(i / grid.sliceCount) === z);
+      assert.ok(voxels.every((i) => edited.has(i + (slice - z) * grid.sliceCount)));
+      return voxels.length;
+    });
+    sizes.forEach((size, i) => assert.ok(size > 0 && size < before[i]));
+    before = sizes;
   }
 });
 
