@@ -376,6 +376,13 @@ account = sa.Table(
     sa.Column("password", sa.String(255), nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("fs_uniquifier", sa.String(64), nullable=False, unique=True),
+    sa.Column("display_name", sa.String(64), nullable=False, server_default=""),
+    # Known to whoever made the account: nothing goes before it is changed.
+    sa.Column("one_time_password", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("welcomed", sa.Boolean, nullable=False, server_default=sa.true()),
+    # Keys of the review page by action, where they are not the ones it comes with.
+    sa.Column("own_keys", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("last_login_at", UtcTime),
 )
 role = sa.Table(
     "role",

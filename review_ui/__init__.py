@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from core.config import PeerSettings, Settings
 from core.store import Store
 from review_ui import (
+    account,
     accounts,
     api,
     assets,
@@ -28,6 +29,7 @@ from review_ui import (
     roles,
     security,
     status,
+    users,
     volumes,
     work,
     worklist,
@@ -45,6 +47,8 @@ ROOMS = (
     reports,
     peers,
     quarantine,
+    users,
+    account,
     models,
     status,
     deliveries,

@@ -6,11 +6,11 @@ The one place outside the stores that knows tables: Flask-Security wants mapped 
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-import sqlalchemy as sa
 from flask import Flask, current_app
 from flask_security import (
     RoleMixin,
@@ -26,14 +26,21 @@ from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
 from core import audit
+from core.account_store import NewAccount
 from core.database import writing
 from core.errors import AccountError
 from core.store import Store
 from core.tables import account, account_role, role
-from review_ui.roles import PHYSICIAN, ROLES
+from review_ui.roles import ADMIN, PHYSICIAN, ROLES
 
-SHORTEST_PASSWORD = 8
+SHORTEST_PASSWORD = 10
+FEWEST_DIFFERENT = 5
+CONSOLE = "console"
+"""Who made an account on the machine itself, in the audit."""
+_COMMON = ("password", "passwort", "12345", "qwert", "letmein", "recontour", "welcome", "abc123")
+_UNMISTAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _EXTENSION = "recontour-accounts"
+_STORE = "recontour-account-store"
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -47,6 +54,9 @@ class Account(UserMixin):
     """One person. `fs_uniquifier` is in every session; a new one ends them all."""
 
     username: str
+    display_name: str
+    one_time_password: bool
+    welcomed: bool
 
 
 _mapper = registry()
@@ -83,11 +93,11 @@ def install(app: Flask, store: Store) -> scoped_session[Session]:
     datastore = SQLAlchemySessionUserDatastore(session, Account, Role)
     Security(app, datastore, login_form=UsernameLoginForm)
     app.extensions[_EXTENSION] = datastore
-    app.extensions["recontour-engine"] = store.engine
+    app.extensions[_STORE] = store
 
     @user_authenticated.connect_via(app, weak=False)
     def _on_login(_app: Flask, user: Account, **_: Any) -> None:
-        _audit("login", user.username)
+        store.accounts.logged_in(user.username, now=datetime.now(UTC))
 
     @app.teardown_appcontext
     def _end(_error: BaseException | None) -> None:
@@ -106,79 +116,99 @@ def reading_session(store: Store) -> scoped_session[Session]:
     return scoped_session(sessionmaker(bind=engine, expire_on_commit=False))
 
 
-def create_user(app: Flask, username: str, password: str, role_name: str = PHYSICIAN) -> None:
-    """Make an account. Raises `AccountError` when the name is taken or a value is not allowed."""
-    _require_valid(username, password, role_name)
-    engine: sa.Engine = app.extensions["recontour-engine"]
-    with app.app_context():
-        digest = hash_password(password)
-    now = datetime.now(UTC)
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        found = session.scalar(sa.select(Account).where(account.c.username == username))
-        if found is not None:
-            raise AccountError(f"There is already an account {username!r}. Choose another name.")
-        granted = session.scalar(sa.select(Role).where(role.c.name == role_name))
-        made = Account(
-            username=username,
-            # The library's tables want an address; ours is never written to.
-            email=f"{uuid.uuid4().hex}@recontour.invalid",
-            password=digest,
-            active=True,
-            fs_uniquifier=uuid.uuid4().hex,
-            roles=[granted or Role(name=role_name, description="")],
-        )
-        session.add(made)
-        audit.record(
-            session.connection(), who=username, event="account.created", now=now, role=role_name
-        )
+def create_user(
+    app: Flask,
+    username: str,
+    password: str,
+    *roles: str,
+    one_time: bool = False,
+    welcomed: bool = True,
+    who: str = CONSOLE,
+) -> None:
+    """Make an account, a physician's where no role is named.
 
-
-def set_password(app: Flask, username: str, password: str) -> None:
-    """Give an account another password; every session it has ends.
-
-    Raises `AccountError` when there is no such account or the password is too short.
+    Raises `AccountError` when the name is taken or a value is not allowed. A `one_time` password
+    must be changed before anything else; who is not yet `welcomed` sees the first page first.
     """
-    if not user_exists(app, username):
-        raise AccountError(f"There is no account {username!r}. Make it with: recontour user add.")
-    _require_valid(username, password, PHYSICIAN)
-    engine: sa.Engine = app.extensions["recontour-engine"]
-    with app.app_context():
-        digest = hash_password(password)
-    with writing(engine) as connection:
-        connection.execute(
-            sa.update(account)
-            .where(account.c.username == username)
-            .values(password=digest, fs_uniquifier=uuid.uuid4().hex)
-        )
-        now = datetime.now(UTC)
-        audit.record(connection, who=username, event="account.password_changed", now=now)
-
-
-def user_exists(app: Flask, username: str) -> bool:
-    """Whether there is an account of this name."""
-    engine: sa.Engine = app.extensions["recontour-engine"]
-    with Session(engine.execution_options(sqlite_begin="BEGIN DEFERRED")) as session:
-        return (
-            session.scalar(sa.select(account.c.id).where(account.c.username == username))
-            is not None
-        )
-
-
-def _require_valid(username: str, password: str, role_name: str) -> None:
     if not _USERNAME.fullmatch(username):
         raise AccountError(
             f"{username!r} cannot be a user name. Use 1 to 64 letters, digits and . _ @ -, "
             "beginning with a letter or digit."
         )
+    require_strong(password, username)
+    wanted = require_roles(roles or (PHYSICIAN,))
+    new = NewAccount(username, _digest(app, password), wanted, one_time, welcomed)
+    _store(app).accounts.add(new, who=who, now=datetime.now(UTC))
+
+
+def set_password(
+    app: Flask, username: str, password: str, *, one_time: bool = False, who: str = CONSOLE
+) -> str:
+    """Give an account another password; every session it has ends.
+
+    Returns the uniquifier that a session must carry from now on. Raises `AccountError` when there
+    is no such account or the password is too weak.
+    """
+    require_strong(password, username)
+    return _store(app).accounts.set_password(
+        username, _digest(app, password), one_time=one_time, who=who, now=datetime.now(UTC)
+    )
+
+
+def reset_from_console(app: Flask, username: str, password: str) -> None:
+    """Give an account a one-time password and let it in again: the way back for whoever is out."""
+    set_password(app, username, password, one_time=True)
+    _store(app).accounts.set_active(
+        username, active=True, admin=ADMIN, who=CONSOLE, now=datetime.now(UTC)
+    )
+
+
+def one_time_password() -> str:
+    """A password that is told once: 16 characters that nobody takes for others (77 bits)."""
+    letters = [secrets.choice(_UNMISTAKABLE) for _ in range(16)]
+    return "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+
+
+def require_roles(roles: Iterable[str]) -> frozenset[str]:
+    """The roles, of which there is at least one; raises `AccountError` for an unknown one."""
+    wanted = frozenset(roles)
+    if not wanted:
+        raise AccountError("An account needs a role. Choose at least one.")
+    for name in wanted - set(ROLES):
+        raise AccountError(f"There is no role {name!r}. Roles are: {', '.join(ROLES)}.")
+    return wanted
+
+
+def require_strong(password: str, username: str) -> None:
+    """Raise `AccountError` where a password is one that others would try first."""
+    plain = password.lower()
     if len(password) < SHORTEST_PASSWORD:
-        raise AccountError(
-            f"The password is too short. Use {SHORTEST_PASSWORD} characters or more."
-        )
-    if role_name not in ROLES:
-        raise AccountError(f"There is no role {role_name!r}. Roles are: {', '.join(ROLES)}.")
+        reason = f"too short. Use {SHORTEST_PASSWORD} characters or more"
+    elif len(set(plain)) < FEWEST_DIFFERENT:
+        reason = f"too even. Use at least {FEWEST_DIFFERENT} different characters"
+    elif len(username) >= 3 and username.lower() in plain:
+        reason = "too easy to guess: it contains the user name. Leave that out"
+    elif any(word in plain for word in _COMMON):
+        reason = "too easy to guess. Use a few words that do not belong together"
+    else:
+        return
+    raise AccountError(f"The password is {reason}.")
+
+
+def user_exists(app: Flask, username: str) -> bool:
+    """Whether there is an account of this name."""
+    return any(found.username == username for found in _store(app).accounts.all())
+
+
+def _store(app: Flask) -> Store:
+    return cast(Store, app.extensions[_STORE])
+
+
+def _digest(app: Flask, password: str) -> str:
+    with app.app_context():
+        return str(hash_password(password))
 
 
 def _audit(event: str, who: str) -> None:
-    engine: sa.Engine = current_app.extensions["recontour-engine"]
-    with writing(engine) as connection:
+    with writing(_store(current_app).engine) as connection:
         audit.record(connection, who=who, event=event, now=datetime.now(UTC))

@@ -55,8 +55,17 @@ GRANTS: dict[str, frozenset[May]] = {
 ROLES = tuple(GRANTS)
 
 PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz"})
-OWN_ENDPOINTS = frozenset({"security.logout", "api.session_facts"})
-"""Of whoever is logged in."""
+OWN_ENDPOINTS = frozenset(
+    {
+        "security.logout",
+        "api.session_facts",
+        "account.page",
+        "account.change_password",
+        "account.change_name",
+        "account.start",
+    }
+)
+"""Of whoever is logged in, also before the first page has been left."""
 
 ENDPOINTS: dict[str, May] = {
     "worklist.page": May.LOOK,
@@ -83,6 +92,11 @@ ENDPOINTS: dict[str, May] = {
     "peers.echo": May.NODE,
     "audit.page": May.AUDIT,
     "audit.as_csv": May.AUDIT,
+    "users.page": May.PEOPLE,
+    "users.create": May.PEOPLE,
+    "users.reset_password": May.PEOPLE,
+    "users.change_roles": May.PEOPLE,
+    "users.change_active": May.PEOPLE,
     "quarantine.page": May.QUARANTINE,
     "quarantine.file": May.QUARANTINE,
     "quarantine.delete": May.QUARANTINE,

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
 from review_ui.errors import answer, error_response
-from review_ui.roles import ENDPOINTS, PUBLIC_ENDPOINTS, May, granted, refusal
+from review_ui.roles import ENDPOINTS, OWN_ENDPOINTS, PUBLIC_ENDPOINTS, May, granted, refusal
 from review_ui.secrets_folder import secret
 
 NOT_RIGHT = "User name or password is not right."
+NOT_ACTIVE = "This account is not active. Ask an administrator."
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 """A stroke over a whole sagittal slice is about 1 MB."""
 
@@ -45,6 +46,10 @@ def configure(app: Flask, settings: Settings) -> None:
         # One sentence for both: the page does not tell which names exist.
         SECURITY_MSG_USER_DOES_NOT_EXIST=(NOT_RIGHT, "error"),
         SECURITY_MSG_INVALID_PASSWORD=(NOT_RIGHT, "error"),
+        SECURITY_MSG_DISABLED_ACCOUNT=(
+            "This account is not active. Ask an administrator.",
+            "error",
+        ),
         SECURITY_LOGIN_USER_TEMPLATE="login.html",
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_POST_LOGOUT_VIEW="/login",
@@ -83,7 +88,8 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
         if request.endpoint in PUBLIC_ENDPOINTS:
             return None
         if logged_in:
-            return _unless_permitted(ENDPOINTS.get(request.endpoint or ""), roles)
+            permitted = _unless_permitted(ENDPOINTS.get(request.endpoint or ""), roles)
+            return _first_page() or permitted
         if request.path.startswith("/api/"):
             return error_response(401, "login", "You are not logged in. Log in in another tab.")
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
@@ -101,6 +107,21 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
             # Pictures and names of patients do not stay in a browser's cache.
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _first_page() -> ResponseReturnValue | None:
+    """None where an account may go on; else it is led to where it must go first.
+
+    A one-time password opens nothing else. Who has not been welcomed is led there by pages alone.
+    """
+    if request.endpoint in OWN_ENDPOINTS:
+        return None
+    to_api = request.path.startswith("/api/")
+    if current_user.one_time_password and to_api:
+        return error_response(403, "password", "Choose a password of your own first.")
+    if current_user.one_time_password or not (current_user.welcomed or to_api):
+        return redirect(url_for("account.page"), code=303)
+    return None
 
 
 def _unless_permitted(what: May | None, roles: list[str]) -> ResponseReturnValue | None:

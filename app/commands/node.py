@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,21 +52,58 @@ def add_user(
     username: str,
     *,
     role: Annotated[str, typer.Option(help="physician, physicist, viewer or admin")] = "physician",
+    one_time: Annotated[
+        bool, typer.Option("--one-time", help="Print a password that must be changed at first.")
+    ] = False,
     config: ConfigOption = CONFIG,
 ) -> None:
     """Create an account; the password is asked for (or read from standard input)."""
+    from review_ui.accounts import create_user, one_time_password  # noqa: PLC0415
+
+    page = _review_page(config)
+    password = one_time_password() if one_time else _asked_password()
+    create_user(page, username, password, role, one_time=one_time, welcomed=False)
+    typer.echo(f"Account {username} ({role}) is ready.")
+    if one_time:
+        typer.echo(f"One-time password: {password}")
+
+
+@user.command("list")
+def list_users(config: ConfigOption = CONFIG) -> None:
+    """Every account with its roles, whether it is active, and its last login."""
+    from core.config import load_settings  # noqa: PLC0415
+    from core.store import open_store  # noqa: PLC0415
+
+    for found in open_store(load_settings(config)).accounts.all():
+        state = "active" if found.active else "not active"
+        last = found.last_login_at
+        seen = "never logged in" if last is None else f"last login {last:%Y-%m-%d %H:%M} UTC"
+        typer.echo(f"{found.username}: {', '.join(found.roles)}; {state}; {seen}")
+
+
+@user.command("reset")
+def reset_user(username: str, config: ConfigOption = CONFIG) -> None:
+    """Print a new one-time password and let the account in again; its sessions end."""
+    from review_ui.accounts import one_time_password, reset_from_console  # noqa: PLC0415
+
+    password = one_time_password()
+    reset_from_console(_review_page(config), username, password)
+    typer.echo(f"One-time password of {username}: {password}")
+
+
+def _asked_password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _review_page(config: Path) -> Any:
     from core.config import load_settings  # noqa: PLC0415
     from core.store import open_store  # noqa: PLC0415
     from review_ui import create_app  # noqa: PLC0415
-    from review_ui.accounts import create_user  # noqa: PLC0415
 
     settings = load_settings(config)
-    if sys.stdin.isatty():
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    create_user(create_app(settings, open_store(settings)), username, password, role)
-    typer.echo(f"Account {username} ({role}) is ready.")
+    return create_app(settings, open_store(settings))
 
 
 @commands.command()

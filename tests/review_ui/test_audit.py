@@ -58,7 +58,7 @@ def rows(text: str) -> list[tuple[str, ...]]:
 def test_every_entry_says_who_did_what_on_which_case_the_newest_first(otto: Reviewer) -> None:
     found = rows(otto.get("/audit/").text)
     # Written down last: what the test itself did.
-    assert [row[:2] for row in found[:2]] == [("otto", "login"), ("otto", "account created")]
+    assert [row[:2] for row in found[:2]] == [("otto", "login"), ("console", "account created")]
     assert found[2:7] == [
         ("carl", "dicom fetched", found[0][2], "studies 1.2, 1.3 case none"),
         ("berta", "case rejected", "cdcdcdcd", "reason <b>cut</b>"),
