@@ -9,6 +9,7 @@ import typer
 from app.commands import (
     cohort,
     evaluation,
+    keeping,
     labels,
     models,
     node,
@@ -38,6 +39,7 @@ for group in (
     cohort,
     quarantine,
     upkeep,
+    keeping,
     offline,
 ):
     app.add_typer(group.commands)

@@ -79,6 +79,10 @@ class DeliveryError(RecontourError):
     """The destination did not accept the object."""
 
 
+class BackupError(RecontourError):
+    """A backup cannot be made, is damaged, or may not be restored here."""
+
+
 class ImportRefusedError(RecontourError):
     """A contour made elsewhere cannot be learned from."""
 

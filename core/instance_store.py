@@ -96,6 +96,12 @@ class InstanceStore:
         with reading(self._engine) as connection:
             return set(connection.scalars(sa.select(instance.c.path)))
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every kept file by its path, relative to the data folder."""
+        query = sa.select(instance.c.path, instance.c.sha256).order_by(instance.c.id)
+        with reading(self._engine) as connection:
+            return {row.path: row.sha256 for row in connection.execute(query)}
+
     def of_series(self, series_instance_uid: str) -> list[Instance]:
         """The instances of a series that are in use (none kept aside)."""
         return self._all(

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from core.files import sha256_of
 from core.geometry import Mask, VolumeGeometry
 from core.plans import DoseOrigin, FractionGroup, Plan
 from core.records import InstanceHeader, Prediction, Routing
@@ -166,7 +167,7 @@ def _add(store: Store, header: InstanceHeader, *, kept_aside: bool = False) -> i
     added = store.instances.add(
         header,
         path=f"instances/{header.sop_instance_uid}.dcm",
-        sha256=uuid.uuid4().hex * 2,
+        sha256=sha256_of(header.sop_instance_uid.encode()),
         size_bytes=1,
         calling_ae_title="TPS",
         kept_aside=kept_aside,

@@ -1,0 +1,1 @@
+"""Copies of all the node holds: made while it runs, checked, and brought back."""

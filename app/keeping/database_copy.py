@@ -1,0 +1,76 @@
+"""The database as one file, as it was at one moment, while others write to it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+
+from core.errors import BackupError
+
+SQLITE_FILE, POSTGRESQL_FILE = "database.sqlite", "database.dump"
+
+
+def copy_database(url: str, folder: Path) -> Path:
+    """Write a copy of the database at `url` into `folder`; raises `BackupError`."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        out = folder / SQLITE_FILE
+        source = _readable(Path(str(parsed.database)))
+        # One step: nothing that is written meanwhile can come between two pages.
+        with closing(source), closing(sqlite3.connect(out)) as copy:
+            source.backup(copy, pages=-1)
+        return out
+    out = folder / POSTGRESQL_FILE
+    _run(["pg_dump", "--format=custom", "--no-owner", f"--file={out}"], parsed)
+    return out
+
+
+def bring_back(copy: Path, url: str) -> None:
+    """Make the database at `url`, which must be empty, what the copy holds."""
+    parsed = make_url(url)
+    if (parsed.get_backend_name() == "sqlite") != (copy.name == SQLITE_FILE):
+        raise BackupError(
+            f"The backup holds {copy.name}, the configuration names {parsed.get_backend_name()}. "
+            "Restore with a database of the same kind."
+        )
+    if copy.name == SQLITE_FILE:
+        target = sqlite3.connect(str(parsed.database))
+        with closing(target), closing(sqlite3.connect(copy)) as source:
+            source.backup(target)
+        return
+    restore = ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction"]
+    _run([*restore, f"--dbname={parsed.database}", str(copy)], parsed, with_database=False)
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise BackupError("The node has no database yet. Start it once; there is nothing to keep.")
+    return sqlite3.connect(path)
+
+
+def _run(command: list[str], url: URL, *, with_database: bool = True) -> None:
+    """Run a program of PostgreSQL; the password never stands on its command line."""
+    where = {
+        "PGHOST": url.host,
+        "PGPORT": url.port,
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database if with_database else None,
+    }
+    known = {name: str(value) for name, value in where.items() if value is not None}
+    try:
+        subprocess.run(  # noqa: S603 (a fixed program, its arguments not from a shell)
+            command, env=os.environ | known, check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        raise BackupError(
+            f"{command[0]} is not installed; it comes with the package postgresql-client."
+        ) from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or "").strip().splitlines()[:1]
+        raise BackupError(f"{command[0]} failed: {' '.join(said) or error.returncode}.") from None

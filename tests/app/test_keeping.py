@@ -1,0 +1,220 @@
+"""Backup, restore, verify: nothing is lost on the way, and nothing wrong goes unseen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.keeping import backup as backing
+from app.room import Room
+from core.config import Settings
+from core.errors import BackupError
+from core.files import sha256_of
+from core.records import InstanceHeader
+from core.store import Store, open_store
+from core.volume import Volume
+from tests.support.postgresql import postgresql
+from tests.support.review_case import NOW, box_mask, put_case, small_geometry
+from tests.support.room import approve_mask
+from tests.support.settings import settings_for
+
+GRID = small_geometry()
+CT = Volume(np.zeros(GRID.shape, np.int16), GRID)
+PREDICTED = box_mask(GRID, (slice(2, 8), slice(3, 9), slice(3, 6)))
+CORRECTED = box_mask(GRID, (slice(2, 8), slice(3, 9), slice(4, 9)))
+
+
+def told(_done: int, _of: int) -> None:
+    """Progress that nobody watches."""
+
+
+def keep(settings: Settings, store: Store, number: int) -> None:
+    """An object as the inbox keeps it: first the file, then its row."""
+    content = f"object {number}".encode()
+    path = f"instances/2.25.{number}.dcm"
+    (settings.data_folder / "instances").mkdir(exist_ok=True)
+    (settings.data_folder / path).write_bytes(content)
+    header = InstanceHeader(f"2.25.{number}", "1.2", "2.25.8", "2.25.9", "RTPLAN")
+    store.instances.add(
+        header,
+        path=path,
+        sha256=sha256_of(content),
+        size_bytes=len(content),
+        calling_ae_title="TPS",
+        kept_aside=False,
+        received_at=NOW,
+    )
+
+
+def lived_in(settings: Settings) -> str:
+    """A node with one object and one approved case; returns the case's id."""
+    store = open_store(settings)
+    keep(settings, store, 1)
+    case_id = put_case(store, CT, prediction=PREDICTED)
+    for path in store.instances.digests():
+        uid = path.removeprefix("instances/").removesuffix(".dcm")
+        if uid != "2.25.1":
+            (settings.data_folder / path).write_bytes(uid.encode())
+    approve_mask(Room(settings, store), case_id, CORRECTED)
+    store.engine.dispose()
+    return case_id
+
+
+def moved(settings: Settings, folder: Path, **changes: object) -> Settings:
+    """The same node on another disk."""
+    return settings.model_copy(update={"data_folder": folder, **changes})
+
+
+def verified(config: Path, *arguments: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(app, ["verify", "--config", str(config), *arguments])
+    return answer.exit_code, answer.stdout
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = settings_for(tmp_path)
+    made.data_folder.mkdir()
+    return made
+
+
+def test_what_is_restored_is_what_was_kept(settings: Settings, tmp_path: Path) -> None:
+    case_id = lived_in(settings)
+    (settings.data_folder / "secrets").mkdir()
+    (settings.data_folder / "secrets" / "salt").write_text("of the passwords")
+    manifest = backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    assert "files/instances/2.25.1.dcm" in manifest.digests
+    assert not any("recontour.db" in name or "locks" in name for name in manifest.digests)
+    back = moved(settings, tmp_path / "again")
+    backing.restore(back, tmp_path / "b", told)
+    store = open_store(back)
+    made = store.reviews.correction_of(case_id, "Heart")
+    assert made is not None
+    mask = store.files.read_mask(case_id, f"correction-{made.id}", digest=made.mask_digest)
+    assert np.array_equal(mask, CORRECTED)
+    assert (back.data_folder / "instances" / "2.25.1.dcm").read_bytes() == b"object 1"
+    assert (back.data_folder / "secrets" / "salt").read_text() == "of the passwords"
+    assert (back.data_folder / "secrets" / "salt").stat().st_mode & 0o077 == 0
+    assert len(store.reviews.entries(case_id, "Heart")) == 2
+
+
+def test_every_row_of_a_backup_made_while_objects_arrive_has_its_file(
+    settings: Settings, tmp_path: Path
+) -> None:
+    lived_in(settings)
+    store = open_store(settings)
+    stop, kept = threading.Event(), [1]
+
+    def arrive() -> None:
+        while not stop.is_set():
+            kept.append(kept[-1] + 1)
+            keep(settings, store, kept[-1])
+
+    sender = threading.Thread(target=arrive)
+    sender.start()
+    try:
+        for number in range(5):
+            backing.back_up(settings, tmp_path / f"b{number}", now=NOW, told=told)
+    finally:
+        stop.set()
+        sender.join()
+    assert len(kept) > 5
+    back = moved(settings, tmp_path / "again")
+    backing.restore(back, tmp_path / "b4", told)
+    found = open_store(back).instances.digests()
+    assert len(found) > 1
+    for path, digest in found.items():
+        assert sha256_of((back.data_folder / path).read_bytes()) == digest
+
+
+def test_a_backup_that_was_not_finished_is_none(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_in(settings)
+
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backing, "_copy", full)
+    with pytest.raises(OSError, match="No space"):
+        backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    monkeypatch.undo()
+    with pytest.raises(BackupError, match="not finished"):
+        backing.restore(moved(settings, tmp_path / "again"), tmp_path / "b", told)
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_damaged_backup_is_seen_and_nothing_of_it_is_restored(
+    settings: Settings, tmp_path: Path
+) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    config = tmp_path / "config.yaml"
+    assert verified(config, "--backup", str(tmp_path / "b")) == (0, "Every file is as written.\n")
+    damaged = tmp_path / "b" / "files" / "instances" / "2.25.1.dcm"
+    damaged.write_bytes(b"object 2")
+    (tmp_path / "b" / "database.sqlite").unlink()
+    code, said = verified(config, "--backup", str(tmp_path / "b"))
+    assert code == 1
+    assert "database.sqlite is missing." in said
+    assert "files/instances/2.25.1.dcm is not what was written." in said
+    with pytest.raises(BackupError, match="damaged"):
+        backing.restore(moved(settings, tmp_path / "again"), tmp_path / "b", told)
+    assert not (tmp_path / "again").exists()
+
+
+def test_nothing_is_restored_over_a_node_that_lives(settings: Settings, tmp_path: Path) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    with pytest.raises(BackupError, match="not empty"):
+        backing.restore(settings, tmp_path / "b", told)
+    with pytest.raises(BackupError, match="not empty"):
+        backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+
+
+def test_a_backup_names_no_file_outside_itself(settings: Settings, tmp_path: Path) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    manifest = tmp_path / "b" / "manifest.json"
+    values = json.loads(manifest.read_text())
+    values["digests"]["files/../../escaped"] = "0" * 64
+    manifest.write_text(json.dumps(values))
+    with pytest.raises(BackupError, match="outside the backup"):
+        backing.restore(moved(settings, tmp_path / "again"), tmp_path / "b", told)
+
+
+def test_a_file_that_changed_on_disk_is_named(settings: Settings, tmp_path: Path) -> None:
+    case_id = lived_in(settings)
+    config = tmp_path / "config.yaml"
+    assert verified(config) == (0, "Every file is as written.\n")
+    (settings.data_folder / "instances" / "2.25.1.dcm").write_bytes(b"object 2")
+    (mask,) = (settings.data_folder / "cases" / case_id).glob("correction-*.mask")
+    shutil.move(mask, mask.with_suffix(".aside"))
+    code, said = verified(config)
+    assert code == 1
+    assert "instances/2.25.1.dcm is not what was received" in said
+    assert f"Case {case_id}: {mask.name}" in said
+    assert "2 files are not as written." in said
+
+
+@pytest.mark.peer
+def test_a_node_on_postgresql_is_kept_and_restored(settings: Settings, tmp_path: Path) -> None:
+    with postgresql() as url, postgresql() as empty:
+        here = settings.model_copy(update={"database_url": url})
+        case_id = lived_in(here)
+        backing.back_up(here, tmp_path / "b", now=NOW, told=told)
+        back = moved(settings, tmp_path / "again", database_url=empty)
+        backing.restore(back, tmp_path / "b", told)
+        store = open_store(back)
+        made = store.reviews.correction_of(case_id, "Heart")
+        assert made is not None
+        assert len(store.reviews.entries(case_id, "Heart")) == 2
+        store.engine.dispose()
+        with pytest.raises(BackupError, match="same kind"):
+            backing.restore(moved(settings, tmp_path / "third"), tmp_path / "b", told)
