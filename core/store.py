@@ -24,6 +24,7 @@ from core.flow_store import FlowStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
 from core.model_store import ModelStore
+from core.observation_store import ObservationStore
 from core.outbox_store import OutboxStore
 from core.owed_store import OwedStore
 from core.quarantine_store import QuarantineStore
@@ -49,6 +50,7 @@ class Store:
     flow: FlowStore
     timing: TimingStore
     arms: ArmStore
+    observations: ObservationStore
     accounts: AccountStore
     audit: AuditStore
     deliveries: DeliveryStore
@@ -85,6 +87,7 @@ def open_store(settings: Settings) -> Store:
         flow=FlowStore(engine),
         timing=TimingStore(engine),
         arms=ArmStore(engine),
+        observations=ObservationStore(engine),
         accounts=AccountStore(engine),
         audit=AuditStore(engine),
         deliveries=DeliveryStore(engine),

@@ -29,6 +29,7 @@ from core.tables import (
     delivery,
     dose_figure,
     instance,
+    observation,
     prediction,
     returned,
     review,
@@ -48,12 +49,16 @@ UNOPENED = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a reader asks of the worklist. `search` is words of name, patient ID or description."""
+    """What a reader asks of the worklist. `search` is words of name, patient ID or description.
+
+    `hidden` are cases that this reader must not see.
+    """
 
     search: str = ""
     order: Order = "priority"
     shown: Shown = "all"
     page: int = 1
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,11 @@ def next_waiting(
         review_lock.c.holder != who,
         review_lock.c.expires_at > now,
     )
+    observed = sa.exists().where(
+        observation.c.case_id == case.c.id,
+        observation.c.observer == who,
+        observation.c.signed_at.is_(None),
+    )
     place = (_rank(), case.c.created_at, case.c.id)
     free = (
         sa.select(case.c.id)
@@ -163,6 +173,7 @@ def next_waiting(
             may_be_worked_on(),
             ~elsewhere,
             case.c.assigned_to.is_(None) | (case.c.assigned_to == who),
+            ~observed,
             case.c.id != (after or ""),
         )
         .order_by(*place)
@@ -185,6 +196,8 @@ def may_be_worked_on() -> sa.ColumnElement[bool]:
 
 def _fits(asked: Asked) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if asked.hidden:
+        conditions.append(case.c.id.not_in(asked.hidden))
     if asked.shown == "waiting":
         conditions.append(may_be_worked_on())
     if asked.shown == "finished":

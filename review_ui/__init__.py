@@ -22,6 +22,7 @@ from review_ui import (
     flow,
     layers,
     models,
+    observations,
     peers,
     quarantine,
     reports,
@@ -56,6 +57,7 @@ ROOMS = (
     cohort_page,
     work,
     figures,
+    observations,
 )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.case import CaseState
+from core.geometry import VolumeGeometry
 from core.records import MANUAL, Case, DoseFigure, Prediction
 from core.rules import URGENT, urgency
 from core.worklist_store import FINISHED, CaseSummary
@@ -157,10 +158,26 @@ def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:
     return next((v.validation_dice for v in versions if v.version == version), None)
 
 
+def scan_facts(desk: Desk, current: Case, geometry: VolumeGeometry, *, user: str) -> dict[str, Any]:
+    """Whose CT it is, which structure is contoured on it, and where its voxels are."""
+    slices, rows, columns = geometry.shape
+    return {
+        "patient": patient_of(current),
+        "study_date": readable_date(current.study_date),
+        "description": current.description,
+        "roi": desk.roi_of(current),
+        "colour": list(desk.structure_of(current).colour),
+        "user": user,
+        "dims": [columns, rows, slices],
+        "spacing_mm": list(reversed(geometry.spacing_mm)),
+        "slice_mm": [float(p[2]) for p in geometry.index_to_mm([(z, 0, 0) for z in range(slices)])],
+        "slice_offsets_mm": geometry.slice_positions_mm().tolist(),
+    }
+
+
 def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> dict[str, Any]:
     """Everything the review page needs besides voxels."""
     geometry = require_geometry(current)
-    slices, rows, columns = geometry.shape
     roi_name = desk.roi_of(current)
     shown = shown_prediction(desk.store, current, roi_name)
     held = desk.store.reviews.holder(current.id, now=desk.now())
@@ -170,20 +187,11 @@ def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> 
     return {
         "id": current.id,
         "state": str(current.state),
-        "state_words": state_in_words(current, instances=slices, has_model=has_model),
+        "state_words": state_in_words(current, instances=geometry.shape[0], has_model=has_model),
         "arm": current.arm,
         "reason": current.reason,
         "flags": flags_now(desk, current),
-        "patient": patient_of(current),
-        "study_date": readable_date(current.study_date),
-        "description": current.description,
-        "roi": roi_name,
-        "colour": list(desk.structure_of(current).colour),
-        "user": user,
-        "dims": [columns, rows, slices],
-        "spacing_mm": list(reversed(geometry.spacing_mm)),
-        "slice_mm": [float(p[2]) for p in geometry.index_to_mm([(z, 0, 0) for z in range(slices)])],
-        "slice_offsets_mm": geometry.slice_positions_mm().tolist(),
+        **scan_facts(desk, current, geometry, user=user),
         "findings": [
             *current.findings,
             *(f"Structure set: {f}" for f in desk.store.instances.findings(current.id)),

@@ -16,6 +16,7 @@ from review_ui.context import Desk, desk
 from review_ui.doses import primary_in_words
 from review_ui.facts import patient_of
 from review_ui.memory import shown_prediction
+from review_ui.roles import May, roles_that
 from review_ui.words import ARM_WORDS, duration_in_words, readable_date, state_in_words
 
 blueprint = APIBlueprint("figures", __name__, enable_openapi=False)
@@ -43,6 +44,8 @@ def page(case_id: str) -> str:
             {"who": w.who, "arm": ARM_WORDS[w.arm], "took": duration_in_words(w.seconds)}
             for w in room.store.timing.work_on(case_id)
         ],
+        observers=_observers(room, current),
+        colleagues=room.store.accounts.names_with(roles_that(May.CONTOUR)),
         **_contours(room, current),
     )
 
@@ -70,6 +73,24 @@ def _contours(room: Desk, current: Case) -> dict[str, Any]:
     both = [name for _, name in names]
     agreement = agreement_of(room, current, both[0], both[1]) if len(both) == 2 else None
     return {"contours": contours, "agreement": agreement}
+
+
+def _observers(room: Desk, current: Case) -> list[dict[str, Any]]:
+    """Second observers, and how far their contour and the approved one agree once both are done."""
+    approved = _approved(room, current)
+    return [
+        {
+            "who": found.observer,
+            "signed_at": found.signed_at,
+            "agreement": agreement_of(
+                room, current, f"correction-{approved.id}", f"observation-{found.id}"
+            )
+            if approved and found.signed_at and found.assembly == approved.assembly
+            else None,
+            "words": "signed; compared once the case is approved" if found.signed_at else "asked",
+        }
+        for found in room.store.observations.of_case(current.id)
+    ]
 
 
 def _approved(room: Desk, current: Case) -> Correction | None:

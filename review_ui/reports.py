@@ -9,8 +9,10 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
+from flask_security import current_user
 
 from core.worklist_store import CaseSummary
+from review_ui.blind import hidden_from
 from review_ui.cohort.rows import overlap
 from review_ui.context import Desk, desk
 from review_ui.facts import mean_difference_gy
@@ -54,7 +56,9 @@ RETURNED_COLUMNS = (
 def dose_csv() -> Response:
     """One line a case: what was predicted, what was approved, what that meant for the dose."""
     room = desk()
+    hidden = hidden_from(room.store, current_user.username)
     summaries = room.store.worklist.all(room.roi_name, now=room.now())
+    summaries = [s for s in summaries if s.case.id not in hidden]
     return table("dose.csv", COLUMNS, [report_row(room, s) for s in reversed(summaries)])
 
 
@@ -62,6 +66,7 @@ def dose_csv() -> Response:
 def returned_csv() -> Response:
     """One line a structure that came back after delivery: what was changed, what became of it."""
     store = desk().store
+    hidden = hidden_from(store, current_user.username)
     patients = {current.id: current.patient_id for current in store.cases.all()}
     rows = [
         {
@@ -78,6 +83,7 @@ def returned_csv() -> Response:
             "came_at": came.created_at.isoformat(),
         }
         for came in reversed(store.returned.all())
+        if came.case_id not in hidden
     ]
     return table("returned.csv", RETURNED_COLUMNS, rows)
 

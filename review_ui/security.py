@@ -11,6 +11,8 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
+from review_ui import blind
+from review_ui.context import desk
 from review_ui.errors import answer, error_response
 from review_ui.roles import ENDPOINTS, OWN_ENDPOINTS, PUBLIC_ENDPOINTS, May, granted, refusal
 from review_ui.secrets_folder import secret
@@ -83,13 +85,14 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
         session.permanent = True
         logged_in = bool(current_user.is_authenticated)
         roles = [role.name for role in current_user.roles] if logged_in else []
+        name = current_user.username if logged_in else ""
         # The account is read; do not hold its database snapshot while a CT streams.
         accounts.remove()
         if request.endpoint in PUBLIC_ENDPOINTS:
             return None
         if logged_in:
             permitted = _unless_permitted(ENDPOINTS.get(request.endpoint or ""), roles)
-            return _first_page() or permitted
+            return _first_page() or permitted or blind.refusal_for(desk().store, name)
         if request.path.startswith("/api/"):
             return error_response(401, "login", "You are not logged in. Log in in another tab.")
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))

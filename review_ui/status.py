@@ -6,8 +6,10 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, render_template
+from flask_security import current_user
 
 from core.records import RELEASED, ModelVersion, Round
+from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.peers import peers_of, without_ct
 from review_ui.roles import May, i_may
@@ -44,6 +46,8 @@ def status_of(room: Desk) -> dict[str, Any]:
     versions = [_version(v) for v in learning.versions(room.roi_name) if v.status == RELEASED]
     rounds = [_round(r) for r in learning.rounds(room.roi_name, newest=SHOWN_ROUNDS)]
     examples = learning.learning_set(room.roi_name)
+    hidden = hidden_from(room.store, current_user.username)
+    deliveries = [d for d in room.store.deliveries.all() if d.case_id not in hidden]
     return {
         "roi": room.roi_name,
         "released": None if released is None else _version(released),
@@ -64,7 +68,7 @@ def status_of(room: Desk) -> dict[str, Any]:
                 "last_error": d.last_error,
                 "created_at": d.created_at.isoformat(),
             }
-            for d in room.store.deliveries.all()[:SHOWN_DELIVERIES]
+            for d in deliveries[:SHOWN_DELIVERIES]
         ],
     }
 

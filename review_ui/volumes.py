@@ -10,7 +10,8 @@ from apiflask import APIBlueprint
 from flask import Response, abort, request
 
 from core.boxed import boxed_mask
-from review_ui.context import desk
+from core.records import Case
+from review_ui.context import Desk, desk
 from review_ui.packing import boxed_response
 
 blueprint = APIBlueprint("volumes", __name__, url_prefix="/api/cases")
@@ -20,10 +21,14 @@ blueprint = APIBlueprint("volumes", __name__, url_prefix="/api/cases")
 def ct(case_id: str) -> Response:
     """The CT, slice by slice from `centre` outwards: int32 index, then int16 HU, little-endian."""
     room = desk()
-    current = room.case(case_id)
+    return ct_stream(room, room.case(case_id))
+
+
+def ct_stream(room: Desk, current: Case) -> Response:
+    """The CT of a case as it is streamed; `?centre=` says from where."""
     if current.assembly is None:
         abort(404, "This case has no volume yet.")
-    values = room.store.files.read_ct(case_id, current.assembly).volume.values
+    values = room.store.files.read_ct(current.id, current.assembly).volume.values
     centre = request.args.get("centre", type=int, default=values.shape[0] // 2)
     response = Response(_slices(values, centre), mimetype="application/octet-stream")
     record = 4 + values.shape[1] * values.shape[2] * 2

@@ -11,6 +11,7 @@ from flask import abort, render_template, request
 from flask_security import current_user
 
 from core.timing_store import Worked
+from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.roles import May, i_may
 from review_ui.words import ARM_WORDS, duration_in_words, readable_name
@@ -29,7 +30,8 @@ def page() -> str:
     who = request.args.get("user", me)
     if who != me and not all_people:
         abort(403, "Only physicists and administrators see the times of others.")
-    work = room.store.timing.work_of(who)
+    hidden = {} if who == me else hidden_from(room.store, me)
+    work = [one for one in room.store.timing.work_of(who) if one.case_id not in hidden]
     return render_template(
         "work.html",
         who=who,

@@ -10,8 +10,9 @@ from flask import render_template, request
 from flask_security import current_user
 
 from core.worklist_store import Asked, Order, Shown
+from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
-from review_ui.facts import worklist_row
+from review_ui.facts import patient_of, worklist_row
 
 blueprint = APIBlueprint("worklist", __name__)
 
@@ -20,7 +21,16 @@ blueprint = APIBlueprint("worklist", __name__)
 def page() -> str:
     """The worklist as a page; its script keeps it current."""
     asked = _asked_for()
-    return render_template("worklist.html", worklist=worklist_of(desk(), asked), asked=asked)
+    room = desk()
+    return render_template(
+        "worklist.html",
+        worklist=worklist_of(room, asked),
+        asked=asked,
+        observations=[
+            {"id": found.id, "patient": patient_of(room.case(found.case_id)), "roi": found.roi_name}
+            for found in room.store.observations.unsigned_of(current_user.username)
+        ],
+    )
 
 
 @blueprint.get("/api/worklist")
@@ -63,4 +73,5 @@ def _asked_for() -> Asked:
         order=next((name for name in get_args(Order) if name == order), "priority"),
         shown=next((name for name in get_args(Shown) if name == shown), "all"),
         page=args.get("page", 1, type=int),
+        hidden=frozenset(hidden_from(desk().store, current_user.username)),
     )

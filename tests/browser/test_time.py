@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import expect
@@ -10,7 +12,7 @@ from core.tables import interaction
 from tests.browser.conftest import OpenPage, Site
 from tests.browser.reference_case import CT, GEOMETRY, HEART
 from tests.browser.review_page import ReviewPage
-from tests.support.review_case import put_case
+from tests.support.review_case import NOW, put_case
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,9 +22,12 @@ def test_the_page_tells_the_time_without_long_pauses_and_the_server_keeps_what_w
 ) -> None:
     case_id = put_case(site.store, CT, prediction=HEART)
     page = open_page()
-    page.clock.install()
+    page.clock.install(time=NOW)
     review = ReviewPage.open(page, site, case_id, GEOMETRY)
+    # From here on time stands still unless it is moved; an hour after the opening counts nothing.
+    page.clock.pause_at(NOW + timedelta(hours=1))
     x, y = review.middle("axial")
+    page.keyboard.press("1")
     # Between what is done: 15 s that count, a minute that does not, and 10 s.
     page.clock.fast_forward(15_000)
     review.drag((x - 90, y), (x - 60, y))
@@ -39,5 +44,14 @@ def test_the_page_tells_the_time_without_long_pauses_and_the_server_keeps_what_w
     expect(page.locator("[data-arm=assisted] .figure")).to_have_text("25 s")
     with site.store.engine.connect() as connection:
         kinds = connection.scalars(sa.select(interaction.c.kind).order_by(interaction.c.id)).all()
-    wanted = ["open", "mouse-press", "mouse-release", "undo", "window", "layer", "position"]
+    wanted = [
+        "open",
+        "window",
+        "mouse-press",
+        "mouse-release",
+        "undo",
+        "window",
+        "layer",
+        "position",
+    ]
     assert [kind for kind in kinds if kind != "visibility"] == wanted

@@ -30,10 +30,13 @@ export function prepareApproval({ url, facts, summary, refresh, body, onApproved
     const way = [];
     if (facts.hold_s) way.push(["Leaves after", `${facts.hold_s} s, until then you can undo`]);
     if (facts.replaces) way.push(["Replaces", `version ${facts.replaces.version}, as a new version`]);
-    setText("approve-title", `Approve ${facts.roi} of ${facts.patient.name || "unnamed patient"}?`);
+    const isObserver = facts.arm === "observer";
+    const verb = isObserver ? "Sign" : "Approve";
+    const destinations = facts.destinations.join(", ") || "nobody (no destination is configured)";
+    setText("approve-title", `${verb} ${facts.roi} of ${facts.patient.name || "unnamed patient"}?`);
     fillRows("approve-rows", [
       ["Patient ID", facts.patient.id || "–"],
-      ["Goes to", facts.destinations.join(", ") || "nobody (no destination is configured)"],
+      isObserver ? ["Goes to", "nobody; it is compared, and cannot be changed any more"] : ["Goes to", destinations],
       ...way,
       ...rows,
     ]);

@@ -8,7 +8,7 @@
  * @property {string} id
  * @property {string} state
  * @property {string} state_words
- * @property {string} arm  assisted, or manual: contoured from scratch though there may be a prediction
+ * @property {string} arm  assisted; manual: from scratch though there may be a prediction; observer
  * @property {string} reason
  * @property {string[]} flags  what came for the case and is not used, and why
  * @property {{name: string, id: string, birth_date: string}} patient

@@ -28,7 +28,9 @@ export function sayReadOnly({ access }) {
 
 /** Which ways the case has from here. @param {CaseFacts} facts */
 export function showFlow(facts) {
-  const { editable, may_decide, may_reopen, replaces } = facts;
+  const { may_decide, may_reopen, replaces } = facts;
+  // A second observer's contour is nobody else's.
+  const editable = facts.editable && facts.arm !== "observer";
   button("pass-on").hidden = !editable;
   button("reject").hidden = !editable || !may_decide;
   button("reopen").hidden = !may_reopen;

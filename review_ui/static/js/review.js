@@ -25,7 +25,8 @@ import { SliceView } from "./slice_view.js";
 import { Stage } from "./stage.js";
 import { connectInput } from "./tools.js";
 
-const url = `/api/cases/${document.body.dataset.caseId}`;
+/** /api/cases/<id>, or /api/observations/<id> for a second observer. */
+const url = document.body.dataset.api ?? "";
 
 /**
  * Take the case where this reviewer may, and say why not where not.
@@ -84,6 +85,12 @@ function frame(view, facts, state) {
   if (viewport.scale < whole) viewport.fit();
 }
 
+/** Why there is no prediction, by arm. @type {Readonly<Record<string, string>>} */
+const WHY_FROM_SCRATCH = Object.freeze({
+  manual: "To measure a baseline, this case is shown without a prediction",
+  observer: "You are a second observer",
+});
+
 /** @param {CaseFacts} facts */
 function showFacts(facts) {
   setText("state", facts.state_words);
@@ -98,8 +105,7 @@ function showFacts(facts) {
     setText("validation-dice", facts.prediction.validation_dice?.toFixed(2) ?? "–");
     setText("expected-dice", facts.prediction.expected_dice_words || "–");
   } else if (facts.editable && facts.journal.seq === 0) {
-    const why = facts.arm === "manual" ? "To measure a baseline, this case is shown without a prediction" : "No model yet";
-    panel.showBanner(`${why}: contour from scratch.`);
+    panel.showBanner(`${WHY_FROM_SCRATCH[facts.arm] ?? "No model yet"}: contour from scratch.`);
   }
 }
 
@@ -142,6 +148,12 @@ function connectApproval(session, lock) {
       lock.stop();
       session.close();
       panel.showBanner("");
+      if (facts.arm === "observer") {
+        // Nothing is hidden from now on.
+        await session.log.flush();
+        window.location.assign("/");
+        return;
+      }
       button("next-case").hidden = next === null;
       button("next-case").onclick = () => window.location.assign(`/cases/${next}`);
       const approved = /** @type {CaseFacts} */ (await getJson(url));
@@ -196,7 +208,7 @@ async function start() {
   await loadExtras(url, extras, onCame).catch((error) => {
     panel.showBanner(`Dose and other layers could not be loaded: ${error.message}`, "warning");
   });
-  prepareNext(facts.id);
+  if (facts.arm !== "observer") prepareNext(facts.id);
 }
 
 start().catch((error) => {

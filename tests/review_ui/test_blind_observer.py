@@ -1,0 +1,285 @@
+"""A second observer learns nothing of a case from any route before signing, and all of it after."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from core.boxed import Boxed
+from core.geometry import Mask
+from core.journal import encode_runs, mask_crc32
+from core.records import ASSISTED
+from core.store import Store
+from core.tables import account, account_role, role
+from core.volume import Volume
+from review_ui.accounts import create_user
+from review_ui.roles import PUBLIC_ENDPOINTS, ROLES
+from tests.support.review_case import (
+    MODEL,
+    NOW,
+    PASSWORD,
+    Reviewer,
+    put_case,
+    put_prediction,
+    small_geometry,
+)
+
+GEOMETRY = small_geometry()
+CT = Volume(np.arange(np.prod(GEOMETRY.shape), dtype=np.int16).reshape(GEOMETRY.shape), GEOMETRY)
+RNG = np.random.default_rng(8)
+DOSE = Volume(RNG.uniform(1, 9, GEOMETRY.shape).astype(np.float32), GEOMETRY)
+# Not to be mistaken for something else: no two of their rows are alike.
+PREDICTED, DRAWN, OBSERVED = (
+    np.pad(RNG.random((5, 6, 7)) < 0.6, ((2, 3), (3, 3), (4, 3))) for _ in range(3)
+)
+WRITTEN = b"the structure set that the TPS gets"
+
+
+def all_roles(app: Flask, store: Store, name: str) -> Reviewer:
+    """Somebody who may do everything: a role must open nothing to a second observer."""
+    for each in ROLES:  # the table of roles fills itself
+        create_user(app, f"{name}-{each}", PASSWORD, each)
+    create_user(app, name, PASSWORD)
+    with store.engine.begin() as connection:
+        who = connection.scalar(sa.select(account.c.id).where(account.c.username == name))
+        connection.execute(sa.delete(account_role).where(account_role.c.account_id == who))
+        rows = [{"account_id": who, "role_id": r} for r in connection.scalars(sa.select(role.c.id))]
+        connection.execute(sa.insert(account_role), rows)
+    return Reviewer.log_in(app, name)
+
+
+def approve(who: Reviewer, base: str, drawn: Mask, seq: int) -> TestResponse:
+    return who.post(
+        f"{base}/approve",
+        tab=who.tab,
+        seq=seq,
+        voxels=int(drawn.sum()),
+        crc32=mask_crc32(drawn),
+        slices_seen=[3],
+    )
+
+
+def draw(who: Reviewer, base: str, wanted: Mask, start: Mask | None = None) -> int:
+    """Journal what leads from `start` to `wanted`; returns the last number."""
+    start = np.zeros_like(wanted) if start is None else start
+    steps = [("add", wanted & ~start), ("remove", start & ~wanted)]
+    seq = 0
+    for tool, where in steps:
+        if where.any():
+            seq += 1
+            body = {"kind": "stroke", "tool": tool, "plane": "axial", "slice": 3}
+            runs = encode_runs(np.flatnonzero(where))
+            answer = who.post(f"{base}/journal", tab=who.tab, seq=seq, runs=runs, **body)
+            assert answer.status_code == 200, answer.text
+    return seq
+
+
+@pytest.fixture
+def case_id(app: Flask, anna: Reviewer, store: Store) -> str:
+    """A case with a prediction, contoured and approved by anna, delivered, with figures."""
+    case_id = put_case(store, CT, dose=DOSE)
+    made = put_prediction(store, case_id, PREDICTED)
+    undecided = Boxed(np.full((2, 2, 2), 99, np.uint8), (0, 0, 0), GEOMETRY.shape)
+    store.files.write_probability(case_id, made.id, undecided)
+    anna.open(case_id)
+    seq = draw(anna, f"/api/cases/{case_id}", DRAWN, PREDICTED)
+    anna.post(
+        f"/api/cases/{case_id}/events",
+        events=[{"at": "2026-11-23T10:00:00Z", "kind": "open", "detail": {}}],
+    )
+    assert approve(anna, f"/api/cases/{case_id}", DRAWN, seq).status_code == 200
+    approved = store.reviews.correction_of(case_id, "Heart")
+    assert approved is not None
+    path = store.files.structure_set_path(case_id, approved.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(WRITTEN)
+    return case_id
+
+
+@pytest.fixture
+def bert(app: Flask, store: Store) -> Reviewer:
+    return all_roles(app, store, "bert")
+
+
+@pytest.fixture
+def observation_id(bert: Reviewer, app: Flask, store: Store, case_id: str) -> str:
+    create_user(app, "phil", PASSWORD, "physicist")
+    phil = Reviewer.log_in(app, "phil")
+    form = {"observer": "bert", "csrf_token": phil.csrf_token}
+    assert phil.client.post(f"/cases/{case_id}/observers", data=form).status_code == 303
+    (found,) = store.observations.unsigned_of("bert")
+    return found.id
+
+
+def secrets_of(store: Store, case_id: str) -> dict[str, bytes]:
+    """What tells of the prediction, of the other's contour, or of the arm; as bytes."""
+    approved = store.reviews.correction_of(case_id, "Heart")
+    assert approved is not None
+    assert approved.prediction_id is not None
+    entries = store.reviews.entries(case_id, "Heart")
+    rows = {"predicted": PREDICTED[3, 4, 4:11], "drawn": DRAWN[3, 4, 4:11]}
+    mean = {name: DOSE.values[mask].mean() for name, mask in (("p", PREDICTED), ("d", DRAWN))}
+    return {
+        "prediction id": approved.prediction_id.encode(),
+        "correction id": approved.id.encode(),
+        "model": MODEL[:8].encode(),
+        "stroke": str(entries[0].payload["runs"]).encode()[:40],
+        "structure set": WRITTEN,
+        "predicted voxels": rows["predicted"].astype(np.uint8).tobytes()
+        + PREDICTED[3, 5, 4:11].astype(np.uint8).tobytes(),
+        "predicted mean": f"{mean['p']:.9f}"[:5].encode(),
+        "corrected mean": f"{mean['d']:.9f}"[:5].encode(),
+        "arm": ASSISTED.encode(),
+    }
+
+
+def everything_told(app: Flask, who: Reviewer, values: dict[str, str]) -> dict[str, bytes]:
+    """The whole answer of each route, by method and rule, asked as `who`."""
+    told = {}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in PUBLIC_ENDPOINTS | {"security.logout"}:
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: values.get(m[1], "1"), rule.rule)
+        for method in (rule.methods or set()) & {"GET", "POST"}:
+            answer = who.get(path) if method == "GET" else who.post(path, tab=who.tab)
+            zipped = answer.headers.get("Content-Encoding") == "gzip"
+            body = gzip.decompress(answer.data) if zipped else answer.data
+            told[f"{method} {rule.rule}"] = body + str(answer.headers).encode()
+    return told
+
+
+def values_of(store: Store, case_id: str, observation_id: str) -> dict[str, str]:
+    approved = store.reviews.correction_of(case_id, "Heart")
+    assert approved is not None
+    (delivery,) = store.deliveries.all(case_id=case_id)
+    return {
+        "case_id": case_id,
+        "observation_id": observation_id,
+        "correction_id": approved.id,
+        "delivery_id": delivery.id,
+        "version": MODEL,
+        "operation": "pin",
+        "decision": "release",
+        "name": "TPS",
+    }
+
+
+def test_no_route_tells_a_second_observer_anything_before_signing(
+    app: Flask, store: Store, bert: Reviewer, case_id: str, observation_id: str
+) -> None:
+    secrets = secrets_of(store, case_id)
+    values = values_of(store, case_id, observation_id)
+    told = everything_told(app, bert, values)
+    leaks = [
+        f"{route} tells the {name}"
+        for route, body in told.items()
+        for name, secret in secrets.items()
+        if secret in body.replace(values["correction_id"].encode(), b"")
+        or (name == "correction id" and secret in body and values["correction_id"] not in route)
+    ]
+    assert leaks == []
+    # The same questions tell all of it to somebody who is no observer: the test can fail.
+    open_to = all_roles(app, store, "carla")
+    seen = b"".join(everything_told(app, open_to, values).values())
+    assert {name for name, secret in secrets.items() if secret not in seen} == set()
+
+
+def test_the_observers_page_begins_in_the_middle_of_the_scan_with_nothing_on_it(
+    bert: Reviewer, case_id: str, observation_id: str
+) -> None:
+    answer = bert.get(f"/cases/{case_id}")
+    assert answer.status_code == 302
+    assert answer.headers["Location"].endswith(f"/observations/{observation_id}")
+    facts = bert.get(f"/api/observations/{observation_id}").json
+    assert facts is not None
+    slices, rows, columns = GEOMETRY.shape
+    assert facts["start"] == [columns // 2, rows // 2, slices // 2]
+    assert (facts["prediction"], facts["flags"], facts["dose"]) == (None, [], False)
+    assert bert.get("/api/worklist").json["total"] == 0  # type: ignore[index]
+    assert bert.get("/api/next").json == {"next": None}
+    assert bert.get(f"/api/cases/{case_id}/figures").json["error"]["kind"] == "blind"  # type: ignore[index]
+
+
+def test_the_contour_is_kept_apart_and_compared_once_it_is_signed(
+    bert: Reviewer, anna: Reviewer, store: Store, case_id: str, observation_id: str
+) -> None:
+    base = f"/api/observations/{observation_id}"
+    bert.post(f"{base}/open", tab=bert.tab)
+    assert bert.post(f"{base}/journal", tab=bert.tab, seq=1, kind="undo").status_code == 409
+    seq = draw(bert, base, OBSERVED)
+    for other in (anna.get(base), anna.get(f"/observations/{observation_id}")):
+        assert other.status_code == 404  # nor is the observer's contour anybody else's
+    before = anna.get(f"/cases/{case_id}/figures").text
+    assert "Dice" in before  # of prediction and correction
+    assert "asked" in before
+
+    learned, deliveries = store.learning.learning_set("Heart"), store.deliveries.all()
+    assert approve(bert, base, DRAWN, seq).status_code == 409  # not what the node holds
+    assert approve(bert, base, OBSERVED, seq).status_code == 200
+    assert approve(bert, base, OBSERVED, seq).status_code == 409
+    mask = store.files.read_mask(case_id, f"observation-{observation_id}")
+    assert np.array_equal(mask, OBSERVED)
+    assert store.learning.learning_set("Heart") == learned
+    assert store.deliveries.all() == deliveries
+
+    dice = 2 * (OBSERVED & DRAWN).sum() / (OBSERVED.sum() + DRAWN.sum())
+    change = DOSE.values[OBSERVED].mean() - DOSE.values[DRAWN].mean()
+    for who in (anna, bert):  # all of it is open to the observer now
+        page = who.get(f"/cases/{case_id}/figures").text
+        row = page.split('id="observers"')[1].split("</table>")[0]
+        assert f"Dice {dice:.3f}" in row
+        assert f"mean dose {change:+.2f} Gy" in row
+    assert bert.get(f"/api/cases/{case_id}/prediction").status_code == 200
+
+
+def test_who_has_had_the_case_open_cannot_be_a_second_observer(
+    app: Flask, store: Store, case_id: str, observation_id: str
+) -> None:
+    phil = Reviewer.log_in(app, "phil")
+    for name, status in (("anna", 409), ("bert", 409), ("nobody", 409)):
+        form = {"observer": name, "csrf_token": phil.csrf_token}
+        answer = phil.client.post(f"/cases/{case_id}/observers", data=form)
+        assert answer.status_code == status, name
+    assert len(store.observations.of_case(case_id)) == 1
+
+
+def test_another_tab_goes_on_and_the_first_one_writes_no_more(
+    bert: Reviewer, store: Store, observation_id: str
+) -> None:
+    base = f"/api/observations/{observation_id}"
+    bert.post(f"{base}/open", tab=bert.tab)
+    draw(bert, base, OBSERVED)
+    draw(bert, base, OBSERVED)  # sent again: counts once
+    bert.post(f"{base}/open", tab="f" * 32)
+    entry = {
+        "kind": "stroke",
+        "tool": "add",
+        "plane": "axial",
+        "slice": 0,
+        "runs": encode_runs([1]),
+    }
+    assert bert.post(f"{base}/journal", tab=bert.tab, seq=2, **entry).status_code == 409
+    assert bert.post(f"{base}/renew", tab=bert.tab).status_code == 409
+    assert bert.post(f"{base}/journal", tab="f" * 32, seq=3, **entry).status_code == 409  # a gap
+    assert bert.post(f"{base}/journal", tab="f" * 32, seq=2, **entry).status_code == 200
+    assert [e.seq for e in store.observations.entries(observation_id)] == [1, 2]
+
+
+def test_slices_that_come_late_end_what_was_begun_on_the_older_scan(
+    bert: Reviewer, app: Flask, store: Store
+) -> None:
+    create_user(app, "phil", PASSWORD, "physicist")
+    case_id = put_case(store, CT)
+    found = store.observations.assign(case_id, "Heart", "bert", who="phil", now=NOW)
+    base = f"/api/observations/{found.id}"
+    bert.post(f"{base}/open", tab=bert.tab)
+    seq = draw(bert, base, OBSERVED)
+    store.cases.assembled(case_id, assembly="b" * 64, instance_count=2, geometry=GEOMETRY, now=NOW)
+    assert approve(bert, base, OBSERVED, seq).status_code == 409
+    assert bert.post(f"{base}/open", tab=bert.tab).status_code == 409
