@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.records import ASSISTED, MANUAL
 from review_ui.cohort import paper
-from review_ui.cohort.rows import ASSISTED, CohortRow
+from review_ui.cohort.rows import CohortRow
 from review_ui.cohort.statistics import (
     LARGE_GY,
     RUNNING_CASES,
@@ -54,7 +55,7 @@ def _duration(rows: Sequence[CohortRow], words: Words) -> Figure | None:
     timed = [(row, row.seconds / 60) for row in rows if row.seconds is not None]
     if not timed:
         return None
-    manual = [minutes for row, minutes in timed if row.arm != ASSISTED]
+    manual = [minutes for row, minutes in timed if row.arm == MANUAL]
     assisted = [(row, minutes) for row, minutes in timed if row.arm == ASSISTED]
     x, y = _order(rows), Axis("minutes", 0.0, 1.08 * max(minutes for _, minutes in timed) + 0.1)
     marks: list[Mark] = [
@@ -66,7 +67,9 @@ def _duration(rows: Sequence[CohortRow], words: Words) -> Figure | None:
     caption = f"Figure 3 of the paper. Curve: mean of the last {ENDS} cases with a prediction."
     if manual:
         level = float(np.mean(manual))
-        marks.append(Line((x.low, level), (x.high, level), f"unaided {level:.1f} min"))
+        marks.append(Line((x.low, level), (x.high, level), f"by hand {level:.1f} min"))
+        caption += " Dashed: mean of the cases contoured by hand."
+    if len(assisted) < len(timed):
         caption += " Hollow: contoured without a prediction."
     return Figure(plot(words, x, y, marks), caption)
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from core.files import write_whole
+from core.records import ASSISTED, MANUAL
 from core.store import Store
 from review_ui.cohort import paper
 from review_ui.cohort.figures import ENDS, Figure, figures_of
 from review_ui.cohort.pictures import outliers_of, picture_of
-from review_ui.cohort.rows import ASSISTED, CohortRow, rows_of
+from review_ui.cohort.rows import CohortRow, rows_of
 from review_ui.cohort.statistics import break_even
 
 PAGE, CASES, SUMMARY = "report.html", "cases.csv", "summary.csv"
@@ -97,8 +98,8 @@ def flat(row: CohortRow) -> dict[str, Any]:
         "corrected_mean_gy": dose and dose.corrected_gy,
         "mean_difference_gy": dose and dose.difference_gy,
         "dose_coverage": dose and dose.coverage,
-        "dice_tps_predicted": manual and manual.predicted,
-        "dice_tps_corrected": manual and manual.corrected,
+        "dice_by_hand_predicted": manual and manual.predicted,
+        "dice_by_hand_corrected": manual and manual.corrected,
     }
 
 
@@ -107,8 +108,8 @@ def values_of(report: Report) -> list[Value]:
     rows = report.rows
     assisted = [row for row in rows if row.arm == ASSISTED]
     seconds = [row.seconds for row in assisted if row.seconds is not None]
-    unaided = [row.seconds for row in rows if row.arm != ASSISTED and row.seconds is not None]
-    even = break_even(seconds, float(np.mean(unaided))) if unaided else None
+    by_hand = [row.seconds for row in rows if row.arm == MANUAL and row.seconds is not None]
+    even = break_even(seconds, float(np.mean(by_hand))) if by_hand else None
     differences = [
         abs(row.dose.difference_gy)
         for row in assisted
@@ -117,11 +118,15 @@ def values_of(report: Report) -> list[Value]:
     manual = [row.manual for row in rows if row.manual is not None]
     pairs = [
         (
-            "TPS and predicted",
+            "by hand and predicted",
             paper.MANUAL_PREDICTED,
             [m.predicted for m in manual if m.predicted is not None],
         ),
-        ("TPS and corrected", paper.MANUAL_CORRECTED, [m.corrected for m in manual]),
+        (
+            "by hand and corrected",
+            paper.MANUAL_CORRECTED,
+            [m.corrected for m in manual if m.corrected is not None],
+        ),
         (
             "predicted and corrected",
             paper.PREDICTED_CORRECTED,
@@ -130,11 +135,11 @@ def values_of(report: Report) -> list[Value]:
     ]
     return [
         ("cases", str(len(rows)), str(paper.CASES)),
-        ("minutes unaided, mean", _minutes(unaided), _minutes([paper.MANUAL_S])),
+        ("minutes by hand, mean", _minutes(by_hand), _minutes([paper.MANUAL_S])),
         (f"minutes, first {ENDS}", _minutes(seconds[:ENDS]), "—"),
         (f"minutes, last {ENDS}", _minutes(seconds[-ENDS:]), _minutes([paper.LAST_TEN_S])),
         (
-            "faster than unaided from case",
+            "faster than by hand from case",
             "—" if even is None else str(even),
             f"about {paper.BREAK_EVEN_CASE}",
         ),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from core.case_files import CaseFiles, reference_name
 from core.case_store import CORRECTION, PREDICTION
-from core.records import REVIEWED, Case, Change, Correction, DoseFigure
+from core.records import ASSISTED, MANUAL, REVIEWED, Case, Change, Correction, DoseFigure
 from core.store import Store
 from dose.difference import dice
 
-ASSISTED, UNAIDED = "assisted", "unaided"
+UNAIDED = "unaided"
+"""Of a case that was contoured before there was a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,13 @@ class DoseChange:
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """Dice with the contour of the TPS that joined the case (table 1 of the paper)."""
+    """Dice of a contour drawn by hand with what was predicted and corrected (table 1 of the paper).
+
+    By hand: that of the TPS that joined the case, or the approved one of the arm MANUAL.
+    """
 
     predicted: float | None
-    corrected: float
+    corrected: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,24 @@ def rows_of(store: Store, roi_name: str) -> list[CohortRow]:
     Raises `UnreadableObjectError` where a mask that was approved is damaged or gone.
     """
     changes = store.changes.newest()
+    seconds = _seconds(store)
     reviewers: dict[str, int] = {}
     rows = []
     for number, (current, made) in enumerate(_in_order(store, roi_name), start=1):
         reviewer = reviewers.setdefault(made[0].approved_by, len(reviewers) + 1)
         change = changes.get(made[-1].id)
-        rows.append(_row(store, current, made, change, number=number, reviewer=reviewer))
+        row = _row(store, current, made, change, number=number, reviewer=reviewer)
+        rows.append(replace(row, seconds=seconds.get((current.id, current.arm))))
     return rows
+
+
+def _seconds(store: Store) -> dict[tuple[str, str], float]:
+    """Everybody's time, by case and arm."""
+    found: dict[tuple[str, str], float] = defaultdict(float)
+    for who in store.timing.people():
+        for work in store.timing.work_of(who):
+            found[work.case_id, work.arm] += work.seconds
+    return found
 
 
 def _in_order(store: Store, roi_name: str) -> list[tuple[Case, list[Correction]]]:
@@ -108,7 +124,7 @@ def _row(
         number=number,
         case_id=current.id,
         reviewer=reviewer,
-        arm=ASSISTED if proposed else UNAIDED,
+        arm=MANUAL if current.arm == MANUAL else ASSISTED if proposed else UNAIDED,
         approvals=len(made),
         approved_at=made[0].approved_at,
         seconds=None,
@@ -149,6 +165,10 @@ def _mean(figure: DoseFigure | None) -> float | None:
 
 
 def _manual(store: Store, current: Case, last: Correction) -> Manual | None:
+    if current.arm == MANUAL:
+        kept = store.arms.kept_from(last)
+        names = (f"prediction-{kept.id}", f"correction-{last.id}") if kept else None
+        return Manual(overlap(store.files, current.id, *names), None) if names else None
     reference = store.instances.reference_of(current.id, last.roi_name)
     if reference is None or current.assembly != last.assembly:
         return None
