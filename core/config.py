@@ -146,6 +146,8 @@ class ReviewSettings(_Section):
     lock_s: Annotated[float, Field(gt=0)]
     hold_s: Annotated[float, Field(ge=0, le=3600)]
     manual_every: Annotated[int, Field(ge=0)]
+    stop_within_mm: Annotated[float, Field(gt=0, le=10)]
+    stop_tolerance_gy: Annotated[float, Field(gt=0)]
     public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/]+$")]
     session_minutes: Annotated[int, Field(ge=1)]
 

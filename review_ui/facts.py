@@ -215,5 +215,9 @@ def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> 
         "editable": flow["access"]["mode"] == "edit",
         "destinations": list(desk.destinations(current)),
         "hold_s": desk.settings.review.hold_s,
+        "stop_here": {
+            "within_mm": desk.settings.review.stop_within_mm,
+            "tolerance_gy": desk.settings.review.stop_tolerance_gy,
+        },
         **flow,
     }

@@ -12,6 +12,7 @@ from core.boxed import Boxed
 from core.case_files import reference_name
 from core.plans import DoseOrigin
 from core.volume import Volume
+from dose.sensitivity import stop_here
 from tests.browser.conftest import OpenPage, Site
 from tests.browser.reference_case import CT, GEOMETRY, HEART, ellipsoid
 from tests.browser.review_page import ReviewPage
@@ -58,6 +59,7 @@ def test_each_layer_comes_and_goes_by_one_key_in_every_plane(review: ReviewPage)
         ("i", "isodose", "isodose-10"),
         ("c", "reference", "reference"),
         ("u", "uncertainty", "uncertainty"),
+        ("o", "leverage", "leverage"),
     ]:
         page.keyboard.press("Shift+U")  # where there is something to see of every layer
         low = re.compile(r"^(\d|1[0-3])$")
@@ -110,6 +112,27 @@ def test_mean_dose_and_dvh_follow_the_hand_without_the_server(review: ReviewPage
     assert curves[0].get_attribute("d") == before[0]
     assert curves[1].get_attribute("d") != before[1]
     expect(page.locator("#dose-comparison")).to_contain_text("Gy")
+
+
+def test_the_page_says_how_far_the_mean_can_still_move_and_goes_there(review: ReviewPage) -> None:
+    page = review.page
+    said = page.locator("#stop-here")
+    expect(said).to_contain_text("Corrections within 2.5 mm can move the mean heart dose by up to")
+    bound = stop_here(RAMP, HEART, GEOMETRY, within_mm=2.5)
+    assert bound is not None
+    shown = float(said.get_attribute("data-gy") or "nan")
+    assert shown == pytest.approx(bound.largest_change_gy, abs=1e-6)
+    shares = bound.to_lowest_gy + bound.to_highest_gy
+    for number in bound.slice_ranking[:2]:
+        # Slices that are each other's mirror image share a place.
+        equal = np.flatnonzero(np.isclose(shares, shares[number], rtol=1e-6))
+        page.keyboard.press("Shift+O")
+        among = re.compile(rf"^({'|'.join(map(str, equal))})$")
+        expect(page.locator("body")).to_have_attribute("data-slice", among)
+    x, y = review.middle("axial")
+    review.drag((x, y), (x + 40, y), button="right")
+    expect(said).not_to_have_attribute("data-gy", str(shown))
+    expect(said).not_to_have_class(re.compile("stale"))
 
 
 def test_the_outline_lies_where_the_structure_ends(review: ReviewPage) -> None:

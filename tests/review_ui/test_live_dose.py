@@ -18,9 +18,11 @@ from core.journal import encode_runs
 from core.store import Store
 from core.volume import Volume
 from dose.metrics import roi_dose
+from dose.sensitivity import stop_here
 from tests.support.peers import require_program
 from tests.support.review_case import Reviewer, put_case, put_dose
 
+WITHIN_MM = 2.5
 REPLAY = Path(__file__).parent / "javascript" / "replay_dose.mjs"
 GEOMETRY = replace(
     VolumeGeometry((12, 30, 28), (-13.0, -15.0, 4.0), (2.5, 1.1, 0.9), "1.2.3.4"),
@@ -42,7 +44,7 @@ def dose() -> Volume:
     return Volume(values.astype(np.float32), DOSE_GEOMETRY)
 
 
-def test_live_figures_equal_those_of_the_server_after_every_stroke(
+def test_live_figures_and_the_bound_equal_those_of_the_server_after_every_stroke(
     anna: Reviewer, store: Store, dose: Volume
 ) -> None:
     predicted = ball((0.0, 0.0, 18.0), 11.0)
@@ -70,6 +72,14 @@ def test_live_figures_equal_those_of_the_server_after_every_stroke(
         assert told["meanGy"] == pytest.approx(expected.mean_gy, abs=1e-6)
         assert told["volumeCc"] == pytest.approx(expected.volume_cc, abs=1e-9)
         assert told["coverage"] == pytest.approx(expected.coverage, abs=1e-9)
+        bound = stop_here(dose, mask, GEOMETRY, within_mm=WITHIN_MM)
+        assert bound is not None
+        assert told["bound"]["lowestGy"] == pytest.approx(bound.lowest_gy, abs=1e-6)
+        assert told["bound"]["highestGy"] == pytest.approx(bound.highest_gy, abs=1e-6)
+        assert told["bound"]["largestGy"] == pytest.approx(bound.largest_change_gy, abs=1e-6)
+        shares = bound.to_lowest_gy + bound.to_highest_gy
+        assert told["bound"]["bySlice"] == pytest.approx(list(shares), abs=1e-6)
+        assert (told["bound"]["uncovered"] > 0) == (bound.uncovered_cc > 0)
     assert 0.1 < roi_dose(dose, now, GEOMETRY).coverage < 0.9
     answer: Any = anna.get(f"/api/cases/{case_id}/figures").json
     assert shown["told"][-1]["meanGy"] == pytest.approx(answer["correction"]["mean_gy"], abs=1e-6)
@@ -80,6 +90,7 @@ def replayed(predicted: Mask, dose: bytes, entries: list[dict[str, Any]]) -> dic
     """What the page's own modules make of a prediction, a dose as sent, and a journal."""
     slice_mm, row_mm, column_mm = GEOMETRY.spacing_mm
     told = {
+        "withinMm": WITHIN_MM,
         "dims": GEOMETRY.shape[::-1],
         "spacingMm": (column_mm, row_mm, slice_mm),
         "sliceOffsetsMm": GEOMETRY.slice_offsets_mm,

@@ -32,6 +32,7 @@
  * @property {boolean} may_decide  approve, reject, take back
  * @property {boolean} may_reopen
  * @property {string[]} destinations
+ * @property {import("./stop_here.js").Tolerance} stop_here
  * @property {number} hold_s  how long an approved structure set waits before it leaves
  * @property {Approval | null} approved  where the case is closed
  * @property {{by: string, at: string, version: number} | null} replaces  approved before it was re-opened

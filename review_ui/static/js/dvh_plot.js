@@ -36,8 +36,8 @@ function drawAxes(endGy) {
   part("dvh-axes").replaceChildren(
     grid,
     ...PERCENT.map((percent) => words(`${percent}`, left - 5, height(percent) + 3, "end")),
-    ...ticks.map((gy) => words(`${gy}`, at(gy), bottom + 12, "middle")),
-    words("Gy", right + 6, bottom + 12, "end"),
+    ...ticks.slice(0, -1).map((gy) => words(`${gy}`, at(gy), bottom + 12, "middle")),
+    words(`${ticks.at(-1)} Gy`, Math.min(at(ticks.at(-1) ?? 0) + 10, right + 6), bottom + 12, "end"),
     words("%", left - 5, height(75) + 3, "end"),
   );
 }

@@ -2,7 +2,7 @@
 import { doseCss, isodoseLevels } from "./dose_colours.js";
 import { byId, make, setText } from "./page.js";
 
-/** @param {"layer-reference" | "layer-dose" | "layer-isodose" | "layer-uncertainty"} id */
+/** @param {"layer-reference" | "layer-dose" | "layer-isodose" | "layer-uncertainty" | "layer-leverage"} id */
 export function showLayerRow(id) {
   byId(id).hidden = false;
 }

@@ -82,7 +82,7 @@ export class LiveDose {
         const predicted = layer.prediction[index] !== 0;
         const corrected = layer.contains(index);
         if (!predicted && !corrected) continue;
-        const gy = this.#gyAt(index);
+        const gy = this.gyAt(index);
         if (predicted) this.prediction.take(gy, this.grid.voxelCc[z], 1);
         if (corrected) this.correction.take(gy, this.grid.voxelCc[z], 1);
       }
@@ -96,11 +96,11 @@ export class LiveDose {
    */
   flip(index, inside) {
     const cc = this.grid.voxelCc[Math.floor(index / this.grid.sliceCount)];
-    this.correction.take(this.#gyAt(index), cc, inside ? 1 : -1);
+    this.correction.take(this.gyAt(index), cc, inside ? 1 : -1);
   }
 
-  /** @param {number} index */
-  #gyAt(index) {
+  /** The dose at a voxel in Gy, NaN where it is not covered. @param {number} index */
+  gyAt(index) {
     const { dims, sliceCount } = this.grid;
     const within = index % sliceCount;
     return this.dose.gyAt(within % dims[0], Math.floor(within / dims[0]), Math.floor(index / sliceCount));

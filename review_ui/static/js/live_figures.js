@@ -36,9 +36,8 @@ export class LiveFigures {
     return { ...this.told, prediction, correction, difference_gy };
   }
 
-  /** @param {DoseGrid | null} dose */
+  /** @param {DoseGrid} dose */
   takeDose(dose) {
-    if (this.live || !dose) return;
     this.live = new LiveDose(this.layer, dose);
     this.#keepToOneDose();
     this.changed();

@@ -12,17 +12,19 @@
  * @property {DoseGrid | null} dose
  * @property {Boxed | null} uncertainty  entropy in 1/255 bit
  * @property {Boxed | null} reference  0 or 1
+ * @property {Boxed | null} leverage  of voxels near the contour: 1 to 255, relative to the highest
  */
 import { isolines, maskOutline } from "./contour_lines.js";
 import { doseCss, doseTable, isodoseLevels, paintDose } from "./dose_colours.js";
 import { loopPath, piecePath, strokePath } from "./line_paths.js";
 import { Picture } from "./picture.js";
-import { paintUncertainty, uncertaintyTable } from "./uncertainty_colours.js";
+import { leverageTable, paintBytes, uncertaintyTable } from "./byte_colours.js";
 
 const REFERENCE_PEN = { colour: "#5fd4e6", width: 1.5, dashes: [6, 4] };
 const ISODOSE_WIDTH = 1.25;
 const DOSE_TABLE = doseTable();
 const UNCERTAINTY_TABLE = uncertaintyTable();
+const LEVERAGE_TABLE = leverageTable();
 
 export class Overlay {
   /**
@@ -53,7 +55,8 @@ export class Overlay {
     this.wash = null;
     const { dose } = this.extras;
     if (dose && (settings.showDose || settings.showIsodose)) this.#takeDose(dose, slice, settings);
-    if (settings.showUncertainty) this.#takeUncertainty(slice);
+    if (settings.showUncertainty) this.#takeBytes("uncertainty", UNCERTAINTY_TABLE, slice);
+    if (settings.showLeverage) this.#takeBytes("leverage", LEVERAGE_TABLE, slice);
     if (settings.showReference) this.#takeReference(slice);
     this.#commit();
   }
@@ -87,13 +90,17 @@ export class Overlay {
     });
   }
 
-  /** @param {number} slice */
-  #takeUncertainty(slice) {
+  /**
+   * @param {"uncertainty" | "leverage"} name
+   * @param {Uint32Array} table
+   * @param {number} slice
+   */
+  #takeBytes(name, table, slice) {
     const { grid, plane } = this.viewport;
-    const part = this.extras.uncertainty?.slice(grid, plane, slice);
+    const part = this.extras[name]?.slice(grid, plane, slice);
     if (!part) return;
-    paintUncertainty(part, UNCERTAINTY_TABLE, this.#washed().pixels, grid.dims[plane.across]);
-    this.shown.push("uncertainty");
+    paintBytes(part, table, this.#washed().pixels, grid.dims[plane.across]);
+    this.shown.push(name);
   }
 
   /** @param {number} slice */

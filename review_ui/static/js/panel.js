@@ -31,6 +31,7 @@ const LAYER_ROWS = /** @type {const} */ ([
   ["layer-corrections", "showCorrections"],
   ["layer-outline", "showOutline"],
   ["layer-reference", "showReference"],
+  ["layer-leverage", "showLeverage"],
   ["layer-dose", "showDose"],
   ["layer-isodose", "showIsodose"],
   ["layer-uncertainty", "showUncertainty"],

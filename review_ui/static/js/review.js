@@ -171,7 +171,7 @@ async function start() {
   const state = new ReviewState(known.start);
   const outlineColour = `rgb(${known.colour.join(" ")})`;
   /** @type {import("./overlay.js").Extras} */
-  const extras = { dose: null, uncertainty: null, reference: null };
+  const extras = { dose: null, uncertainty: null, reference: null, leverage: null };
   const stage = buildStage(known, { scan, extras, outlineColour }, state);
   // The CT is on its way while the case is taken and its corrections come: it is seen first.
   const loading = loadCt(grid, scan.ct, (slice, received) => {
@@ -203,7 +203,7 @@ async function start() {
   // Last: nobody waits for them, and the case can be worked on without.
   const onCame = () => {
     stage.refreshExtras();
-    session.live.takeDose(extras.dose);
+    session.takeDose(extras.dose);
   };
   await loadExtras(url, extras, onCame).catch((error) => {
     panel.showBanner(`Dose and other layers could not be loaded: ${error.message}`, "warning");

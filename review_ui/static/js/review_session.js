@@ -15,6 +15,7 @@ import { byId, setText } from "./page.js";
 import * as panel from "./panel.js";
 import { encodeRuns, runsOf } from "./runs.js";
 import { shapeOf } from "./shape.js";
+import { StopHereWatch } from "./stop_here.js";
 import { Stroke } from "./strokes.js";
 
 /** Figures are asked for when the hand rests, not after every dab. */
@@ -58,6 +59,7 @@ export class ReviewSession {
     /** As the server told of the structure as it stands; null until it has. @type {panel.Figures | null} */
     this.figures = null;
     this.live = new LiveFigures(layer);
+    this.stopHere = new StopHereWatch({ layer, figures: this.live, stage, facts });
     this.journal = new Journal({
       acknowledged: seq,
       send: (entry) => this.#send(entry),
@@ -201,6 +203,13 @@ export class ReviewSession {
     if (facts) this.#flagged(facts.flags);
   }
 
+  /** @param {import("./dose_grid.js").DoseGrid | null} dose */
+  takeDose(dose) {
+    if (!dose || this.live.live) return;
+    this.live.takeDose(dose);
+    this.stopHere.changed();
+  }
+
   /** @param {string[]} flags */
   #flagged(flags) {
     this.facts.flags = flags;
@@ -237,6 +246,7 @@ export class ReviewSession {
   #changed() {
     this.stage.refreshLayers();
     this.live.changed();
+    this.stopHere.changed();
     panel.showChecks(this.layer, this.seen);
     panel.showButtons(this.layer, this.isEditable);
     window.clearTimeout(this.shapeTimer);
@@ -274,5 +284,6 @@ export class ReviewSession {
     }
     this.figures = figures;
     this.live.takeTold(figures);
+    if (!this.live.live) this.stopHere.forget();
   }
 }

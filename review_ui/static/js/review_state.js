@@ -18,6 +18,7 @@
  * @property {boolean} showIsodose
  * @property {boolean} showUncertainty
  * @property {boolean} showReference  the contour of the TPS
+ * @property {boolean} showLeverage  how much voxels near the contour move the mean dose
  * @property {Vector3} position  the voxel where the three slices cross
  */
 import { WINDOWS } from "./window_level.js";
@@ -40,6 +41,7 @@ export class ReviewState {
       showIsodose: false,
       showUncertainty: false,
       showReference: false,
+      showLeverage: false,
       position,
     };
     /** @type {((changed: Partial<Settings>) => void)[]} */

@@ -48,7 +48,7 @@ export function shapeOf(layer) {
  * @param {CorrectionLayer} layer
  * @returns {{first: Vector3, last: Vector3} | null}
  */
-function boxOf(layer) {
+export function boxOf(layer) {
   const { dims, sliceCount } = layer.grid;
   /** @type {Vector3} */
   const first = [dims[0], dims[1], dims[2]];

@@ -19,6 +19,7 @@ const EXTRA_SETTINGS = /** @type {const} */ ([
   "showIsodose",
   "showUncertainty",
   "showReference",
+  "showLeverage",
 ]);
 
 export class Stage {

@@ -6,9 +6,10 @@
  * @typedef {import("./review_state.js").Settings} Settings
  * @typedef {import("./slice_view.js").SliceView} SliceView
  *
- * @typedef {"showPrediction" | "showCorrections" | "showOutline" | "showDose" | "showIsodose" | "showUncertainty" | "showReference"} LayerSetting
+ * @typedef {"showPrediction" | "showCorrections" | "showOutline" | "showDose" | "showIsodose" | "showUncertainty" | "showReference" | "showLeverage"} LayerSetting
  */
 import { differingSlices, doubtfulSlices, highestSlice, hottestVoxel, nextOf } from "./guidance.js";
+import { nextRanked, ranking } from "./leverage.js";
 import { showPassingNote } from "./panel.js";
 import { adjusted, describeWindow, WINDOWS } from "./window_level.js";
 
@@ -21,6 +22,7 @@ export const VIEW_BUTTONS = Object.freeze({
   "layer-corrections": "showCorrections",
   "layer-outline": "showOutline",
   "layer-reference": "showReference",
+  "layer-leverage": "showLeverage",
   "layer-dose": "showDose",
   "layer-isodose": "showIsodose",
   "layer-uncertainty": "showUncertainty",
@@ -32,6 +34,7 @@ export const VIEW_BUTTONS = Object.freeze({
   "next-doubt": "nextDoubt",
   "to-dose": "highestDose",
   "to-uncertainty": "leastCertain",
+  "to-leverage": "nextLeverage",
 });
 
 /** @type {readonly LayerSetting[]} */
@@ -40,6 +43,7 @@ const LAYERS = [
   "showCorrections",
   "showOutline",
   "showReference",
+  "showLeverage",
   "showDose",
   "showIsodose",
   "showUncertainty",
@@ -61,6 +65,7 @@ export function viewActions(session) {
     previousDoubt: () => places.doubt(-1),
     highestDose: () => places.highestDose(),
     leastCertain: () => places.leastCertain(),
+    nextLeverage: () => places.leverage(),
   };
 }
 
@@ -119,6 +124,8 @@ class Places {
   /** @param {ReviewSession} session */
   constructor(session) {
     this.session = session;
+    /** The slice that `leverage` went to last. @type {number | undefined} */
+    this.byLeverage = undefined;
   }
 
   get #extras() {
@@ -154,6 +161,17 @@ class Places {
     const { grid } = this.session.layer;
     const slice = highestSlice(this.#extras.uncertainty?.sums(grid.dims[2]) ?? []);
     if (slice === undefined) showPassingNote("Nothing is known of the model's doubts here.");
+    else this.#goToSlice(slice);
+  }
+
+  leverage() {
+    const bound = this.session.stopHere.now();
+    const slices = bound ? ranking(bound.bySlice) : [];
+    // On from where this key has led; from anywhere else to the first.
+    const here = this.session.state.settings.position[2];
+    const slice = this.byLeverage === here ? nextRanked(slices, here) : slices[0];
+    this.byLeverage = slice;
+    if (slice === undefined) showPassingNote("There is no dose near the contour.");
     else this.#goToSlice(slice);
   }
 

@@ -6,7 +6,7 @@ import { Boxed } from "../../../review_ui/static/js/boxed.js";
 import { doseTable, isodoseLevels, paintDose } from "../../../review_ui/static/js/dose_colours.js";
 import { DoseGrid } from "../../../review_ui/static/js/dose_grid.js";
 import { Grid, PLANES } from "../../../review_ui/static/js/geometry.js";
-import { paintUncertainty, uncertaintyTable } from "../../../review_ui/static/js/uncertainty_colours.js";
+import { paintBytes, uncertaintyTable } from "../../../review_ui/static/js/byte_colours.js";
 
 const grid = new Grid([9, 7, 6], [1, 2, 3]);
 const shape = [5, 4, 4];
@@ -138,6 +138,6 @@ test("a box of bytes lies in every plane where its voxels do, and is 0 around", 
   assert.deepEqual([...boxed.sums(6)], [0, 0, 78, 222, 0, 0]);
   const pixels = new Uint32Array(63);
   const loud = new Boxed([1, 3, 2], [4, 3, 2], values.map((v) => (v === 6 ? 255 : 10)));
-  paintUncertainty(loud.slice(grid, PLANES.axial, 2), uncertaintyTable(), pixels, 9);
+  paintBytes(loud.slice(grid, PLANES.axial, 2), uncertaintyTable(), pixels, 9);
   assert.deepEqual([...pixels.keys()].filter((i) => pixels[i] !== 0), [2 + 4 * 9]);
 });

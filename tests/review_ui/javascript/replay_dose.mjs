@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { CorrectionLayer } from "../../../review_ui/static/js/corrections.js";
 import { DoseGrid } from "../../../review_ui/static/js/dose_grid.js";
 import { Grid } from "../../../review_ui/static/js/geometry.js";
+import { stopHere } from "../../../review_ui/static/js/leverage.js";
 import { LiveDose } from "../../../review_ui/static/js/live_dose.js";
 
-const { dims, spacingMm, sliceOffsetsMm, prediction, dose, entries } = JSON.parse(readFileSync(0, "utf8"));
+const { withinMm, dims, spacingMm, sliceOffsetsMm, prediction, dose, entries } = JSON.parse(readFileSync(0, "utf8"));
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 const grid = new Grid(dims, spacingMm, sliceOffsetsMm);
 const layer = new CorrectionLayer(grid, bytes(prediction));
@@ -15,6 +16,7 @@ layer.onVoxel = (index, inside) => live.flip(index, inside);
 const told = entries.map((entry) => {
   layer.apply(entry);
   const { meanGy, volumeCc, coverage } = live.correction;
-  return { meanGy, volumeCc, coverage };
+  const bound = stopHere(layer, live, withinMm);
+  return { meanGy, volumeCc, coverage, bound: bound && { ...bound, bySlice: [...bound.bySlice], leverage: null } };
 });
 process.stdout.write(JSON.stringify({ told, predictedGy: live.prediction.meanGy }));
