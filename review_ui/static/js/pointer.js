@@ -1,5 +1,5 @@
 /**
- * Mouse, pen and touch on one view: paint, move the picture, scroll slices, zoom, set the crosshair
+ * Mouse and pen on one view (fingers: touch.js): paint, move the picture, scroll slices, zoom, set the crosshair
  * and the window.
  *
  * @typedef {import("./corrections.js").Tool} Tool
@@ -22,7 +22,11 @@
  * @property {() => boolean} isSpaceHeld
  */
 import { OPPOSITE } from "./corrections.js";
+import { Fingers } from "./touch.js";
 
+/** The other end of a pen, in `button` and in `buttons`. */
+const ERASER = 5;
+const ERASER_HELD = 32;
 const ZOOM_STEP = 1.15;
 /** Wheel travel of one slice; a notch of a mouse wheel is more, a trackpad's event less. */
 const WHEEL_STEP = 50;
@@ -31,9 +35,12 @@ export class PointerInput {
   /**
    * @param {SliceView} view
    * @param {PointerActions} actions
+   * @param {import("./touch.js").Pen} pen
    */
-  constructor(view, actions) {
+  constructor(view, actions, pen) {
     this.view = view;
+    this.pen = pen;
+    this.fingers = new Fingers(view, actions, pen);
     this.actions = actions;
     /** @type {number | null} */
     this.pointer = null;
@@ -62,6 +69,8 @@ export class PointerInput {
 
   /** @param {PointerEvent} event */
   #down(event) {
+    if (event.pointerType === "touch") return this.fingers.down(event);
+    if (event.pointerType === "pen") this.pen.note(event);
     if (this.pointer !== null) return;
     const point = this.#pointOf(event);
     this.mode = this.#modeOf(event);
@@ -83,18 +92,21 @@ export class PointerInput {
     if (event.button === 1 || (event.button === 0 && this.actions.isSpaceHeld())) return "pan";
     if (event.button === 0 && event.altKey) return "cross";
     if (event.button === 0 && (event.ctrlKey || event.metaKey)) return "window";
-    const paints = event.button === 0 || event.button === 2;
+    const paints = [0, 2, ERASER].includes(event.button);
     return paints && this.actions.canPaint() ? "paint" : null;
   }
 
   /** @param {PointerEvent} event @returns {Tool} */
   #toolOf(event) {
+    if (event.buttons & ERASER_HELD) return "remove";
     const tool = this.actions.tool();
     return event.buttons & 2 ? /** @type {Tool} */ (OPPOSITE[tool]) : tool;
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
+    if (event.pointerType === "touch") return this.fingers.move(event);
+    if (event.pointerType === "pen") this.pen.note(event);
     if (this.pointer !== null && event.pointerId !== this.pointer) return;
     if (this.mode === "pan" || this.mode === "window") {
       const dx = event.clientX - this.lastClient.x;
@@ -126,6 +138,7 @@ export class PointerInput {
 
   /** @param {PointerEvent} event */
   #up(event) {
+    if (event.pointerType === "touch") return this.fingers.up(event);
     if (event.pointerId !== this.pointer) return;
     if (this.mode === "paint") this.actions.endStroke();
     if (this.mode === "window") this.actions.windowSet();

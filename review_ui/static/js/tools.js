@@ -13,6 +13,7 @@ import { BINDINGS, listenToKeys } from "./keyboard.js";
 import { button, byId, dialog } from "./page.js";
 import { contouredSlices, fillKeySheet, showHover } from "./panel.js";
 import { PointerInput } from "./pointer.js";
+import { Pen } from "./touch.js";
 import { dragWindow, noteWindow, valuesAt, VIEW_BUTTONS, viewActions } from "./viewer.js";
 
 /** @param {ReviewSession} session */
@@ -20,7 +21,8 @@ export function connectInput(session) {
   const input = new ReviewInput(session);
   const actions = input.keyActions();
   listenToKeys(actions, (held) => input.holdSpace(held));
-  for (const view of session.stage.all) new PointerInput(view, input.pointerActions());
+  const pen = new Pen();
+  for (const view of session.stage.all) new PointerInput(view, input.pointerActions(), pen);
   for (const [id, action] of Object.entries(BUTTONS)) {
     button(id).addEventListener("click", () => actions[action]());
   }
