@@ -17,17 +17,20 @@ from dicom_node.objects.ct_reader import ct_paths_in, read_ct
 from dicom_node.objects.rtdose_reader import read_dose
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from dose.difference import dice
-from dose.metrics import RoiDose, roi_dose
+from dose.metrics import EndSlices, RoiDose, roi_dose
 
 Row = dict[str, Any]
 _WHOLE_SET = "(structure set)"  # names the row of what concerns no single ROI
 
 
-def dose_command(rtstruct: Path, rtdose: Path, ct_folder: Path | None) -> list[Row]:
+def dose_command(
+    rtstruct: Path, rtdose: Path, ct_folder: Path | None, *, ends: EndSlices = "whole"
+) -> list[Row]:
     """Volume (cc), mean, minimum and maximum dose (Gy) and coverage (0..1) of every ROI.
 
     Contours are painted on the CT's voxels, or without a CT on about 1 mm voxels around them. The
-    figures are of the part that the dose grid covers; `note` says where that is not the whole. A
+    figures are of the part that the dose grid covers; `note` says where that is not the whole.
+    `ends` says what the first and the last slice of a structure stand for. A
     last row tells what the structure set held that was left out, and where the dose is not of the
     whole plan.
     Raises `GeometryMismatchError` where the frames of reference differ.
@@ -41,7 +44,7 @@ def dose_command(rtstruct: Path, rtdose: Path, ct_folder: Path | None) -> list[R
     _require_on(dose.geometry, structure_set, what="dose")
     if ct is not None:
         _require_on(ct, structure_set, what="CT")
-    rows = [_dose_row(roi, structure_set, dose, ct) for roi in structure_set.rois]
+    rows = [_dose_row(roi, structure_set, dose, ct, ends=ends) for roi in structure_set.rois]
     whole: Row = {"roi_number": None, "roi_name": _WHOLE_SET}
     note = _sentences(*structure_set.findings, *read.origin.limits())
     return [*rows, whole | _dose_columns(None, note)] if note else rows
@@ -85,7 +88,12 @@ def read_ct_folder(folder: Path) -> CtVolume:
 
 
 def _dose_row(
-    roi: Roi, structure_set: StructureSet, dose: Volume, ct: VolumeGeometry | None
+    roi: Roi,
+    structure_set: StructureSet,
+    dose: Volume,
+    ct: VolumeGeometry | None,
+    *,
+    ends: EndSlices,
 ) -> Row:
     row: Row = {"roi_number": roi.roi_number, "roi_name": roi.roi_name}
     if not roi.contours:
@@ -97,7 +105,7 @@ def _dose_row(
         # One ROI that needs the CT must not cost the figures of all others.
         return row | _dose_columns(None, str(error))
     mask, note = _painted(roi, geometry)
-    return row | _dose_columns(roi_dose(dose, mask, geometry), note)
+    return row | _dose_columns(roi_dose(dose, mask, geometry, ends=ends), note)
 
 
 def _dose_columns(figures: RoiDose | None, note: str) -> Row:

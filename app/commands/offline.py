@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -39,13 +39,17 @@ def dose(
     rtdose: Annotated[Path, typer.Option(help="The RTDOSE.")],
     *,
     ct: Annotated[Path | None, typer.Option(help="Folder with the CT series.")] = None,
+    ends: Annotated[
+        Literal["whole", "half"],
+        typer.Option(help="What first and last slices stand for; half is nearest to Eclipse."),
+    ] = "whole",
     as_json: JsonOption = False,
 ) -> None:
     """Dose of every ROI: volume (cc), mean, minimum, maximum (Gy), coverage."""
     from app.offline import dose_command  # noqa: PLC0415
     from app.tables import show  # noqa: PLC0415
 
-    show(dose_command(rtstruct, rtdose, ct), "Dose", as_json=as_json)
+    show(dose_command(rtstruct, rtdose, ct, ends=ends), "Dose", as_json=as_json)
 
 
 @commands.command()
