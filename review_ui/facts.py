@@ -159,7 +159,7 @@ def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:
 
 
 def scan_facts(desk: Desk, current: Case, geometry: VolumeGeometry, *, user: str) -> dict[str, Any]:
-    """Whose CT it is, which structure is contoured on it, and where its voxels are."""
+    """Whose CT it is, what is contoured on it and how exactly, and where its voxels are."""
     slices, rows, columns = geometry.shape
     return {
         "patient": patient_of(current),
@@ -172,6 +172,10 @@ def scan_facts(desk: Desk, current: Case, geometry: VolumeGeometry, *, user: str
         "spacing_mm": list(reversed(geometry.spacing_mm)),
         "slice_mm": [float(p[2]) for p in geometry.index_to_mm([(z, 0, 0) for z in range(slices)])],
         "slice_offsets_mm": geometry.slice_positions_mm().tolist(),
+        "stop_here": {
+            "within_mm": desk.settings.review.stop_within_mm,
+            "tolerance_gy": desk.settings.review.stop_tolerance_gy,
+        },
     }
 
 
@@ -215,9 +219,5 @@ def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> 
         "editable": flow["access"]["mode"] == "edit",
         "destinations": list(desk.destinations(current)),
         "hold_s": desk.settings.review.hold_s,
-        "stop_here": {
-            "within_mm": desk.settings.review.stop_within_mm,
-            "tolerance_gy": desk.settings.review.stop_tolerance_gy,
-        },
         **flow,
     }

@@ -15,6 +15,7 @@ from core.boxed import Boxed
 from core.case_files import reference_name
 from core.plans import DoseOrigin
 from tests.browser.conftest import Site, log_in
+from tests.browser.looks import overlapping
 from tests.browser.review_page import ReviewPage
 from tests.support.review_case import NOW, another_object, put_case, put_dose, put_prediction
 
@@ -88,27 +89,5 @@ def cut(page: Page) -> list[str]:
               return beyond || (isButton && element.scrollWidth > element.clientWidth + 1);
             }).map((element) => element.id || element.textContent.trim())""",
             f"{LABELS}, {BARS}",
-        )
-    )
-
-
-def overlapping(page: Page, selector: str) -> list[list[str]]:
-    """Pairs of elements that share a part of the screen."""
-    return list(
-        page.evaluate(
-            """(selector) => {
-              const shown = [...document.querySelectorAll(selector)]
-                .map((element) => [element, element.getBoundingClientRect()])
-                .filter(([element, box]) => box.width > 0 && element.textContent.trim() !== "");
-              const pairs = [];
-              shown.forEach(([a, p], i) => shown.slice(i + 1).forEach(([b, q]) => {
-                const across = Math.min(p.right, q.right) - Math.max(p.left, q.left);
-                const down = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
-                const names = [a, b].map((element) => element.id || element.textContent.trim());
-                if (across > 0.5 && down > 0.5) pairs.push(names);
-              }));
-              return pairs;
-            }""",
-            selector,
         )
     )

@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -16,10 +15,10 @@ from core.geometry import Mask
 from core.journal import encode_runs, mask_crc32
 from core.records import ASSISTED
 from core.store import Store
-from core.tables import account, account_role, role
 from core.volume import Volume
 from review_ui.accounts import create_user
-from review_ui.roles import PUBLIC_ENDPOINTS, ROLES
+from review_ui.roles import PUBLIC_ENDPOINTS
+from tests.support.accounts import create_all_rounder
 from tests.support.review_case import (
     MODEL,
     NOW,
@@ -43,14 +42,7 @@ WRITTEN = b"the structure set that the TPS gets"
 
 def all_roles(app: Flask, store: Store, name: str) -> Reviewer:
     """Somebody who may do everything: a role must open nothing to a second observer."""
-    for each in ROLES:  # the table of roles fills itself
-        create_user(app, f"{name}-{each}", PASSWORD, each)
-    create_user(app, name, PASSWORD)
-    with store.engine.begin() as connection:
-        who = connection.scalar(sa.select(account.c.id).where(account.c.username == name))
-        connection.execute(sa.delete(account_role).where(account_role.c.account_id == who))
-        rows = [{"account_id": who, "role_id": r} for r in connection.scalars(sa.select(role.c.id))]
-        connection.execute(sa.insert(account_role), rows)
+    create_all_rounder(app, store, name)
     return Reviewer.log_in(app, name)
 
 
