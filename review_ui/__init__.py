@@ -20,6 +20,7 @@ from review_ui import (
     errors,
     figures,
     flow,
+    keys,
     layers,
     models,
     observations,
@@ -50,6 +51,7 @@ ROOMS = (
     quarantine,
     users,
     account,
+    keys,
     models,
     status,
     deliveries,
@@ -95,6 +97,7 @@ def create_app(
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")
+    app.add_template_global(keys.own_keys)
     assets.install(app)
     roles.require_complete(app)
     return app

@@ -119,6 +119,7 @@ ENDPOINTS: dict[str, May] = {
     "layers.dose": May.LOOK,
     "layers.uncertainty": May.LOOK,
     "layers.reference": May.LOOK,
+    "keys.keep": May.LOOK,
     "openapi.spec": May.LOOK,
     "api.facts": May.LOOK,
     "api.journal": May.LOOK,

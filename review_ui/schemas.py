@@ -46,6 +46,19 @@ class ReopenBody(_Body):
     reason: Annotated[str, Field(max_length=500)]
 
 
+Action = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,31}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^(ctrl\+)?(shift\+)?(\+|[^\s+]{1,20})$")]
+
+
+class KeysBody(_Body):
+    """Keys of the review page by action, where they are not those it comes with."""
+
+    keys: Annotated[
+        dict[Action, Annotated[list[Key], Field(min_length=1, max_length=4)]],
+        Field(max_length=200),
+    ]
+
+
 class JournalBody(_Body):
     """The next entry of a journal. A stroke tells which voxels changed, and by what tool."""
 

@@ -1,4 +1,5 @@
-/** Keys of the review page. The sheet behind "?" is made from this table, so it cannot lie. */
+/** Keys the review page comes with. The sheet behind "?" is made from this table, so it cannot lie. */
+import { nameOf } from "./keymap.js";
 
 /**
  * @typedef {object} KeyBinding
@@ -61,11 +62,11 @@ export const BINDINGS = Object.freeze([
 
 /**
  * Call `actions[name]` for bound keys, and keep track of the space bar.
+ * @param {() => readonly KeyBinding[]} bindings  as they are at the press
  * @param {Record<string, () => void>} actions
  * @param {(held: boolean) => void} onSpace
  */
-export function listenToKeys(actions, onSpace) {
-  const actionOf = new Map(BINDINGS.flatMap(({ keys, action }) => keys.map((key) => [key, action])));
+export function listenToKeys(bindings, actions, onSpace) {
   window.addEventListener("keydown", (event) => {
     if (isTyping(event.target)) return;
     if (event.key === " ") {
@@ -73,39 +74,14 @@ export function listenToKeys(actions, onSpace) {
       onSpace(true);
       return;
     }
-    const action = actions[actionOf.get(nameOf(event)) ?? ""];
+    const key = nameOf(event);
+    const action = actions[bindings().find(({ keys }) => keys.includes(key))?.action ?? ""];
     if (!action) return;
     event.preventDefault();
     action();
   });
   window.addEventListener("keyup", (event) => event.key === " " && onSpace(false));
   window.addEventListener("blur", () => onSpace(false));
-}
-
-const KEY_NAMES = /** @type {Readonly<Record<string, string>>} */ ({
-  arrowup: "↑",
-  arrowdown: "↓",
-  pageup: "Page Up",
-  pagedown: "Page Down",
-  escape: "Esc",
-  home: "Home",
-  end: "End",
-  ctrl: "Ctrl",
-  shift: "Shift",
-});
-
-/** A key as it is printed on a keyboard. @param {string} key */
-export function keyCap(key) {
-  if (key === "+") return key;
-  const parts = key.split("+").map((part) => KEY_NAMES[part] ?? part.toUpperCase());
-  return parts.join(" + ");
-}
-
-/** @param {KeyboardEvent} event */
-function nameOf(event) {
-  const key = event.key.toLowerCase();
-  const shift = event.shiftKey && /^[a-z]$/.test(key) ? "shift+" : "";
-  return (event.ctrlKey || event.metaKey ? "ctrl+" : "") + shift + key;
 }
 
 /** @param {EventTarget | null} target */

@@ -20,7 +20,8 @@
  * @property {number | null} dose_id  which dose they are of
  * @property {string[]} other_doses
  */
-import { keyCap } from "./keyboard.js";
+import { withCap } from "./keymap.js";
+import { keyOf } from "./own_keys.js";
 import { button, byId, clockTime, make, setText, signed } from "./page.js";
 import { stepInWords } from "./step_names.js";
 import { describeWindow, WINDOWS } from "./window_level.js";
@@ -213,8 +214,8 @@ export function showHover(plane, text) {
  * @param {boolean} editable
  */
 export function showButtons(layer, editable) {
-  showStep("undo", "Undo", layer.undoSteps, "Z");
-  showStep("redo", "Redo", layer.redoSteps, "Shift+Z");
+  showStep("undo", "Undo", layer.undoSteps);
+  showStep("redo", "Redo", layer.redoSteps);
   button("undo").disabled = !editable || layer.undoSteps.length === 0;
   button("redo").disabled = !editable || layer.redoSteps.length === 0;
   button("approve").disabled = !editable;
@@ -225,23 +226,10 @@ export function showButtons(layer, editable) {
  * @param {"undo" | "redo"} id
  * @param {string} verb
  * @param {readonly import("./corrections.js").Step[]} steps
- * @param {string} key
  */
-function showStep(id, verb, steps, key) {
+function showStep(id, verb, steps) {
   const step = steps.at(-1);
   const words = step ? stepInWords(step.label) : "";
-  button(id).title = words ? `${verb}: ${words} (${key})` : `${verb} (${key})`;
+  button(id).title = withCap(words ? `${verb}: ${words}` : verb, keyOf(id));
   document.body.dataset[id] = words;
-}
-
-/**
- * The key sheet.
- * @param {readonly import("./keyboard.js").KeyBinding[]} bindings
- */
-export function fillKeySheet(bindings) {
-  const rows = bindings.map(({ keys, label }) => {
-    const caps = keys.map((key) => make("kbd", { text: keyCap(key) }));
-    return make("div", { className: "row" }, make("span", { text: label }), make("span", {}, ...caps));
-  });
-  byId("key-list").replaceChildren(...rows);
 }

@@ -9,9 +9,11 @@
  */
 import { nextRadius } from "./brush.js";
 import { brushAt, connectEditing, EDIT_BUTTONS } from "./editing.js";
-import { BINDINGS, listenToKeys } from "./keyboard.js";
+import { connectKeySheet } from "./key_sheet.js";
+import { listenToKeys } from "./keyboard.js";
+import { bindingsNow, printKeys } from "./own_keys.js";
 import { button, byId, dialog } from "./page.js";
-import { contouredSlices, fillKeySheet, showHover } from "./panel.js";
+import { contouredSlices, showHover } from "./panel.js";
 import { PointerInput } from "./pointer.js";
 import { Pen } from "./touch.js";
 import { dragWindow, noteWindow, valuesAt, VIEW_BUTTONS, viewActions } from "./viewer.js";
@@ -20,14 +22,14 @@ import { dragWindow, noteWindow, valuesAt, VIEW_BUTTONS, viewActions } from "./v
 export function connectInput(session) {
   const input = new ReviewInput(session);
   const actions = input.keyActions();
-  listenToKeys(actions, (held) => input.holdSpace(held));
+  listenToKeys(bindingsNow, actions, (held) => input.holdSpace(held));
   const pen = new Pen();
   for (const view of session.stage.all) new PointerInput(view, input.pointerActions(), pen);
   for (const [id, action] of Object.entries(BUTTONS)) {
     button(id).addEventListener("click", () => actions[action]());
   }
-  button("close-keys").addEventListener("click", () => dialog("keys-dialog").close());
-  fillKeySheet(BINDINGS);
+  connectKeySheet(() => printKeys(PRINTED));
+  printKeys(PRINTED);
 }
 
 /** Buttons that do what a key does. @type {Readonly<Record<string, string>>} */
@@ -43,6 +45,13 @@ const BUTTONS = Object.freeze({
   help: "help",
   ...VIEW_BUTTONS,
   ...EDIT_BUTTONS,
+});
+
+/** Buttons that have a key on them. */
+const PRINTED = Object.freeze({
+  ...BUTTONS,
+  "take-proposal": "takeProposal",
+  "dismiss-proposal": "dismissProposal",
 });
 
 class ReviewInput {
