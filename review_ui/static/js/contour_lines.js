@@ -183,10 +183,16 @@ export function isolines(field, width, height, levels) {
 function levelsReached(field, levels) {
   const reached = new Uint8Array(field.length);
   const count = levels.length;
+  let before = NaN;
+  let n = 0;
   for (let i = 0; i < field.length; i++) {
     const value = field[i];
-    let n = 0;
-    while (n < count && value >= levels[n]) n++;
+    // Neighbours are nearly always between the same levels.
+    if (!(value === before)) {
+      if (!(n > 0 && value >= levels[n - 1])) n = 0;
+      while (n < count && value >= levels[n]) n++;
+      before = value;
+    }
     reached[i] = n;
   }
   return reached;

@@ -123,7 +123,7 @@ export class Overlay {
   }
 
   #commit() {
-    this.wash?.commit();
+    this.wash?.commitAll();
   }
 
   /** The picture of colours, empty unless something was painted into it for this slice. */

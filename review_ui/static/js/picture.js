@@ -14,8 +14,16 @@ export class Picture {
     this.pixels = new Uint32Array(this.image.data.buffer);
   }
 
-  commit() {
+  /** Show all pixels as they are now. */
+  commitAll() {
     this.context.putImageData(this.image, 0, 0);
+  }
+
+  /** Show those in a box. @param {import("./slice_pixels.js").Box | null} box */
+  commit(box) {
+    if (!box) return;
+    const { left, top, right, bottom } = box;
+    this.context.putImageData(this.image, 0, 0, left, top, right - left + 1, bottom - top + 1);
   }
 }
 

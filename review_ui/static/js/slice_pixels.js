@@ -62,13 +62,15 @@ export function paintCt(plane, slice, { grid, ct, arrived }, table, pixels) {
  * @param {LayerColours} colours  a transparent colour (0) hides a layer
  * @param {Uint32Array} pixels  written
  * @param {Uint8Array} inside  written, 0 or 1
- * @returns {Box | null} smallest box around the inside pixels
+ * @returns {{structure: Box | null, painted: Box | null}} smallest boxes around the inside pixels, and
+ *   around all that is not transparent
  */
 export function paintLayers(plane, slice, layer, colours, pixels, inside) {
   const { grid, prediction, values } = layer;
   const [width, height] = grid.sizeOf(plane);
   const step = grid.strides[plane.across];
-  const box = { left: width, right: -1, top: height, bottom: -1 };
+  const structure = { left: width, right: -1, top: height, bottom: -1 };
+  const painted = { ...structure };
   // Most of a slice is neither: at once, instead of pixel by pixel.
   pixels.fill(0);
   inside.fill(0);
@@ -80,15 +82,26 @@ export function paintLayers(plane, slice, layer, colours, pixels, inside) {
       const predicted = prediction[index];
       if (value === 0 && predicted === 0) continue;
       pixels[pixel] = colourOf(value, predicted, colours);
+      if (pixels[pixel] !== 0) widen(painted, column, row);
       if (value === REMOVED || (value !== ADDED && predicted === 0)) continue;
       inside[pixel] = 1;
-      if (column < box.left) box.left = column;
-      if (column > box.right) box.right = column;
-      if (row < box.top) box.top = row;
-      box.bottom = row;
+      widen(structure, column, row);
     }
   }
-  return box.right < 0 ? null : box;
+  return { structure: structure.right < 0 ? null : structure, painted: painted.right < 0 ? null : painted };
+}
+
+/**
+ * Take a pixel into a box; pixels come row after row.
+ * @param {Box} box
+ * @param {number} column
+ * @param {number} row
+ */
+function widen(box, column, row) {
+  if (column < box.left) box.left = column;
+  if (column > box.right) box.right = column;
+  if (row < box.top) box.top = row;
+  box.bottom = row;
 }
 
 /**

@@ -62,6 +62,8 @@ export class SliceView {
     /** Made when first needed. @type {Picture | null} */
     this.washedCt = null;
     this.inside = new Uint8Array(width * height);
+    /** What of `layerPicture` is not transparent. @type {import("./slice_pixels.js").Box | null} */
+    this.painted = null;
     /** @type {Path2D | null} */
     this.outline = null;
     /** @type {{point: PlanePoint, radiusMm: number, tool: import("./corrections.js").Tool} | null} */
@@ -97,7 +99,7 @@ export class SliceView {
    */
   updateCt(slice, table) {
     paintCt(this.plane, slice, this.scan, table, this.ctPicture.pixels);
-    this.ctPicture.commit();
+    this.ctPicture.commitAll();
     this.composedFor = "";
   }
 
@@ -114,12 +116,13 @@ export class SliceView {
       removed: showCorrections ? COLOURS.removed : 0,
     };
     const { pixels } = this.layerPicture;
-    const box = paintLayers(this.plane, slice, this.layer, colours, pixels, this.inside);
-    this.layerPicture.commit();
+    const { structure, painted } = paintLayers(this.plane, slice, this.layer, colours, pixels, this.inside);
+    this.layerPicture.commit(bothBoxes(painted, this.painted));
+    this.painted = painted;
     this.composedFor = "";
     const width = this.layerPicture.canvas.width;
     this.outline =
-      box && showOutline ? loopPath(maskOutline(this.inside, width, box), this.viewport) : null;
+      structure && showOutline ? loopPath(maskOutline(this.inside, width, structure), this.viewport) : null;
   }
 
   /**
@@ -162,10 +165,11 @@ export class SliceView {
     context.fillStyle = BACKGROUND;
     context.fillRect(0, 0, viewport.width, viewport.height);
     context.imageSmoothingEnabled = true;
-    this.#drawPicture(this.overlay.wash ? this.#washedCt(this.overlay.wash) : this.ctPicture);
+    const whole = { left: 0, top: 0, right: this.ctPicture.canvas.width - 1, bottom: this.ctPicture.canvas.height - 1 };
+    this.#drawPicture(this.overlay.wash ? this.#washedCt(this.overlay.wash) : this.ctPicture, whole);
     // Painted voxels keep their edges: what is seen is what is stored.
     context.imageSmoothingEnabled = false;
-    this.#drawPicture(this.layerPicture);
+    if (this.painted) this.#drawPicture(this.layerPicture, this.painted);
     this.overlay.drawLines(context);
     if (this.outline) strokePath(context, viewport, this.outline, this.#pen);
   }
@@ -186,20 +190,26 @@ export class SliceView {
     return { colour: this.outlineColour, width: OUTLINE_WIDTH };
   }
 
-  /** @param {Picture} picture */
-  #drawPicture({ canvas }) {
+  /**
+   * @param {Picture} picture
+   * @param {import("./slice_pixels.js").Box} part  the rest is transparent: to enlarge it would cost as much
+   */
+  #drawPicture({ canvas }, { left, right, top, bottom }) {
     const { composed: context, viewport, grid, plane } = this;
-    const width = viewport.widthMm * viewport.scale;
+    const columnWidth = (viewport.widthMm * viewport.scale) / canvas.width;
+    const x = viewport.left + left * columnWidth;
+    const [columns, width] = [right - left + 1, (right - left + 1) * columnWidth];
     if (grid.isEven || plane.down !== 2) {
-      const height = viewport.heightMm * viewport.scale;
-      context.drawImage(canvas, viewport.left, viewport.top, width, height);
+      const rowHeight = (viewport.heightMm * viewport.scale) / canvas.height;
+      const [rows, y] = [bottom - top + 1, viewport.top + top * rowHeight];
+      context.drawImage(canvas, left, top, columns, rows, x, y, width, rows * rowHeight);
       return;
     }
     // Rows of unequal height, each where its slice is; whole pixels, so that no seam shows.
-    for (let row = 0; row < canvas.height; row++) {
-      const top = Math.round(viewport.rowTop(row));
-      const height = Math.round(viewport.rowTop(row + 1)) - top;
-      context.drawImage(canvas, 0, row, canvas.width, 1, viewport.left, top, width, height);
+    for (let row = top; row <= bottom; row++) {
+      const y = Math.round(viewport.rowTop(row));
+      const height = Math.round(viewport.rowTop(row + 1)) - y;
+      context.drawImage(canvas, left, row, columns, 1, x, y, width, height);
     }
   }
 
@@ -239,4 +249,19 @@ export class SliceView {
     canvas.dataset.top = String(viewport.top);
     canvas.dataset.scale = String(viewport.scale);
   }
+}
+
+/**
+ * The smallest box around two; null where neither is.
+ * @param {import("./slice_pixels.js").Box | null} one
+ * @param {import("./slice_pixels.js").Box | null} other
+ */
+function bothBoxes(one, other) {
+  if (!one || !other) return one ?? other;
+  return {
+    left: Math.min(one.left, other.left),
+    right: Math.max(one.right, other.right),
+    top: Math.min(one.top, other.top),
+    bottom: Math.max(one.bottom, other.bottom),
+  };
 }

@@ -84,10 +84,14 @@ test("layers show prediction, added and removed, and the box holds the corrected
   const pixels = new Uint32Array(48);
   const inside = new Uint8Array(48);
   const colours = { prediction: 7, added: 8, removed: 9 };
-  const box = paintLayers(PLANES.axial, 1, layer, colours, pixels, inside);
-  assert.deepEqual(box, { left: 2, right: 5, top: 1, bottom: 3 });
+  const { structure, painted } = paintLayers(PLANES.axial, 1, layer, colours, pixels, inside);
+  assert.deepEqual(structure, { left: 2, right: 5, top: 1, bottom: 3 });
+  assert.deepEqual(painted, structure);
   assert.deepEqual([...pixels.slice(8, 16)], [0, 0, 9, 7, 7, 0, 0, 0]);
   assert.deepEqual([...pixels.slice(16, 24)], [0, 0, 7, 7, 7, 8, 0, 0]);
+  // With the prediction hidden, what was corrected alone is seen; the structure is the same.
+  const hidden = paintLayers(PLANES.axial, 1, layer, { ...colours, prediction: 0 }, pixels, inside);
+  assert.deepEqual(hidden, { structure, painted: { left: 2, right: 5, top: 1, bottom: 2 } });
 });
 
 test("a dragged window keeps its level when it gets wider, and its width when it gets brighter", () => {
