@@ -7,6 +7,7 @@ import os
 import typer
 
 from app.commands import (
+    auditing,
     cohort,
     evaluation,
     keeping,
@@ -40,6 +41,7 @@ for group in (
     quarantine,
     upkeep,
     keeping,
+    auditing,
     offline,
 ):
     app.add_typer(group.commands)

@@ -48,6 +48,16 @@ class AuditPage:
     pages: int
 
 
+@dataclass(frozen=True, slots=True)
+class AuditChain:
+    """What a check of the chain found; `broken_at` is the id of the first row that is wrong."""
+
+    rows: int
+    broken_at: int | None
+    newest: str
+    holds_noted: bool
+
+
 class AuditStore:
     """Reads the audit. Nothing here changes a row."""
 
@@ -62,13 +72,25 @@ class AuditStore:
             pages = max(1, -(-total // PAGE_ROWS))
             shown = min(max(page, 1), pages)
             query = _newest(asked).limit(PAGE_ROWS).offset((shown - 1) * PAGE_ROWS)
-            rows = [AuditEntry(**row) for row in connection.execute(query).mappings()]
+            rows = [_entry(row) for row in connection.execute(query).mappings()]
         return AuditPage(rows, total, shown, pages)
 
     def all(self, asked: AuditQuestion) -> list[AuditEntry]:
         """Everything that is asked for, the newest first."""
         with reading(self._engine) as connection:
-            return [AuditEntry(**row) for row in connection.execute(_newest(asked)).mappings()]
+            return [_entry(row) for row in connection.execute(_newest(asked)).mappings()]
+
+    def chain(self, noted: str = "") -> AuditChain:
+        """Whether every row follows from the one before, and the digest `noted` is among them."""
+        in_order = sa.select(audit).order_by(audit.c.id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(in_order).mappings().all()
+        return AuditChain(
+            rows=len(rows),
+            broken_at=writer.first_break(rows),
+            newest=rows[-1]["chain"] if rows else "",
+            holds_noted=not noted or any(row["chain"].startswith(noted) for row in rows),
+        )
 
     def names(self) -> tuple[list[str], list[str]]:
         """Who ever did something, and the events there ever were, both in order."""
@@ -104,3 +126,7 @@ def _conditions(asked: AuditQuestion) -> list[sa.ColumnElement[bool]]:
     if asked.until is not None:
         found.append(audit.c.at < asked.until)
     return found
+
+
+def _entry(row: sa.RowMapping) -> AuditEntry:
+    return AuditEntry(**{name: value for name, value in row.items() if name != "chain"})

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from core.database import reading, writing
 from core.delivery_store import is_held_back
+from core.model_tables import change
 from core.records import REVIEWED, Change
-from core.tables import change, correction
+from core.tables import correction
 
 
 class ChangeStore:

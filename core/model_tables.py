@@ -90,3 +90,22 @@ shadow_prediction = sa.Table(
     sa.Column("measured_against", sa.String(120), nullable=False, server_default=""),
     sa.Column("figures", sa.JSON, nullable=False, server_default="{}"),
 )
+
+# What a correction changed of its prediction. A new edition of the measuring adds rows.
+change = sa.Table(
+    "change",
+    metadata,
+    sa.Column("correction_id", sa.ForeignKey("correction.id"), primary_key=True),
+    sa.Column("edition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("dice", sa.Float, nullable=False),
+    sa.Column("surface_dice_2mm", sa.Float, nullable=False),
+    sa.Column("surface_dice_3mm", sa.Float, nullable=False),
+    # None where one of both is empty: there is no distance to nothing.
+    sa.Column("hausdorff_95_mm", sa.Float),
+    sa.Column("mean_surface_mm", sa.Float),
+    sa.Column("added_path_length_mm", sa.Float, nullable=False),
+    sa.Column("predicted_cc", sa.Float, nullable=False),
+    sa.Column("added_cc", sa.Float, nullable=False),
+    sa.Column("removed_cc", sa.Float, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+)

@@ -336,25 +336,6 @@ dose_figure = sa.Table(
     sa.UniqueConstraint("source", "source_id", "roi_name", "dose_instance_id"),
 )
 
-# What a correction changed of its prediction. A new edition of the measuring adds rows.
-change = sa.Table(
-    "change",
-    metadata,
-    sa.Column("correction_id", sa.ForeignKey("correction.id"), primary_key=True),
-    sa.Column("edition", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("dice", sa.Float, nullable=False),
-    sa.Column("surface_dice_2mm", sa.Float, nullable=False),
-    sa.Column("surface_dice_3mm", sa.Float, nullable=False),
-    # None where one of both is empty: there is no distance to nothing.
-    sa.Column("hausdorff_95_mm", sa.Float),
-    sa.Column("mean_surface_mm", sa.Float),
-    sa.Column("added_path_length_mm", sa.Float, nullable=False),
-    sa.Column("predicted_cc", sa.Float, nullable=False),
-    sa.Column("added_cc", sa.Float, nullable=False),
-    sa.Column("removed_cc", sa.Float, nullable=False),
-    sa.Column("created_at", UtcTime, nullable=False),
-)
-
 audit = sa.Table(
     "audit",
     metadata,
@@ -364,6 +345,8 @@ audit = sa.Table(
     sa.Column("event", sa.String(64), nullable=False),
     sa.Column("case_id", Key),
     sa.Column("detail", sa.JSON, nullable=False),
+    # Digest of this row and of the one before (core.audit).
+    sa.Column("chain", Digest, nullable=False, server_default=""),
 )
 
 # Accounts of the review page; mapped by review_ui.accounts.
