@@ -40,6 +40,7 @@ OPEN = frozenset(
         "observations.sign",
         # Nothing of cases.
         *OWN_ENDPOINTS,
+        "keys.keep",
         "users.page",
         "users.create",
         "users.reset_password",
