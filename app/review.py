@@ -19,7 +19,7 @@ from waitress.server import create_server
 from core.config import PeerSettings, load_settings
 from core.store import open_store
 from dicom_node.network.scu import echo
-from review_ui import create_app
+from review_ui import create_app, make_ready
 
 MEGABYTE = 1 << 20
 
@@ -46,6 +46,7 @@ def main() -> None:
 
 def begin(app: Flask, *, host: str, port: int, threads: int) -> tuple[Any, threading.Thread]:
     """Serve `app`: waitress' server, which keeps its thread and trigger untyped, and its thread."""
+    make_ready(app)
     server: Any = create_server(
         app,
         host=host,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from apiflask import APIFlask
+from flask import Flask
 
 from core.config import PeerSettings, Settings
 from core.store import Store
@@ -80,6 +81,7 @@ def create_app(
         title="Recontour review",
         docs_path=None,
         json_errors=False,
+        static_url_path="/static",
         static_folder=None,  # type: ignore[arg-type]  # Flask permits it
     )
     app.config["VALIDATION_ERROR_DESCRIPTION"] = "The request is not right"
@@ -101,3 +103,9 @@ def create_app(
     assets.install(app)
     roles.require_complete(app)
     return app
+
+
+def make_ready(app: Flask) -> None:
+    """Do now what the first reviewer would wait for."""
+    app.jinja_env.get_template("review.html")
+    assets.modules_of("review.js")

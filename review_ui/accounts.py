@@ -91,7 +91,9 @@ def install(app: Flask, store: Store) -> scoped_session[Session]:
     """Give `app` accounts, kept in `store`; returns the session that reads them."""
     session = reading_session(store)
     datastore = SQLAlchemySessionUserDatastore(session, Account, Role)
-    Security(app, datastore, login_form=UsernameLoginForm)
+    security = Security(app, datastore, login_form=UsernameLoginForm)
+    # Scripts are of nobody: no account is looked up for them.
+    security.principal.skip_static = True
     app.extensions[_EXTENSION] = datastore
     app.extensions[_STORE] = store
 

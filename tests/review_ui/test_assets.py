@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import sqlalchemy as sa
 
 from core.store import Store
 from core.volume import Volume
@@ -22,6 +23,18 @@ def test_a_page_names_all_its_scripts_and_each_of_them_comes(anna: Reviewer, sto
         assert anna.get(address).status_code == 200
     # Of another version there is nothing: two of them never run together.
     assert anna.get(re.sub(r"/static/\w+/", "/static/0123/", named[0])).status_code == 404
+
+
+def test_a_script_costs_no_look_into_the_database(anna: Reviewer, store: Store) -> None:
+    page = anna.get("/").text
+    script = next(iter(re.findall(r'href="(/static/[^"]+\.css)"', page)))
+    asked: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *each: asked.append(each[2]))
+    anna.get("/status")
+    assert asked != []
+    asked.clear()
+    assert anna.get(script).status_code == 200
+    assert asked == []
 
 
 def test_what_scripts_import_is_found_and_nothing_else() -> None:
