@@ -56,7 +56,7 @@ def test_the_first_model_of_a_node_says_that_it_never_saw_a_patient(tmp_path: Pa
     assert released.training_set == ("synthetic-5000", "synthetic-5001")
     described = load(room.models_folder, released.version).description
     assert described.scores["origin"] == ORIGIN
-    assert len(described.scores["synthetic"]) == 6
+    assert len(described.scores["synthetic"]) == 24
 
 
 def test_a_stopped_run_goes_on_to_the_same_model(
@@ -100,7 +100,7 @@ def test_sentinels_are_nobody_that_was_learned_and_replay_needs_a_starting_model
     build(room)
     replayed, sentinel = replayed_cases(folder, model), sentinel_cases(folder, model)
     assert [case.case_id for case in replayed] == ["synthetic-5000", "synthetic-5001"]
-    assert len(sentinel) == 6
+    assert len(sentinel) == 24
     assert {case.case_id for case in replayed}.isdisjoint(case.case_id for case in sentinel)
 
 
