@@ -169,6 +169,16 @@ class ReviewStore:
         with reading(self._engine) as connection:
             return [JournalEntry(r.seq, r.kind, r.payload) for r in connection.execute(query)]
 
+    def stroke_counts(self, roi_name: str) -> dict[str, int]:
+        """How many strokes were made on each case, undone ones among them."""
+        query = (
+            sa.select(journal.c.case_id, sa.func.count())
+            .where(journal.c.roi_name == roi_name, journal.c.kind == "stroke")
+            .group_by(journal.c.case_id)
+        )
+        with reading(self._engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def last_seq(self, case_id: str, roi_name: str) -> int:
         """Number of the newest entry; 0 when nothing was painted."""
         with reading(self._engine) as connection:

@@ -98,8 +98,9 @@ ENDPOINTS: dict[str, May] = {
     "models.card_api": May.LOOK,
     "models.change": May.MODELS,
     "models.decide": May.DECIDE,
-    "cohort.page": May.LOOK,
-    "cohort.download": May.LOOK,
+    # It tells how long people take, like the times of others in My work.
+    "cohort.page": May.NODE,
+    "cohort.download": May.NODE,
     "reports.dose_csv": May.LOOK,
     "reports.returned_csv": May.LOOK,
     "peers.echo": May.NODE,

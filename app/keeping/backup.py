@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from app.keeping.database_copy import bring_back, copy_database
+from app.keeping.database_copy import bring_back, copy_database, database_file, require_empty
 from app.room import SOFTWARE_VERSION
 from core.config import Settings
 from core.errors import BackupError
@@ -18,7 +18,7 @@ from core.files import TEMPORARY_SUFFIX, read_json, sync_folder, write_json
 
 MANIFEST, FILES = "manifest.json", "files"
 # The database is copied apart; the others are made again, or say who lives now.
-LEFT_OUT = frozenset({"recontour.db", "jobs.db", "training", "locks"})
+LEFT_OUT = frozenset({"training", "locks"})
 
 Told = Callable[[int, int], None]
 
@@ -42,10 +42,12 @@ def back_up(settings: Settings, out: Path, *, now: datetime, told: Told) -> Mani
     """
     if out.exists() and any(out.iterdir()):
         raise BackupError(f"{out} is not empty; name a new folder for the backup.")
+    if out.resolve().is_relative_to(settings.data_folder.resolve()):
+        raise BackupError(f"{out} is in the data folder; name one on another disk.")
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = copy_database(settings.resolved_database_url(), out)
     digests = {database.name: _digest(database)}
-    kept = list(_kept(settings.data_folder))
+    kept = list(_kept(settings))
     for done, relative in enumerate(kept, start=1):
         try:
             name = str(PurePosixPath(FILES) / relative.as_posix())
@@ -82,6 +84,7 @@ def restore(settings: Settings, backup: Path, told: Told) -> Manifest:
         raise BackupError(
             f"{target} is not empty; a backup is restored into an empty data folder. Move it away."
         )
+    require_empty(settings.resolved_database_url())
     wrong = problems(backup, told)
     if wrong:
         raise BackupError(f"The backup is damaged ({len(wrong)} files): {wrong[0]} Take another.")
@@ -96,12 +99,15 @@ def restore(settings: Settings, backup: Path, told: Told) -> Manifest:
     return manifest
 
 
-def _kept(data_folder: Path) -> Iterator[Path]:
+def _kept(settings: Settings) -> Iterator[Path]:
     """Paths below the data folder that belong into a backup, in a fixed order."""
-    for path in sorted(data_folder.rglob("*")):
-        relative = path.relative_to(data_folder)
-        first = relative.parts[0]
-        ours = first in LEFT_OUT or first.startswith(("recontour.db-", "jobs.db-"))
+    folder = settings.data_folder
+    database = database_file(settings.resolved_database_url())
+    databases = tuple(str(path) for path in (database, (folder / "jobs.db").resolve()) if path)
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        # With what SQLite keeps beside its file.
+        ours = relative.parts[0] in LEFT_OUT or str(path.resolve()).startswith(databases)
         half = any(part.endswith(TEMPORARY_SUFFIX) for part in relative.parts)
         if path.is_file() and not path.is_symlink() and not ours and not half:
             yield relative

@@ -8,7 +8,9 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import BackupError
 
@@ -28,6 +30,35 @@ def copy_database(url: str, folder: Path) -> Path:
     out = folder / POSTGRESQL_FILE
     _run(["pg_dump", "--format=custom", "--no-owner", f"--file={out}"], parsed)
     return out
+
+
+def database_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for a server."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)).resolve() if is_file else None
+
+
+def require_empty(url: str) -> None:
+    """Raise `BackupError` where the database at `url` holds anything, or does not answer."""
+    file = database_file(url)
+    if file is not None and not file.exists():
+        return
+    engine = sa.create_engine(url, hide_parameters=True)
+    try:
+        tables = sa.inspect(engine).get_table_names()
+    except SQLAlchemyError as error:
+        raise BackupError(
+            f"The database does not answer ({type(error).__name__}). Start it, or correct "
+            "database_url."
+        ) from None
+    finally:
+        engine.dispose()
+    if tables:
+        raise BackupError(
+            f"The database holds {len(tables)} tables; a backup is restored into an empty one. "
+            "Name another in database_url."
+        )
 
 
 def bring_back(copy: Path, url: str) -> None:

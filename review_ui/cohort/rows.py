@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from core.case_files import CaseFiles, reference_name
 from core.case_store import CORRECTION, PREDICTION
@@ -74,14 +75,18 @@ def rows_of(store: Store, roi_name: str) -> list[CohortRow]:
     Raises `UnreadableObjectError` where a mask that was approved is damaged or gone.
     """
     changes = store.changes.newest()
-    seconds = _seconds(store)
+    seconds, strokes = _seconds(store), store.reviews.stroke_counts(roi_name)
     reviewers: dict[str, int] = {}
     rows = []
     for number, (current, made) in enumerate(_in_order(store, roi_name), start=1):
-        reviewer = reviewers.setdefault(made[0].approved_by, len(reviewers) + 1)
-        change = changes.get(made[-1].id)
-        row = _row(store, current, made, change, number=number, reviewer=reviewer)
-        rows.append(replace(row, seconds=seconds.get((current.id, current.arm))))
+        known = {
+            "number": number,
+            "reviewer": reviewers.setdefault(made[0].approved_by, len(reviewers) + 1),
+            "seconds": seconds.get((current.id, current.arm)),
+            "strokes": strokes.get(current.id, 0),
+            "change": changes.get(made[-1].id),
+        }
+        rows.append(_row(store, current, made, known))
     return rows
 
 
@@ -108,30 +113,18 @@ def _in_order(store: Store, roi_name: str) -> list[tuple[Case, list[Correction]]
     return sorted(found, key=lambda each: (each[1][0].approved_at, each[1][0].id))
 
 
-def _row(
-    store: Store,
-    current: Case,
-    made: list[Correction],
-    change: Change | None,
-    *,
-    number: int,
-    reviewer: int,
-) -> CohortRow:
+def _row(store: Store, current: Case, made: list[Correction], known: dict[str, Any]) -> CohortRow:
+    """A row with what is `known` of all cases at once."""
     last = made[-1]
     proposed = last.prediction_id and store.cases.prediction(last.prediction_id)
-    journal = store.reviews.entries(current.id, last.roi_name, up_to=last.journal_seq)
     return CohortRow(
-        number=number,
+        **known,
         case_id=current.id,
-        reviewer=reviewer,
         arm=MANUAL if current.arm == MANUAL else ASSISTED if proposed else UNAIDED,
         approvals=len(made),
         approved_at=made[0].approved_at,
-        seconds=None,
-        strokes=sum(entry.kind == "stroke" for entry in journal),
         slices_seen=len(last.slices_seen),
         corrected_cc=_volume_cc(store.files, current.id, last.assembly, last.id),
-        change=change,
         dose=_dose_change(store, current, last),
         manual=_manual(store, current, last),
         model_version=proposed.model_version if proposed else None,

@@ -178,6 +178,38 @@ def test_nothing_is_restored_over_a_node_that_lives(settings: Settings, tmp_path
         backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
 
 
+def test_a_database_elsewhere_that_holds_something_is_left_as_it_is(
+    settings: Settings, tmp_path: Path
+) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    other = moved(settings, tmp_path / "other", database_url=url)
+    store = open_store(other)
+    put_case(store, CT)
+    store.engine.dispose()
+    with pytest.raises(BackupError, match=r"holds \d+ tables"):
+        backing.restore(moved(settings, tmp_path / "again", database_url=url), tmp_path / "b", told)
+    assert not (tmp_path / "again").exists()
+    assert len(open_store(other).cases.all()) == 1
+
+
+def test_a_database_of_another_name_in_the_data_folder_is_kept_once_and_whole(
+    settings: Settings, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{settings.data_folder / 'ours.db'}"
+    named = settings.model_copy(update={"database_url": url})
+    lived_in(named)
+    manifest = backing.back_up(named, tmp_path / "b", now=NOW, told=told)
+    assert not any("ours.db" in name for name in manifest.digests)
+
+
+def test_a_backup_does_not_go_into_the_folder_that_it_keeps(settings: Settings) -> None:
+    lived_in(settings)
+    with pytest.raises(BackupError, match="in the data folder"):
+        backing.back_up(settings, settings.data_folder / "backup", now=NOW, told=told)
+
+
 def test_a_backup_names_no_file_outside_itself(settings: Settings, tmp_path: Path) -> None:
     lived_in(settings)
     backing.back_up(settings, tmp_path / "b", now=NOW, told=told)

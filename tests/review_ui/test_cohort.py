@@ -7,11 +7,13 @@ import re
 
 import numpy as np
 import pytest
+from flask import Flask
 
 from core.journal import mask_crc32
 from core.records import Change, Correction
 from core.store import Store
 from core.volume import Volume
+from review_ui.accounts import create_user
 from review_ui.cohort.statistics import (
     break_even,
     control_limits,
@@ -20,7 +22,7 @@ from review_ui.cohort.statistics import (
     smoothed,
     thirds,
 )
-from tests.support.review_case import NOW, Reviewer, box_mask, put_case, small_geometry
+from tests.support.review_case import NOW, PASSWORD, Reviewer, box_mask, put_case, small_geometry
 
 GRID = small_geometry()
 MASK = box_mask(GRID, (slice(2, 8), slice(3, 9), slice(3, 9)))
@@ -43,30 +45,37 @@ def measured(made: Correction, dice: float) -> Change:
     return Change(made.id, 1, dice, 1.0, 1.0, 0.0, 0.0, 0.0, 600.0, 10.0, 0.0, NOW)
 
 
-def test_without_an_approval_the_page_says_what_to_do(anna: Reviewer) -> None:
-    page = anna.get("/cohort/")
+@pytest.fixture
+def petra(app: Flask) -> Reviewer:
+    """A physicist."""
+    create_user(app, "petra", PASSWORD, "physicist")
+    return Reviewer.log_in(app, "petra")
+
+
+def test_without_an_approval_the_page_says_what_to_do(petra: Reviewer) -> None:
+    page = petra.get("/cohort/")
     assert page.status_code == 200
     assert "Nothing was approved yet" in page.text
     assert "<svg" not in page.text
 
 
 def test_the_page_shows_figures_and_names_neither_patients_nor_people(
-    anna: Reviewer, store: Store
+    anna: Reviewer, petra: Reviewer, store: Store
 ) -> None:
     for number, dice in enumerate((0.75, 0.95)):
         store.changes.add(measured(approved(anna, store, f"P-{number}"), dice))
-    page = anna.get("/cohort/").text
+    page = petra.get("/cohort/").text
     assert "case 1: Dice 0.750" in page
     assert "case 2: Dice 0.950" in page
-    saved = anna.get("/cohort/report.html")
+    saved = petra.get("/cohort/report.html")
     assert saved.headers["Content-Disposition"] == 'attachment; filename="report.html"'
     for name in ("P-0", "Synthetic^Alma", "anna"):
         assert name not in saved.text
     assert re.findall(r"<[^>]+\sstyle=", page) == []  # the policy would drop it
 
 
-def test_a_structure_that_is_not_configured_is_not_found(anna: Reviewer) -> None:
-    assert anna.get("/cohort/?roi=Tail").status_code == 404
+def test_a_structure_that_is_not_configured_is_not_found(petra: Reviewer) -> None:
+    assert petra.get("/cohort/?roi=Tail").status_code == 404
 
 
 def test_another_edition_stands_beside_the_first_and_is_shown(anna: Reviewer, store: Store) -> None:

@@ -45,20 +45,23 @@ class _Tunnel:
         if self._server is not None:
             self._server.close()
         # A connection that was accepted just now becomes a task only while others end.
-        await asyncio.sleep(0.05)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0)  # what ended asks the loop once more to close its socket
 
     async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
         try:
             far = await asyncio.open_connection(_HOST, self._to_port, ssl=self._far)
+            ends.append(far[1])
+            await asyncio.gather(_copy(reader, far[1]), _copy(far[0], writer))
         except OSError:
-            writer.close()
-            return
-        await asyncio.gather(_copy(reader, far[1]), _copy(far[0], writer))
+            pass  # nobody listens there: the caller is hung up on
+        finally:
+            for end in ends:
+                await _hang_up(end)
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -69,6 +72,15 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
                 await sink.drain()
     finally:
         sink.close()
+
+
+async def _hang_up(end: asyncio.StreamWriter) -> None:
+    try:
+        end.close()
+        with contextlib.suppress(OSError):
+            await end.wait_closed()
+    finally:
+        end.transport.abort()  # where the other side keeps TLS from ending
 
 
 def _context(protocol: int, certificate: Certificate) -> ssl.SSLContext:
