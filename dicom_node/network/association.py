@@ -70,11 +70,30 @@ def associated(
             f"No association with {peer.name} ({peer.ae_title} at {peer.host}:{peer.port}): "
             f"{failure or _why(association, reached, calling_ae_title)}"
         )
+    _keep_answers(association)
     try:
         yield association
     finally:
         if association.is_established:
             association.release()
+
+
+def _keep_answers(association: Association) -> None:
+    """Give back an answer that pynetdicom's reactor took from whoever waits for it.
+
+    Its `send_*` methods pause the reactor, but on a busy machine one that is just going on counts
+    as paused: it then finds the peer's answer, drops it, and the sender waits for its time-out.
+    """
+    serve_request = association._serve_request  # noqa: SLF001 - no public way
+
+    def serve_or_give_back(msg: Any, context_id: int) -> None:
+        asked = not association._reactor_checkpoint.is_set()  # noqa: SLF001 - as above
+        if asked and not msg.is_valid_request:
+            association.dimse.msg_queue.put((context_id, msg))
+        else:
+            serve_request(msg, context_id)
+
+    association._serve_request = serve_or_give_back  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def without_delay(event: evt.Event) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +18,14 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom import AE, build_context, evt
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
 
 from core.errors import DeliveryError
 from dicom_node.network.association import _Reached, associated
 from dicom_node.network.contexts import VERIFICATION
-from dicom_node.network.scu import echo, send_instances
+from dicom_node.network.scu import echo, kind_of, send_instances
+from dicom_node.network.transcode import contexts_for
 from tests.dicom_node.nodes import Node, answering, peer_at
 from tests.support.encodings import in_syntax
 from tests.support.settings import free_port
@@ -57,6 +61,57 @@ def test_no_answer_is_a_failure(outgoing: list[Path]) -> None:
 
     with answering(hang_up) as (port, _), pytest.raises(DeliveryError):
         send_instances(outgoing, peer_at(port), calling_ae_title="RECONTOUR")
+
+
+class _WakesLate(threading.Event):
+    """The checkpoint at which pynetdicom pauses its reactor, on a machine that is busy."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        reached = super().wait(timeout)
+        time.sleep(0.3)
+        return reached
+
+
+def test_an_answer_that_comes_before_the_association_has_paused_is_not_lost(
+    outgoing: list[Path],
+) -> None:
+    """pynetdicom's reactor took it from the queue and threw it away; we waited 30 s for nothing."""
+    with answering(lambda _event: 0x0000) as (port, received):
+        contexts = contexts_for([kind_of(path) for path in outgoing])
+        with associated(peer_at(port), contexts, calling_ae_title="RECONTOUR") as association:
+            _on_a_busy_machine(association)
+            status = association.send_c_store(dcmread(outgoing[0]))
+    assert status.Status == 0x0000
+    assert len(received) == 1
+
+
+def _on_a_busy_machine(association: Association) -> None:
+    """The reactor goes on late after a pause, and whoever waits for an answer looks later still."""
+    late = _WakesLate()
+    late.set()
+    association._reactor_checkpoint = late
+    association.dimse_timeout = 3.0
+    get_msg = association.dimse.get_msg
+
+    def looks_late(block: bool = False) -> Any:
+        time.sleep(0.6 if block else 0.0)
+        return get_msg(block)
+
+    association.dimse.get_msg = looks_late  # type: ignore[method-assign]
+    time.sleep(0.1)
+
+
+def test_an_answer_to_nothing_is_passed_over(outgoing: list[Path]) -> None:
+    """A reply that nobody waits for is dropped; it does not go round and round."""
+    with answering(lambda _event: 0x0000) as (port, _):
+        contexts = contexts_for([kind_of(path) for path in outgoing])
+        with associated(peer_at(port), contexts, calling_ae_title="RECONTOUR") as association:
+            reply = C_STORE()
+            reply.MessageIDBeingRespondedTo = 7
+            reply.Status = 0x0000
+            association._serve_request(reply, 1)
+            assert association.dimse.msg_queue.empty()
+            assert association.send_c_store(dcmread(outgoing[0])).Status == 0x0000
 
 
 def test_a_peer_that_is_not_there_is_named(outgoing: list[Path]) -> None:
