@@ -25,6 +25,10 @@ class GeometryMismatchError(RecontourError):
     """Two grids that must coincide do not, or two frames of reference differ."""
 
 
+class UnknownMetricError(RecontourError):
+    """A figure of a DVH was asked for by a name that means none."""
+
+
 class IrregularSeriesError(RecontourError):
     """A CT series cannot become one volume (missing slice, tilt, mixed geometry ...)."""
 

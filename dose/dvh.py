@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dose.grid import SampledDose
+
 Doses = npt.NDArray[np.float64]
 # Sums of volumes differ in their last digits; a voxel that is just reached counts.
 _ROUNDING = 1e-9
@@ -34,6 +36,12 @@ class Dvh:
         volumes = np.broadcast_to(np.asarray(voxel_volumes_cc, np.float64), values_gy.shape)[order]
         return cls(values_gy[order], np.cumsum(volumes[::-1])[::-1])
 
+    @classmethod
+    def of(cls, sampled: SampledDose) -> Dvh:
+        """The DVH of what the dose grid covers of a structure, each voxel with its own weight."""
+        weights = sampled.voxel_volumes_cc[sampled.inside]
+        return cls.from_voxels(sampled.values_gy, voxel_volumes_cc=weights)
+
     @property
     def volume_cc(self) -> float:
         """The whole volume, which receives at least nothing."""
@@ -50,11 +58,49 @@ class Dvh:
         None where the structure has no covered voxel. Where the curve is flat a small change of
         the contour moves this figure far; V(dose) is the steady one there.
         """
+        return self.dose_at_volume_cc_gy(percent / 100.0 * self.volume_cc)
+
+    def dose_at_volume_cc_gy(self, wanted_cc: float) -> float | None:
+        """D(cc): the highest dose in Gy that `wanted_cc` receive at least.
+
+        None where less than that is covered.
+        """
+        if not self.doses_gy.size or wanted_cc > self.volume_cc * (1.0 + _ROUNDING):
+            return None
+        # From the highest dose downwards the volume grows.
+        above = int(
+            np.searchsorted(self.at_least_cc[::-1], wanted_cc * (1.0 - _ROUNDING), side="left")
+        )
+        return float(self.doses_gy[max(self.doses_gy.size - 1 - above, 0)])
+
+    def mean_gy(self) -> float | None:
+        """The mean dose in Gy; None where nothing is covered."""
+        return self.generalised_eud_gy(1.0)
+
+    def generalised_eud_gy(self, a: float) -> float | None:
+        """The uniform dose of the same effect: (mean of dose ** a) ** (1 / a), `a` not 0.
+
+        1 is the mean; large values go to the maximum (serial organs), negative ones to the minimum
+        (targets). None where nothing is covered.
+        """
         if not self.doses_gy.size:
             return None
-        wanted_cc = percent / 100.0 * self.volume_cc * (1.0 - _ROUNDING)
-        enough = np.flatnonzero(self.at_least_cc >= wanted_cc)
-        return float(self.doses_gy[enough[-1] if enough.size else 0])
+        highest = float(self.doses_gy[-1])
+        if highest <= 0.0 or (a < 0.0 and self.doses_gy[0] <= 0.0):
+            return 0.0
+        # Relative to one of the doses: powers of plain doses overflow.
+        unit = highest if a > 0.0 else float(self.doses_gy[0])
+        share = self._volumes_cc() / self.volume_cc
+        return unit * math.pow(float(np.sum(share * (self.doses_gy / unit) ** a)), 1.0 / a)
+
+    def _volumes_cc(self) -> Doses:
+        """The volume of each voxel."""
+        return np.asarray(self.at_least_cc - np.append(self.at_least_cc[1:], 0.0), np.float64)
+
+    def differential(self, *, bin_width_gy: float) -> tuple[Doses, Doses]:
+        """(lower end in Gy, volume in cc that receives so much) of every bin of `bin_width_gy`."""
+        dose_gy, at_least = self.curve(bin_width_gy=bin_width_gy)
+        return dose_gy[:-1], -np.diff(at_least)
 
     def curve(self, *, bin_width_gy: float) -> tuple[Doses, Doses]:
         """(dose in Gy, volume in cc that receives at least it) every `bin_width_gy`, for a plot."""
