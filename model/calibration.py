@@ -95,7 +95,7 @@ class Calibration:
         """
         if not self.knows(found) or not self.dice.is_calibrated:
             return None
-        missing = self.dice.interval(_dice_signs(found, self.population))
+        missing = self.dice.interval(self._signs(found))
         value, low, high = (
             1.0 + _SMALL - float(np.exp(v)) for v in (missing.value, missing.high, missing.low)
         )
@@ -108,7 +108,7 @@ class Calibration:
         """
         if found.place.volume_cc == 0.0:
             return 0.0
-        missing = self.dice.estimate(_dice_signs(found, self.population))
+        missing = self.dice.estimate(self._signs(found))
         return float(np.clip(1.0 + _SMALL - np.exp(missing), 0.0, 1.0))
 
     def expected_dose_error(self, found: Estimates, dose: DoseSigns) -> Interval | None:
@@ -135,22 +135,27 @@ class Calibration:
         known = [o for o in outcomes if moved.knows(o.estimates)]
         if len(known) < LEAST_SITE_CASES:
             return moved
-        moved = replace(moved, origin=SITE, dice=_dice_calibrated(self.dice, known, population))
+        moved = replace(moved, origin=SITE, dice=self.dice.calibrated(*moved.dice_table(known)))
         with_dose = [o for o in known if o.dose_error_gy is not None]
         if self.dose is None or len(with_dose) < LEAST_SITE_CASES:
             return moved
-        return replace(moved, dose=_dose_calibrated(self.dose, with_dose, moved))
+        return replace(moved, dose=self.dose.calibrated(*_dose_table(with_dose, moved)))
+
+    def dice_table(self, known: Sequence[Outcome]) -> tuple[Table, Table]:
+        """What the Dice is told from (case, sign), and how much of it was missing (case,)."""
+        return np.array([self._signs(o.estimates) for o in known]), _missing(known)
 
     def knows(self, found: Estimates) -> bool:
         """Whether a prediction is like those the calibration rests on."""
-        if found.place.volume_cc == 0.0:
-            return False
-        return all(o.kind != UNKNOWN for o in oddities(found, self.population, ""))
+        return _known(found, self.population)
 
     def error_signs(self, found: Estimates, dose: DoseSigns) -> list[float]:
         """What the mean dose error is told from."""
-        missing = self.dice.estimate(_dice_signs(found, self.population))
-        return [_log(dose.shift_gy), _log(dose.wobble_gy), missing]
+        return _error_signs(dose, self.dice.estimate(self._signs(found)))
+
+    def _signs(self, found: Estimates) -> list[float]:
+        # A calibration made by an earlier edition knows fewer; what was added came at the end.
+        return _dice_signs(found, self.population)[: len(self.dice.weights)]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -173,26 +178,28 @@ def calibrate(
 ) -> Calibration | None:
     """A calibration from held-out cases in random order; None from fewer than 38.
 
-    Every second one is fitted on, the others give the residuals: split conformal.
+    Cross-conformal: each residual is of regressions fitted without its case. What the dose error
+    is told from includes the missing Dice, as it was estimated without the case.
     """
     if len(outcomes) < LEAST_CASES:
         return None
-    fit, rest = outcomes[::2], outcomes[1::2]
-    population = population_of([o.truth for o in fit if o.truth is not None])
-    seen = [o for o in fit if o.estimates.place.volume_cc > 0]
-    signs = np.array([_dice_signs(o.estimates, population) for o in seen])
-    dice = Regression.fitted(signs, _missing(seen))
-    made = Calibration(model_version, origin, population, dice, None)
-    known = [o for o in rest if made.knows(o.estimates)]
-    made = replace(made, dice=_dice_calibrated(dice, known, population))
-    if not made.dice.is_calibrated:
+    population = population_of([o.truth for o in outcomes if o.truth is not None])
+    known = [o for o in outcomes if _known(o.estimates, population)]
+    if len(known) < LEAST_RESIDUALS:
         return None
-    seen = [o for o in seen if o.dose_error_gy is not None and made.knows(o.estimates)]
-    if len(seen) < LEAST_RESIDUALS:
+    signs = np.array([_dice_signs(o.estimates, population) for o in known])
+    dice, estimates = Regression.crossed(signs, _missing(known))
+    made = Calibration(model_version, origin, population, dice, None)
+    dosed = [
+        (o.dose, o.dose_error_gy, missing)
+        for o, missing in zip(known, estimates, strict=True)
+        if o.dose is not None and o.dose_error_gy is not None
+    ]
+    if len(dosed) < LEAST_RESIDUALS:
         return made
-    regression = Regression.fitted(*_dose_table(seen, made))
-    known = [o for o in known if o.dose_error_gy is not None]
-    return replace(made, dose=_dose_calibrated(regression, known, made))
+    signs = np.array([_error_signs(dose, missing) for dose, _, missing in dosed])
+    errors = np.array([_log(error) for _, error, _ in dosed])
+    return replace(made, dose=Regression.crossed(signs, errors)[0])
 
 
 def dose_signs(probability: Values, mask: Mask, dose_gy: Values) -> DoseSigns | None:
@@ -249,7 +256,19 @@ def _dice_signs(found: Estimates, population: Population) -> list[float]:
         _log(1.0 - found.largest_share),
         float(bool(found.cut)),
         max(unusual(found.place, population).values()),
+        (found.place.mean_hu or 0.0) / 100.0,
+        found.place.lung_share or 0.0,
     ]
+
+
+def _error_signs(dose: DoseSigns, missing: float) -> list[float]:
+    return [_log(dose.shift_gy), _log(dose.wobble_gy), missing]
+
+
+def _known(found: Estimates, population: Population) -> bool:
+    if found.place.volume_cc == 0.0:
+        return False
+    return all(o.kind != UNKNOWN for o in oddities(found, population, ""))
 
 
 def _log(value: float) -> float:
@@ -257,21 +276,8 @@ def _log(value: float) -> float:
     return float(np.log(value + _SMALL))
 
 
-def _dice_calibrated(
-    regression: Regression, known: Sequence[Outcome], population: Population
-) -> Regression:
-    signs = np.array([_dice_signs(o.estimates, population) for o in known])
-    return regression.calibrated(signs, _missing(known))
-
-
 def _missing(known: Sequence[Outcome]) -> Table:
     return np.array([_log(1.0 - o.dice) for o in known])
-
-
-def _dose_calibrated(
-    regression: Regression, known: Sequence[Outcome], made: Calibration
-) -> Regression:
-    return regression.calibrated(*_dose_table(known, made))
 
 
 def _dose_table(known: Sequence[Outcome], made: Calibration) -> tuple[Table, Table]:

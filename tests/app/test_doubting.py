@@ -85,7 +85,7 @@ def test_what_synthetic_patients_taught_is_used_and_named(room: Room) -> None:
     doubts = doubts_of(room, "Heart", MODEL, SURE)
     assert doubts["sentences"] == []
     assert doubts["dice"]["low"] < doubts["dice"]["value"] < doubts["dice"]["high"]
-    assert doubts["calibration"] == {"origin": SYNTHETIC, "cases": 60, "model_version": MODEL}
+    assert doubts["calibration"] == {"origin": SYNTHETIC, "cases": 120, "model_version": MODEL}
 
 
 def test_of_an_unusual_prediction_nothing_is_promised(room: Room) -> None:

@@ -57,7 +57,7 @@ def dose_coverage(calibration: Calibration, cases: list[Outcome]) -> float:
 
 
 def test_nine_of_ten_cases_lie_in_their_interval() -> None:
-    """Over many calibrations: that is what split conformal promises, not each one alone."""
+    """Over many calibrations: that is what conformal intervals promise, not each one alone."""
     fresh = outcomes(np.random.default_rng(99), 300)
     calibrations = [made(seed, 120) for seed in range(12)]
     assert 0.88 < np.mean([coverage(c, fresh) for c in calibrations]) < 0.95
@@ -135,6 +135,34 @@ def test_nothing_is_promised_of_an_empty_mask_or_from_few_cases() -> None:
     assert made(7).guess(empty) == 0.0
     few = outcomes(np.random.default_rng(0), LEAST_CASES - 1)
     assert calibrate(VERSION, few) is None
+
+
+def test_each_residual_is_of_a_regression_that_never_saw_its_case() -> None:
+    """What is said of a case cannot depend on its own truth: turning that changes nothing."""
+    rng = np.random.default_rng(8)
+    signs = rng.normal(size=(60, 3))
+    truth = signs @ [1.0, -0.5, 0.2] + 0.1 * rng.normal(size=60)
+    made, estimates = Regression.crossed(signs, truth)
+    assert len(made.residuals) == 60
+    for case in (0, 17, 59):
+        turned = truth.copy()
+        turned[case] += 5.0
+        assert Regression.crossed(signs, turned)[1][case] == estimates[case]
+        others = np.arange(60) % 10 != case % 10
+        alone = Regression.fitted(signs[others], truth[others])
+        assert estimates[case] == alone.estimate(signs[case])
+    assert made.weights == Regression.fitted(signs, truth).weights
+
+
+def test_a_calibration_of_an_earlier_edition_is_used_with_the_signs_it_knows() -> None:
+    calibration = made(11)
+    kept = calibration.to_json()
+    for name in ("low", "high", "centre", "scale", "weights"):
+        kept["dice"][name] = kept["dice"][name][:8]
+    earlier = Calibration.from_json(kept)
+    interval = earlier.expected(SURE)
+    assert interval is not None
+    assert interval.low < earlier.guess(SURE) < interval.high
 
 
 def test_the_ends_are_the_ranks_that_split_conformal_asks_for() -> None:
