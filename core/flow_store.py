@@ -13,9 +13,10 @@ from core.case_store import CORRECTION, fetch_case, move
 from core.database import reading, writing
 from core.delivery_store import HELD, SENT, is_held_back
 from core.errors import NoReasonError, TransitionError
+from core.observation_store import is_asked_for
 from core.records import REVIEWED, Case, Correction
 from core.review_store import require_lock
-from core.tables import case, correction, delivery, dose_figure, returned
+from core.tables import case, correction, delivery, dose_figure, observation, returned
 from core.tables import review_lock as lock
 
 LONGEST_REASON = 500
@@ -96,10 +97,19 @@ class FlowStore:
     def pass_on(self, case_id: str, *, who: str, tab: str, to: str, now: datetime) -> None:
         """Give the case, as it stands, to another account.
 
-        Raises `CaseLockedError` unless this tab has the case.
+        Raises `CaseLockedError` unless this tab has the case, `TransitionError` where it is hidden
+        from the other.
         """
+        hidden = sa.select(observation.c.id).where(
+            observation.c.case_id == case_id, observation.c.observer == to, is_asked_for()
+        )
         with writing(self._engine) as connection:
             require_lock(connection, case_id, who=who, tab=tab)
+            if connection.execute(hidden).first() is not None:
+                raise TransitionError(
+                    f"{to} contours this case as a second observer and must not see it. Pass it on "
+                    "to somebody else."
+                )
             connection.execute(
                 sa.update(case).where(case.c.id == case_id).values(assigned_to=to, updated_at=now)
             )

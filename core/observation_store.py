@@ -25,6 +25,10 @@ from core.tables import (
 )
 
 _NO_SUCH = "There is no such observation of yours. Open it from the worklist."
+_WITHDRAWN = (
+    "This observation was withdrawn: your contour is not asked for any more. Open the case from "
+    "the worklist."
+)
 
 
 class ObservationStore:
@@ -72,7 +76,10 @@ class ObservationStore:
             return made
 
     def mine(self, observation_id: str, *, who: str) -> Observation:
-        """An observation of this observer; `NoSuchCaseError` for everybody else."""
+        """An observation of this observer; `NoSuchCaseError` for everybody else.
+
+        Raises `CaseLockedError` where it was withdrawn.
+        """
         query = sa.select(observation).where(
             observation.c.id == observation_id, observation.c.observer == who
         )
@@ -80,11 +87,40 @@ class ObservationStore:
             row = connection.execute(query).mappings().first()
         if row is None:
             raise NoSuchCaseError(_NO_SUCH)
+        if row["withdrawn_at"] is not None:
+            raise CaseLockedError(_WITHDRAWN)
         return Observation(**row)
+
+    def withdraw(self, observation_id: str, *, who: str, now: datetime) -> Observation:
+        """Ask for it no more: the case is shown to its observer again; audited.
+
+        What was contoured stays, and counts nowhere. Raises `TransitionError` for what is signed or
+        withdrawn.
+        """
+        with writing(self._engine) as connection:
+            query = sa.select(observation).where(observation.c.id == observation_id)
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                raise NoSuchCaseError("There is no such observation. Reload the page.")
+            if row["signed_at"] is not None or row["withdrawn_at"] is not None:
+                raise TransitionError(
+                    "Only what waits to be signed can be withdrawn. Reload the page."
+                )
+            changed = sa.update(observation).where(observation.c.id == observation_id)
+            connection.execute(changed.values(withdrawn_at=now))
+            audit.record(
+                connection,
+                who=who,
+                event="observer.withdrawn",
+                now=now,
+                case_id=row["case_id"],
+                observer=row["observer"],
+            )
+        return Observation(**{**row, "withdrawn_at": now})
 
     def unsigned_of(self, who: str) -> list[Observation]:
         """What somebody was asked for and has not signed, the oldest first."""
-        return self._all((observation.c.observer == who) & observation.c.signed_at.is_(None))
+        return self._all((observation.c.observer == who) & is_asked_for())
 
     def of_case(self, case_id: str) -> list[Observation]:
         """Every observation of a case, the oldest first."""
@@ -101,7 +137,8 @@ class ObservationStore:
             begun = _last_seq(connection, observation_id) > 0
             if found.assembly != current.assembly and begun:
                 raise CaseLockedError(
-                    "Slices came late and changed the CT of this case. Ask for a new observation."
+                    "Slices came late and changed the CT of this case. Ask a "
+                    "physicist to withdraw this observation."
                 )
             connection.execute(
                 sa.update(observation)
@@ -180,6 +217,11 @@ class ObservationStore:
             return [Observation(**row) for row in connection.execute(query).mappings()]
 
 
+def is_asked_for() -> sa.ColumnElement[bool]:
+    """Whether a contour is asked for and not signed: its case is hidden from its observer."""
+    return observation.c.signed_at.is_(None) & observation.c.withdrawn_at.is_(None)
+
+
 def _has_seen(case_id: str, who: str) -> sa.ColumnElement[bool]:
     """Whether somebody has had a case open, has a part in it, or was asked to observe it."""
     return sa.or_(
@@ -206,6 +248,8 @@ def _require_tab(connection: sa.Connection, observation_id: str, *, who: str, ta
     found = connection.execute(query).first()
     if found is None:
         raise NoSuchCaseError(_NO_SUCH)
+    if found.withdrawn_at is not None:
+        raise CaseLockedError(_WITHDRAWN)
     if found.signed_at is not None:
         raise CaseLockedError("You have signed this contour; it cannot be changed any more.")
     if found.tab != tab:

@@ -368,7 +368,8 @@ class Round:
 class Observation:
     """A second observer's contour of a structure; `mask_digest` once it is signed.
 
-    `assembly` is the volume it lies on, `tab` the browser tab that goes on with it.
+    Once it is `withdrawn_at` nobody asks for it any more. `assembly` is the volume it lies on,
+    `tab` the browser tab that goes on with it.
     """
 
     id: str
@@ -381,6 +382,7 @@ class Observation:
     tab: str = ""
     signed_at: datetime | None = None
     mask_digest: str | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

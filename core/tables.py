@@ -180,6 +180,8 @@ observation = sa.Table(
     sa.Column("tab", sa.String(64), nullable=False),
     sa.Column("signed_at", UtcTime),
     sa.Column("mask_digest", Digest),
+    # The observer was let off: what was contoured stays, and is compared with nothing.
+    sa.Column("withdrawn_at", UtcTime),
     sa.UniqueConstraint("case_id", "observer"),
 )
 

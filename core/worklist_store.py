@@ -18,6 +18,7 @@ from core.delivery_store import select_deliveries
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.instance_store import UNUSED_KINDS, is_joined
 from core.model_tables import correction_check
+from core.observation_store import is_asked_for
 from core.plans import DoseOrigin, Plan
 from core.records import MANUAL, REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
@@ -164,7 +165,7 @@ def next_waiting(
     observed = sa.exists().where(
         observation.c.case_id == case.c.id,
         observation.c.observer == who,
-        observation.c.signed_at.is_(None),
+        is_asked_for(),
     )
     place = (_rank(), case.c.created_at, case.c.id)
     free = (

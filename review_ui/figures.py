@@ -9,15 +9,16 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
-from core.records import MANUAL, Case, Correction
+from core.records import MANUAL, Case, Correction, Observation
 from review_ui.access import CLOSED
 from review_ui.agreement import agreement_of, contour_of
 from review_ui.context import Desk, desk
 from review_ui.doses import primary_in_words
 from review_ui.facts import patient_of
 from review_ui.memory import shown_prediction
-from review_ui.roles import May, roles_that
+from review_ui.observations import may_observe
 from review_ui.words import ARM_WORDS, duration_in_words, readable_date, state_in_words
+from review_ui.work import sees_times_of_others
 
 blueprint = APIBlueprint("figures", __name__, enable_openapi=False)
 
@@ -43,9 +44,10 @@ def page(case_id: str) -> str:
         work=[
             {"who": w.who, "arm": ARM_WORDS[w.arm], "took": duration_in_words(w.seconds)}
             for w in room.store.timing.work_on(case_id)
+            if w.who == current_user.username or sees_times_of_others()
         ],
         observers=_observers(room, current),
-        colleagues=room.store.accounts.names_with(roles_that(May.CONTOUR)),
+        colleagues=may_observe(room),
         **_contours(room, current),
     )
 
@@ -80,17 +82,24 @@ def _observers(room: Desk, current: Case) -> list[dict[str, Any]]:
     approved = _approved(room, current)
     return [
         {
+            "id": found.id,
             "who": found.observer,
-            "signed_at": found.signed_at,
+            "waits": found.signed_at is None and found.withdrawn_at is None,
             "agreement": agreement_of(
                 room, current, f"correction-{approved.id}", f"observation-{found.id}"
             )
             if approved and found.signed_at and found.assembly == approved.assembly
             else None,
-            "words": "signed; compared once the case is approved" if found.signed_at else "asked",
+            "words": _stands(found),
         }
         for found in room.store.observations.of_case(current.id)
     ]
+
+
+def _stands(found: Observation) -> str:
+    if found.signed_at:
+        return "signed; compared once the case is approved"
+    return "withdrawn" if found.withdrawn_at else "asked"
 
 
 def _approved(room: Desk, current: Case) -> Correction | None:

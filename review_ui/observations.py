@@ -36,12 +36,23 @@ def ask_observer(case_id: str) -> ResponseReturnValue:
     room = desk()
     current = room.case(case_id)
     observer = request.form.get("observer", "")
-    if observer not in room.store.accounts.names_with(roles_that(May.CONTOUR)):
-        raise TransitionError("Only an account that may contour can observe. Choose one.")
+    if observer not in may_observe(room):
+        raise TransitionError(
+            "Only an account that may contour, and may not read the audit, can observe: the audit "
+            "tells of every case. Choose another."
+        )
     room.store.observations.assign(
         case_id, room.roi_of(current), observer, who=user_name(), now=room.now()
     )
     return redirect(url_for("figures.page", case_id=case_id), code=303)
+
+
+@blueprint.post("/observations/<observation_id>/withdraw")
+def withdraw(observation_id: str) -> ResponseReturnValue:
+    """Ask for a contour no more; the case is shown to its observer again."""
+    room = desk()
+    found = room.store.observations.withdraw(observation_id, who=user_name(), now=room.now())
+    return redirect(url_for("figures.page", case_id=found.case_id), code=303)
 
 
 @blueprint.get("/observations/<observation_id>")
@@ -192,6 +203,13 @@ def sign(observation_id: str, json_data: ApproveBody) -> dict[str, Any]:
         now=room.now(),
     )
     return {"state": "SIGNED", "next": None}
+
+
+def may_observe(room: Desk) -> list[str]:
+    """Accounts that can be asked: who looks after the audit needs it at any time."""
+    accounts = room.store.accounts
+    readers = accounts.names_with(roles_that(May.AUDIT))
+    return [name for name in accounts.names_with(roles_that(May.CONTOUR)) if name not in readers]
 
 
 def facts_of(room: Desk, found: Observation, current: Case) -> dict[str, Any]:

@@ -76,6 +76,7 @@ ENDPOINTS: dict[str, May] = {
     "figures.page": May.LOOK,
     "figures.choose_arm": May.STUDY,
     "observations.ask_observer": May.STUDY,
+    "observations.withdraw": May.STUDY,
     "observations.page": May.CONTOUR,
     "observations.facts": May.CONTOUR,
     "observations.open_observation": May.CONTOUR,

@@ -10,7 +10,7 @@ from flask_security import current_user
 from core.errors import AccountError
 from review_ui.accounts import create_user, one_time_password, require_roles, set_password
 from review_ui.context import desk
-from review_ui.roles import ADMIN, ROLES
+from review_ui.roles import ADMIN, ROLES, May, granted
 
 blueprint = APIBlueprint("users", __name__, url_prefix="/users", enable_openapi=False)
 
@@ -62,6 +62,7 @@ def reset_password(username: str) -> ResponseReturnValue:
 def change_roles(username: str) -> ResponseReturnValue:
     """Change what an account may do, from its next request on."""
     try:
+        _require_no_blind_auditor(username, request.form.getlist("roles"))
         desk().store.accounts.set_roles(
             username,
             require_roles(request.form.getlist("roles")),
@@ -88,6 +89,16 @@ def change_active(username: str) -> ResponseReturnValue:
     except AccountError as error:
         return _page(problem=str(error)), 422
     return redirect(url_for("users.page"), code=303)
+
+
+def _require_no_blind_auditor(username: str, roles: list[str]) -> None:
+    """Raise `AccountError` where the audit would be closed to an account that gets it."""
+    if May.AUDIT in granted(roles) and desk().store.observations.unsigned_of(username):
+        raise AccountError(
+            f"{username!r} contours as a second observer, and the audit tells of every case. Wait "
+            "until the contour is signed, or withdraw the observation on the page of the case's "
+            "figures."
+        )
 
 
 def _page(*, problem: str = "", typed: str = "", told: tuple[str, str] | None = None) -> str:

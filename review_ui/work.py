@@ -26,7 +26,7 @@ STEPS_MIN = (1, 2, 5, 10, 20, 30, 60, 120, 240, 480)
 def page() -> str:
     """One's own times; `?user=` for accounts that look after the node or read the audit."""
     room, me = desk(), str(current_user.username)
-    all_people = i_may(May.NODE) or i_may(May.AUDIT)
+    all_people = sees_times_of_others()
     who = request.args.get("user", me)
     if who != me and not all_people:
         abort(403, "Only physicists and administrators see the times of others.")
@@ -41,6 +41,11 @@ def page() -> str:
         medians=medians(work),
         plot=plot(work),
     )
+
+
+def sees_times_of_others() -> bool:
+    """Whether the account that asks may know how long others take."""
+    return i_may(May.NODE) or i_may(May.AUDIT)
 
 
 def medians(work: Sequence[Worked]) -> list[dict[str, Any]]:

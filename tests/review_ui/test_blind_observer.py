@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -15,6 +16,7 @@ from core.geometry import Mask
 from core.journal import encode_runs, mask_crc32
 from core.records import ASSISTED
 from core.store import Store
+from core.tables import audit
 from core.volume import Volume
 from review_ui.accounts import create_user
 from review_ui.roles import PUBLIC_ENDPOINTS
@@ -100,13 +102,22 @@ def bert(app: Flask, store: Store) -> Reviewer:
 
 
 @pytest.fixture
-def observation_id(bert: Reviewer, app: Flask, store: Store, case_id: str) -> str:
+def phil(app: Flask) -> Reviewer:
     create_user(app, "phil", PASSWORD, "physicist")
-    phil = Reviewer.log_in(app, "phil")
-    form = {"observer": "bert", "csrf_token": phil.csrf_token}
-    assert phil.client.post(f"/cases/{case_id}/observers", data=form).status_code == 303
-    (found,) = store.observations.unsigned_of("bert")
-    return found.id
+    return Reviewer.log_in(app, "phil")
+
+
+@pytest.fixture
+def observation_id(bert: Reviewer, phil: Reviewer, store: Store, case_id: str) -> str:
+    """Asked for past the page, which refuses accounts that may read the audit."""
+    assert bert.tab != phil.tab
+    return store.observations.assign(case_id, "Heart", "bert", who="phil", now=NOW).id
+
+
+def form(who: Reviewer, path: str, **fields: str) -> int:
+    """Status of a form that is sent from a page."""
+    data = {"csrf_token": who.csrf_token, **fields}
+    return who.client.post(path, data=data).status_code
 
 
 def secrets_of(store: Store, case_id: str) -> dict[str, bytes]:
@@ -231,14 +242,101 @@ def test_the_contour_is_kept_apart_and_compared_once_it_is_signed(
 
 
 def test_who_has_had_the_case_open_cannot_be_a_second_observer(
-    app: Flask, store: Store, case_id: str, observation_id: str
+    app: Flask, phil: Reviewer, store: Store, case_id: str
 ) -> None:
-    phil = Reviewer.log_in(app, "phil")
-    for name, status in (("anna", 409), ("bert", 409), ("nobody", 409)):
-        form = {"observer": name, "csrf_token": phil.csrf_token}
-        answer = phil.client.post(f"/cases/{case_id}/observers", data=form)
-        assert answer.status_code == status, name
-    assert len(store.observations.of_case(case_id)) == 1
+    create_user(app, "carla", PASSWORD)
+    for name, status in (("anna", 409), ("nobody", 409), ("carla", 303), ("carla", 409)):
+        assert form(phil, f"/cases/{case_id}/observers", observer=name) == status, name
+    (found,) = store.observations.of_case(case_id)
+    assert (found.observer, found.assigned_by) == ("carla", "phil")
+
+
+def test_who_reads_the_audit_is_not_blinded(
+    app: Flask, phil: Reviewer, store: Store, case_id: str
+) -> None:
+    all_roles(app, store, "bert")
+    offered = phil.get(f"/cases/{case_id}/figures").text
+    assert ">bert-physician<" in offered
+    assert ">bert<" not in offered
+    assert form(phil, f"/cases/{case_id}/observers", observer="bert") == 409
+    assert store.observations.of_case(case_id) == []
+
+    assert form(phil, f"/cases/{case_id}/observers", observer="bert-physician") == 303
+    admin = Reviewer.log_in(app, "bert-admin")
+    assert form(admin, "/users/bert-physician/roles", roles="admin") == 422
+    assert form(admin, "/users/bert-physician/roles", roles="physicist") == 303
+    (found,) = store.observations.of_case(case_id)
+    store.observations.withdraw(found.id, who="phil", now=NOW)
+    assert form(admin, "/users/bert-physician/roles", roles="admin") == 303
+
+
+def test_what_is_withdrawn_opens_the_case_and_is_painted_on_no_more(
+    bert: Reviewer,
+    phil: Reviewer,
+    anna: Reviewer,
+    store: Store,
+    case_id: str,
+    observation_id: str,
+) -> None:
+    base, withdraw = (
+        f"/api/observations/{observation_id}",
+        f"/observations/{observation_id}/withdraw",
+    )
+    bert.post(f"{base}/open", tab=bert.tab)
+    seq = draw(bert, base, OBSERVED)
+    assert withdraw in phil.get(f"/cases/{case_id}/figures").text
+    assert withdraw not in anna.get(f"/cases/{case_id}/figures").text
+    assert form(bert, withdraw) == 403  # nobody lifts the own blindfold, whatever the roles
+    assert bert.get("/audit/").status_code == 403
+    assert form(phil, withdraw) == 303
+
+    assert bert.get("/audit/").status_code == 200
+    assert bert.get(f"/api/cases/{case_id}/prediction").status_code == 200
+    assert bert.get("/").text.count(f"/observations/{observation_id}") == 0
+    for refused in (
+        approve(bert, base, OBSERVED, seq),
+        bert.post(f"{base}/journal", tab=bert.tab, seq=seq + 1, kind="undo"),
+        bert.get(f"/observations/{observation_id}"),
+    ):
+        assert refused.status_code == 409
+        assert "withdrawn" in refused.text
+    assert form(phil, withdraw) == 409
+    assert form(phil, f"/cases/{case_id}/observers", observer="bert") == 409
+    row = phil.get(f"/cases/{case_id}/figures").text.split('id="observers"')[1]
+    assert "withdrawn" in row.split("</table>")[0]
+    with store.engine.connect() as connection:
+        query = sa.select(audit.c.who, audit.c.case_id, audit.c.detail)
+        told = connection.execute(query.where(audit.c.event == "observer.withdrawn")).all()
+    assert told == [("phil", case_id, {"observer": "bert"})]
+
+
+def test_what_is_signed_cannot_be_withdrawn(
+    bert: Reviewer, phil: Reviewer, store: Store, case_id: str, observation_id: str
+) -> None:
+    base = f"/api/observations/{observation_id}"
+    bert.post(f"{base}/open", tab=bert.tab)
+    assert approve(bert, base, OBSERVED, draw(bert, base, OBSERVED)).status_code == 200
+    assert form(phil, f"/observations/{observation_id}/withdraw") == 409
+    assert form(phil, f"/observations/{'0' * 32}/withdraw") == 404
+    (found,) = store.observations.of_case(case_id)
+    assert (found.withdrawn_at, found.signed_at is None) == (None, False)
+
+
+def test_a_case_is_not_passed_on_to_whom_it_is_hidden_from(
+    app: Flask, anna: Reviewer, phil: Reviewer, store: Store
+) -> None:
+    create_user(app, "carla", PASSWORD)
+    case_id = put_case(store, CT)
+    assert form(phil, f"/cases/{case_id}/observers", observer="carla") == 303
+    anna.open(case_id)
+    refused = anna.post(f"/api/cases/{case_id}/pass-on", tab=anna.tab, to="carla")
+    assert refused.status_code == 409
+    assert "second observer" in refused.text
+    assert store.cases.get(case_id).assigned_to is None
+    (found,) = store.observations.of_case(case_id)
+    assert form(phil, f"/observations/{found.id}/withdraw") == 303
+    answer = anna.post(f"/api/cases/{case_id}/pass-on", tab=anna.tab, to="carla")
+    assert answer.status_code == 200
 
 
 def test_another_tab_goes_on_and_the_first_one_writes_no_more(

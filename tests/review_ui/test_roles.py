@@ -33,6 +33,7 @@ WHO = {
     "GET /cases/<case_id>/figures": EVERYBODY,
     "POST /cases/<case_id>/arm": {ADMIN, PHYSICIST},
     "POST /cases/<case_id>/observers": {ADMIN, PHYSICIST},
+    "POST /observations/<observation_id>/withdraw": {ADMIN, PHYSICIST},
     "GET /observations/<observation_id>": CONTOUR,
     "GET /api/observations/<observation_id>": CONTOUR,
     "POST /api/observations/<observation_id>/open": CONTOUR,

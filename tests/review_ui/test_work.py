@@ -68,6 +68,21 @@ def test_the_times_of_others_are_for_physicists_and_administrators(
     assert "1 min 0 s" in Reviewer.log_in(app, "phil").get("/work?user=bert").text
 
 
+def test_the_figures_of_a_case_tell_everybody_their_own_time_and_some_all_of_them(
+    app: Flask, anna: Reviewer, store: Store, case_ids: list[str]
+) -> None:
+    create_user(app, "phil", PASSWORD, PHYSICIST)
+    for who, took_s in (("anna", 30), ("bert", 60)):
+        work(store, case_ids[0], who=who, start_s=0, took_s=took_s, arm=ASSISTED)
+    page = f"/cases/{case_ids[0]}/figures"
+    assert re.findall(r"(\w+) min (\w+) s<", anna.get(page).text) == []
+    assert "30 s<" in anna.get(page).text
+    assert "bert" not in anna.get(page).text.split("<h2>Time")[1]
+    told = Reviewer.log_in(app, "phil").get(page).text
+    assert "30 s<" in told
+    assert "1 min 0 s<" in told
+
+
 def test_a_page_that_sends_without_end_does_not_fill_the_store(
     store: Store, case_ids: list[str]
 ) -> None:
