@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from core.database import reading, writing
-from core.tables import interaction
-from core.timing import active_s
+from core.records import REVIEWED
+from core.tables import correction, interaction, journal
+from core.timing import IDLE_S, active_s
 
 MOST_EVENTS = 20_000
 """Of one person on one case; what is done after that is not kept."""
@@ -74,15 +77,44 @@ class TimingStore:
 
     def work_of(self, who: str) -> list[Worked]:
         """All of somebody's work, in the order in which cases were begun."""
-        with reading(self._engine) as connection:
-            return _worked(who, connection.execute(_events().where(interaction.c.made_by == who)))
+        return self._worked(_pauses().where(interaction.c.made_by == who))
 
     def work_on(self, case_id: str) -> list[Worked]:
-        """Everybody's work on a case."""
-        people = sa.select(interaction.c.made_by).where(interaction.c.case_id == case_id).distinct()
-        with reading(self._engine) as connection:
-            names = sorted(connection.scalars(people).all())
-        return [work for who in names for work in self.work_of(who) if work.case_id == case_id]
+        """Everybody's work on a case, by name."""
+        return self._worked(_pauses().where(interaction.c.case_id == case_id))
+
+    def contouring_s(self, roi_name: str) -> dict[tuple[str, str], float]:
+        """Seconds that contouring took, by case and arm, until the last approval of `roi_name`.
+
+        Of those who painted or approved: who only looked, or looks afterwards, contours nothing.
+        """
+        reviewed = (correction.c.roi_name == roi_name) & (correction.c.origin == REVIEWED)
+        last = (
+            sa.select(correction.c.case_id, sa.func.max(correction.c.approved_at).label("at"))
+            .where(reviewed)
+            .group_by(correction.c.case_id)
+            .subquery()
+        )
+        took_part = sa.union(
+            sa.select(journal.c.case_id, journal.c.made_by.label("who")).where(
+                journal.c.roi_name == roi_name
+            ),
+            sa.select(correction.c.case_id, correction.c.approved_by).where(reviewed),
+        ).subquery()
+        pauses = (
+            _pauses()
+            .join(last, last.c.case_id == interaction.c.case_id)
+            .join(
+                took_part,
+                (took_part.c.case_id == interaction.c.case_id)
+                & (took_part.c.who == interaction.c.made_by),
+            )
+            .where(interaction.c.made_at <= last.c.at)
+        )
+        found: dict[tuple[str, str], float] = defaultdict(float)
+        for work in self._worked(pauses):
+            found[work.case_id, work.arm] += work.seconds
+        return found
 
     def people(self) -> list[str]:
         """Everybody of whom there is work."""
@@ -90,20 +122,60 @@ class TimingStore:
         with reading(self._engine) as connection:
             return list(connection.scalars(query).all())
 
+    def _worked(self, pauses: sa.Select[Any]) -> list[Worked]:
+        events = pauses.subquery()
+        pause_s = SecondsBetween(events.c.made_at, events.c.following)
+        begun = sa.func.min(events.c.made_at)
+        query = (
+            sa.select(
+                events.c.case_id,
+                events.c.made_by,
+                events.c.arm,
+                begun,
+                sa.func.sum(sa.case((pause_s < IDLE_S, pause_s), else_=0.0)),
+            )
+            .group_by(events.c.made_by, events.c.case_id, events.c.arm)
+            .order_by(events.c.made_by, begun, events.c.case_id)
+        )
+        with reading(self._engine) as connection:
+            return [Worked(*row) for row in connection.execute(query)]
 
-def _events() -> sa.Select[Any]:
-    order = (interaction.c.made_at, interaction.c.id)
-    return sa.select(interaction.c.made_at, interaction.c.case_id, interaction.c.arm).order_by(
-        *order
+
+def _pauses() -> sa.Select[Any]:
+    """Events with the moment of the next one of the same person, on whatever case that was.
+
+    As `core.timing.active_s` counts, in the database: a clinic has millions of them.
+    """
+    later = interaction.alias()
+    next_one = (
+        sa.select(later.c.made_at)
+        .where(
+            later.c.made_by == interaction.c.made_by,
+            later.c.made_at >= interaction.c.made_at,
+            (later.c.made_at > interaction.c.made_at) | (later.c.id > interaction.c.id),
+        )
+        .order_by(later.c.made_at, later.c.id)
+        .limit(1)
+        .scalar_subquery()
     )
+    columns = (interaction.c.case_id, interaction.c.made_by, interaction.c.arm)
+    return sa.select(*columns, interaction.c.made_at, next_one.label("following"))
 
 
-def _worked(who: str, rows: Iterable[Any]) -> list[Worked]:
-    found = [(row.made_at, (row.case_id, row.arm)) for row in rows]
-    begun: dict[tuple[str, str], datetime] = {}
-    for at, what in found:
-        begun.setdefault(what, at)
-    return [
-        Worked(case_id, who, arm, begun[case_id, arm], seconds)
-        for (case_id, arm), seconds in active_s(found).items()
-    ]
+class SecondsBetween(sa.sql.functions.FunctionElement[float]):
+    """Seconds from one moment to a later one, to the millisecond."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(SecondsBetween, "sqlite")
+def _in_sqlite(element: SecondsBetween, compiler: Any, **kwargs: Any) -> str:
+    first, second = (compiler.process(each, **kwargs) for each in element.clauses)
+    return f"round((julianday({second}) - julianday({first})) * 86400000.0) / 1000.0"
+
+
+@compiles(SecondsBetween, "postgresql")
+def _in_postgresql(element: SecondsBetween, compiler: Any, **kwargs: Any) -> str:
+    first, second = (compiler.process(each, **kwargs) for each in element.clauses)
+    return f"CAST(EXTRACT(EPOCH FROM ({second} - {first})) AS DOUBLE PRECISION)"

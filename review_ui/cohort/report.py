@@ -182,8 +182,9 @@ def as_page(report: Report) -> str:
     else:
         newest = report.rows[-1].approved_at.date().isoformat()
         said = (
-            f"{len(report.rows)} cases, the newest approved on {newest}. Durations leave out "
-            "pauses of 20 s and more. Doses are those of the plan that came last for a case."
+            f"{len(report.rows)} cases, the newest approved on {newest}. Durations are of those "
+            "who painted or approved, until the last approval, without pauses of 20 s and more. "
+            "Doses are those of the plan that came last for a case."
         )
         body += [
             f"<p>{said}</p>",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -75,7 +74,7 @@ def rows_of(store: Store, roi_name: str) -> list[CohortRow]:
     Raises `UnreadableObjectError` where a mask that was approved is damaged or gone.
     """
     changes = store.changes.newest()
-    seconds, strokes = _seconds(store), store.reviews.stroke_counts(roi_name)
+    seconds, strokes = store.timing.contouring_s(roi_name), store.reviews.stroke_counts(roi_name)
     reviewers: dict[str, int] = {}
     rows = []
     for number, (current, made) in enumerate(_in_order(store, roi_name), start=1):
@@ -88,15 +87,6 @@ def rows_of(store: Store, roi_name: str) -> list[CohortRow]:
         }
         rows.append(_row(store, current, made, known))
     return rows
-
-
-def _seconds(store: Store) -> dict[tuple[str, str], float]:
-    """Everybody's time, by case and arm."""
-    found: dict[tuple[str, str], float] = defaultdict(float)
-    for who in store.timing.people():
-        for work in store.timing.work_of(who):
-            found[work.case_id, work.arm] += work.seconds
-    return found
 
 
 def _in_order(store: Store, roi_name: str) -> list[tuple[Case, list[Correction]]]:

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from app import dosing
@@ -23,6 +24,7 @@ from app.room import Room
 from core.case_files import reference_name
 from core.geometry import Mask
 from core.store import open_store
+from core.tables import journal
 from core.volume import Volume
 from tests.support.review_case import (
     ASSEMBLY,
@@ -112,15 +114,22 @@ def test_every_number_is_what_the_raw_masks_give(room: Room, config: Path, tmp_p
             assert float(row["mean_difference_gy"]) == pytest.approx(difference, abs=1e-6)
 
 
-def test_durations_are_everybodys_and_cases_by_hand_are_the_baseline(
+def test_durations_are_of_all_who_contoured_and_cases_by_hand_are_the_baseline(
     room: Room, config: Path, tmp_path: Path
 ) -> None:
     ct = Volume(np.zeros(GRID.shape, np.int16), GRID)
     cases = [put_case(room.store, ct, prediction=heart(last_column=6)) for _ in range(3)]
     room.store.arms.assign(cases[2], "manual", who="petra", now=room.now())
-    worked = [("anna", 0, 3), ("berta", 0, 2), ("anna", 1, 5), ("anna", 2, 30)]
-    for number, (who, case, steps) in enumerate(worked):
-        begun = NOW + timedelta(hours=number)
+    worked = [
+        ("anna", 0, 3, -5),
+        ("berta", 0, 2, -4),
+        ("anna", 1, 5, -3),
+        ("anna", 2, 30, -2),
+        ("vera", 1, 40, -4),  # who only looked
+        ("anna", 1, 40, 9),  # and who looks again after the approval
+    ]
+    for who, case, steps, hours in worked:
+        begun = NOW + timedelta(hours=hours)
         events: list[tuple[datetime, str, dict[str, Any]]] = [
             (begun + timedelta(seconds=4 * n), "slice", {}) for n in range(steps + 1)
         ]
@@ -128,6 +137,10 @@ def test_durations_are_everybodys_and_cases_by_hand_are_the_baseline(
         room.store.timing.add(cases[case], events, who=who, arm=arm)
     for case_id in cases:
         approve_mask(room, case_id, heart(last_column=9))
+    painted = {"case_id": cases[0], "roi_name": "Heart", "seq": 99, "kind": "stroke"}
+    with room.store.engine.begin() as connection:
+        by_berta = {"payload": {}, "made_by": "berta", "received_at": NOW}
+        connection.execute(sa.insert(journal).values(**painted, **by_berta))
     rows = reported(config, tmp_path / "out")
     assert [float(row["seconds"]) for row in rows] == [20.0, 20.0, 120.0]
     assert [row["arm"] for row in rows] == ["assisted", "assisted", "manual"]
