@@ -95,8 +95,10 @@ class Jobs:
         *args: Any,
         queue: str,
         priority: int | None = None,
-    ) -> None:
+    ) -> bool:
         """Have `workflow` run for `key`: nothing while it is live, a new try after a failure.
+
+        False while it only waits for its next try.
 
         A key that is still due although its last try ended is tried again after a growing pause.
         Of what waits in a queue the lowest `priority` (1, 2 ...) runs first; without one, before
@@ -107,14 +109,15 @@ class Jobs:
         )
         # What an older version left queued is never taken up again: it does not count as live.
         if any(t.status in LIVE and t.app_version == APPLICATION_VERSION for t in tries):
-            return
+            return True
         if tries:
             last_s = max(t.updated_at or 0 for t in tries) / 1000.0
             if time.time() < last_s + pause_after(len(tries)):
-                return
+                return False
             log.warning("job.again", key=key, tries=len(tries))
         with SetWorkflowID(f"{key}~{len(tries) + 1}"), SetEnqueueOptions(priority=priority):
             DBOS.enqueue_workflow(queue, workflow, *args)
+        return True
 
     def take_over(self) -> None:
         """Recover the workflows of executors whose sign of life is gone. No time-outs, no clock."""

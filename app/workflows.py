@@ -12,7 +12,7 @@ a deterministic id is on its way. Whatever dies, the rows stay, and the next loo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ import structlog
 from dbos import DBOS
 
 from app import (
+    approved_figures,
     checking,
     committing,
     comparing,
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 
 # Behind every real prediction, however little urgent.
 LAST = 10
+# At a time of what nobody waits for.
+FEW = 4
 
 
 class Story:
@@ -72,6 +75,10 @@ class Story:
         )
 
         self._compare = _one_step("compare", lambda made_id: comparing.compare(room, made_id))
+        self._figure = _one_step(
+            "measure_approved",
+            lambda made_id, reference_id: approved_figures.measure(room, made_id, reference_id),
+        )
         self._check = _one_step("check", lambda roi: checking.check_what_is_new(room, roi))
         self._predict_in_shadow = _one_step(
             "predict_in_shadow",
@@ -102,6 +109,7 @@ class Story:
             self._measure_where_contour_and_dose_met,
             self._check_what_was_approved,
             self._compare_what_was_approved,
+            self._measure_what_was_approved,
             self._run_in_shadow,
         ):
             try:
@@ -165,9 +173,21 @@ class Story:
                 self._jobs.ensure(self._check, key, structure.name, queue="dose")
 
     def _compare_what_was_approved(self) -> None:
-        for made_id in self._room.store.changes.due(comparing.EDITION):
-            key = f"compare-{comparing.EDITION}-{made_id}"
-            self._jobs.ensure(self._compare, key, made_id, queue="dose")
+        edition = comparing.EDITION
+        due = self._room.store.changes.due(edition)
+        self._a_few((f"compare-{edition}-{made}", self._compare, (made,)) for made in due)
+
+    def _measure_what_was_approved(self) -> None:
+        due = self._room.store.cohort.due()
+        self._a_few((f"approved-{made}-{ref}", self._figure, (made, ref)) for made, ref in due)
+
+    def _a_few(self, due: Iterable[tuple[str, Callable[..., Any], tuple[Any, ...]]]) -> None:
+        """After an upgrade all that was ever approved is due: behind what somebody waits for."""
+        on_their_way = 0
+        for key, workflow, what in due:
+            on_their_way += self._jobs.ensure(workflow, key, *what, queue="dose", priority=LAST)
+            if on_their_way == FEW:
+                return
 
     def _run_in_shadow(self) -> None:
         for structure in self._room.settings.structures:

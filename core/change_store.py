@@ -18,7 +18,10 @@ class ChangeStore:
         self._engine = engine
 
     def due(self, edition: int) -> list[str]:
-        """Ids of corrections of a prediction that `edition` has to measure; none that is held."""
+        """Ids of corrections of a prediction that `edition` has to measure, the newest first.
+
+        None that is held.
+        """
         known = sa.exists().where(
             change.c.correction_id == correction.c.id, change.c.edition == edition
         )
@@ -30,7 +33,7 @@ class ChangeStore:
                 ~known,
                 ~is_held_back(),
             )
-            .order_by(correction.c.approved_at, correction.c.id)
+            .order_by(correction.c.approved_at.desc(), correction.c.id)
         )
         with reading(self._engine) as connection:
             return list(connection.scalars(query))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,17 @@ class DeliveryStore:
             query = query.where(delivery.c.case_id == case_id)
         if state is not None:
             query = query.where(delivery.c.state == state)
+        with reading(self._engine) as connection:
+            return [Delivery(**row) for row in connection.execute(query).mappings()]
+
+    def newest(self, most: int, *, hidden: Collection[str] = ()) -> list[Delivery]:
+        """The newest deliveries, at most so many, but of `hidden` cases."""
+        query = (
+            select_deliveries()
+            .where(delivery.c.case_id.not_in(hidden))
+            .order_by(delivery.c.created_at.desc(), delivery.c.id)
+            .limit(most)
+        )
         with reading(self._engine) as connection:
             return [Delivery(**row) for row in connection.execute(query).mappings()]
 

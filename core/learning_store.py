@@ -61,7 +61,7 @@ class LearningStore:
             if not row["may_be_learned"]:
                 continue
             values = {k: v for k, v in row.items() if k not in {"split", "may_be_learned"}}
-            by_split[Split(row["split"])].append(to_correction(values))  # type: ignore[arg-type]
+            by_split[Split(row["split"])].append(to_correction(values))
         return LearningSet(tuple(by_split[Split.TRAIN]), tuple(by_split[Split.VALIDATION]))
 
     def released(self, roi_name: str) -> ModelVersion | None:

@@ -91,6 +91,19 @@ shadow_prediction = sa.Table(
     sa.Column("figures", sa.JSON, nullable=False, server_default="{}"),
 )
 
+# What was approved, in figures that need its mask; measured again for each later reference.
+approved_figure = sa.Table(
+    "approved_figure",
+    metadata,
+    sa.Column("correction_id", sa.ForeignKey("correction.id"), primary_key=True),
+    # The newest structure set of the TPS that held this structure then; 0: there was none.
+    sa.Column("reference_id", sa.Integer, nullable=False),
+    sa.Column("volume_cc", sa.Float, nullable=False),
+    # Dice of a contour by hand with what was predicted and approved; None where there is none.
+    sa.Column("predicted_dice", sa.Float),
+    sa.Column("corrected_dice", sa.Float),
+)
+
 # What a correction changed of its prediction. A new edition of the measuring adds rows.
 change = sa.Table(
     "change",

@@ -66,7 +66,7 @@ class ReturnedStore:
         with reading(self._engine) as connection:
             for row in connection.execute(query).mappings():
                 values = {name: value for name, value in row.items() if name != "first_sent"}
-                found.append((to_correction(values), row["first_sent"]))  # type: ignore[arg-type]
+                found.append((to_correction(values), row["first_sent"]))
         return found
 
     def newest_correction(self, case_id: str, roi_name: str) -> Correction:

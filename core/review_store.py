@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -337,7 +337,7 @@ def newest_correction(of: sa.Table) -> sa.Select[tuple[str]]:
     )
 
 
-def to_correction(row: sa.RowMapping) -> Correction:
+def to_correction(row: Mapping[Any, Any]) -> Correction:
     """A row as the record."""
     return Correction(**{**row, "slices_seen": tuple(row["slices_seen"])})
 

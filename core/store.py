@@ -14,6 +14,7 @@ from core.case_files import CaseFiles
 from core.case_store import CaseStore
 from core.change_store import ChangeStore
 from core.check_store import CheckStore
+from core.cohort_store import CohortStore
 from core.config import Settings
 from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
@@ -65,6 +66,7 @@ class Store:
     teaching: TeachingStore
     checks: CheckStore
     changes: ChangeStore
+    cohort: CohortStore
     models: ModelStore
     doubts: DoubtStore
     shadows: ShadowStore
@@ -102,6 +104,7 @@ def open_store(settings: Settings) -> Store:
         teaching=TeachingStore(engine),
         checks=CheckStore(engine),
         changes=ChangeStore(engine),
+        cohort=CohortStore(engine),
         models=ModelStore(engine),
         doubts=DoubtStore(engine),
         shadows=ShadowStore(engine),

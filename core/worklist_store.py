@@ -127,6 +127,12 @@ class WorklistStore:
             tables = _Tables(connection, cases, roi_name, now)
         return [tables.summary(current) for current in cases]
 
+    def cases(self, case_ids: Iterable[str]) -> dict[str, Case]:
+        """These cases, by id."""
+        query = sa.select(case).where(case.c.id.in_(set(case_ids)))
+        with reading(self._engine) as connection:
+            return {row["id"]: to_case(row) for row in connection.execute(query).mappings()}
+
     def next_waiting(self, *, who: str, now: datetime, after: str | None = None) -> str | None:
         """Id of the case to review next (see `core.worklist_store.next_waiting`)."""
         with reading(self._engine) as connection:

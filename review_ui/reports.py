@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 from flask_security import current_user
 
+from core.case_files import CaseFiles
+from core.records import Change
 from core.worklist_store import CaseSummary
+from dose.difference import dice
 from review_ui.blind import hidden_from
-from review_ui.cohort.rows import overlap
 from review_ui.context import Desk, desk
 from review_ui.facts import mean_difference_gy
 from review_ui.words import outcome_in_words
@@ -56,10 +59,11 @@ RETURNED_COLUMNS = (
 def dose_csv() -> Response:
     """One line a case: what was predicted, what was approved, what that meant for the dose."""
     room = desk()
+    changes = room.store.changes.newest()
     hidden = hidden_from(room.store, current_user.username)
     summaries = room.store.worklist.all(room.roi_name, now=room.now())
     summaries = [s for s in summaries if s.case.id not in hidden]
-    return table("dose.csv", COLUMNS, [report_row(room, s) for s in reversed(summaries)])
+    return table("dose.csv", COLUMNS, [report_row(room, s, changes) for s in reversed(summaries)])
 
 
 @blueprint.get("/returned.csv")
@@ -88,14 +92,16 @@ def returned_csv() -> Response:
     return table("returned.csv", RETURNED_COLUMNS, rows)
 
 
-def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
-    """The figures of one case; None where something is not known."""
+def report_row(room: Desk, summary: CaseSummary, changes: Mapping[str, Change]) -> dict[str, Any]:
+    """The figures of one case, None where something is not known; `changes` by correction."""
     current, shown, approved = summary.case, summary.prediction, summary.correction
     predicted, corrected = summary.predicted, summary.corrected
     agreement = None
-    if shown is not None and approved is not None:
+    if approved is not None and approved.id in changes:
+        agreement = changes[approved.id].dice
+    elif shown is not None and approved is not None:
         masks = f"prediction-{shown.id}", f"correction-{approved.id}"
-        agreement = overlap(room.store.files, current.id, *masks)
+        agreement = _overlap(room.store.files, current.id, *masks)
     newest = corrected or predicted
     return {
         "case_id": current.id,
@@ -113,6 +119,11 @@ def report_row(room: Desk, summary: CaseSummary) -> dict[str, Any]:
         "approved_by": approved.approved_by if approved else None,
         "approved_at": approved.approved_at.isoformat() if approved else None,
     }
+
+
+@lru_cache(maxsize=512)  # masks are final; what the worker has measured is not asked for here
+def _overlap(files: CaseFiles, case_id: str, one: str, other: str) -> float:
+    return dice(files.read_mask(case_id, one), files.read_mask(case_id, other))
 
 
 def table(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response, render_template
 from flask_security import current_user
 
-from core.records import RELEASED, ModelVersion, Round
+from core.records import RELEASED, Case, ModelVersion, Round
 from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.peers import peers_of, without_ct
@@ -47,7 +47,8 @@ def status_of(room: Desk) -> dict[str, Any]:
     rounds = [_round(r) for r in learning.rounds(room.roi_name, newest=SHOWN_ROUNDS)]
     examples = learning.learning_set(room.roi_name)
     hidden = hidden_from(room.store, current_user.username)
-    deliveries = [d for d in room.store.deliveries.all() if d.case_id not in hidden]
+    deliveries = room.store.deliveries.newest(SHOWN_DELIVERIES, hidden=hidden)
+    cases = room.store.worklist.cases(d.case_id for d in deliveries)
     return {
         "roi": room.roi_name,
         "released": None if released is None else _version(released),
@@ -62,19 +63,18 @@ def status_of(room: Desk) -> dict[str, Any]:
         "deliveries": [
             {
                 "case_id": d.case_id,
-                "patient": _patient(room, d.case_id),
+                "patient": _patient(cases[d.case_id]),
                 "words": delivery_in_words(d, now=room.now()),
                 "state": d.state,
                 "last_error": d.last_error,
                 "created_at": d.created_at.isoformat(),
             }
-            for d in deliveries[:SHOWN_DELIVERIES]
+            for d in deliveries
         ],
     }
 
 
-def _patient(room: Desk, case_id: str) -> str:
-    current = room.store.cases.get(case_id)
+def _patient(current: Case) -> str:
     return readable_name(current.patient_name) or current.patient_id or "Unnamed patient"
 
 

@@ -10,9 +10,10 @@ from apiflask import APIBlueprint
 from flask import abort, render_template, request
 from flask_security import current_user
 
+from core.records import Case
 from core.timing_store import Worked
 from review_ui.blind import hidden_from
-from review_ui.context import Desk, desk
+from review_ui.context import desk
 from review_ui.roles import May, i_may
 from review_ui.words import ARM_WORDS, duration_in_words, readable_name
 
@@ -32,12 +33,13 @@ def page() -> str:
         abort(403, "Only physicists and administrators see the times of others.")
     hidden = {} if who == me else hidden_from(room.store, me)
     work = [one for one in room.store.timing.work_of(who) if one.case_id not in hidden]
+    cases = room.store.worklist.cases(one.case_id for one in work)
     return render_template(
         "work.html",
         who=who,
         mine=who == me,
         people=sorted({me, *room.store.timing.people()}) if all_people else [],
-        rows=[_row(room, number, one) for number, one in enumerate(work, 1)],
+        rows=[_row(cases[one.case_id], number, one) for number, one in enumerate(work, 1)],
         medians=medians(work),
         plot=plot(work),
     )
@@ -92,8 +94,7 @@ def plot(work: Sequence[Worked]) -> dict[str, Any] | None:
     }
 
 
-def _row(room: Desk, number: int, one: Worked) -> dict[str, Any]:
-    current = room.case(one.case_id)
+def _row(current: Case, number: int, one: Worked) -> dict[str, Any]:
     return {
         "number": number,
         "case_id": current.id,

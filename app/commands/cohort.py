@@ -31,6 +31,7 @@ def report(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Write what the reviews of this node show over time: duration, Dice, mean dose."""
+    from app import approved_figures  # noqa: PLC0415
     from app.comparing import EDITION, compare  # noqa: PLC0415
     from app.evaluation_report import KINDS  # noqa: PLC0415
     from app.progress import bars  # noqa: PLC0415
@@ -44,6 +45,8 @@ def report(
     with bars() as shown:
         for made_id in shown.track(room.store.changes.due(EDITION), description="cases"):
             compare(room, made_id)
+        for made_id, reference_id in shown.track(room.store.cohort.due(), description="volumes"):
+            approved_figures.measure(room, made_id, reference_id)
     made = report_of(room.store, roi, KINDS[kind])
     write_report(out, made)
     typer.echo(f"{len(made.rows)} cases; the page is {out / PAGE}.")

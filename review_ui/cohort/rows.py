@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
-from core.case_files import CaseFiles, reference_name
 from core.case_store import CORRECTION, PREDICTION
-from core.records import ASSISTED, MANUAL, REVIEWED, Case, Change, Correction, DoseFigure
+from core.cohort_store import ApprovedFigure, Reviewed
+from core.records import ASSISTED, MANUAL, Change
 from core.store import Store
-from dose.difference import dice
 
 UNAIDED = "unaided"
 """Of a case that was contoured before there was a model."""
@@ -49,7 +46,7 @@ class CohortRow:
     """A case in its place: `number` counts by first approval, figures are of the last one.
 
     `reviewer` counts people by their first approval: names do not leave the node. `change` is
-    None where no prediction was shown.
+    None where no prediction was shown; it and what needs masks, also until they are measured.
     """
 
     number: int
@@ -61,7 +58,7 @@ class CohortRow:
     seconds: float | None
     strokes: int
     slices_seen: int
-    corrected_cc: float
+    corrected_cc: float | None
     change: Change | None
     dose: DoseChange | None
     manual: Manual | None
@@ -69,101 +66,42 @@ class CohortRow:
 
 
 def rows_of(store: Store, roi_name: str) -> list[CohortRow]:
-    """A row for each case whose `roi_name` was approved on the review page, in order.
-
-    Raises `UnreadableObjectError` where a mask that was approved is damaged or gone.
-    """
+    """A row for each case whose `roi_name` was approved on the review page, in order."""
     changes = store.changes.newest()
     seconds, strokes = store.timing.contouring_s(roi_name), store.reviews.stroke_counts(roi_name)
     reviewers: dict[str, int] = {}
-    rows = []
-    for number, (current, made) in enumerate(_in_order(store, roi_name), start=1):
-        known = {
-            "number": number,
-            "reviewer": reviewers.setdefault(made[0].approved_by, len(reviewers) + 1),
-            "seconds": seconds.get((current.id, current.arm)),
-            "strokes": strokes.get(current.id, 0),
-            "change": changes.get(made[-1].id),
-        }
-        rows.append(_row(store, current, made, known))
-    return rows
+    return [
+        CohortRow(
+            number=number,
+            case_id=one.case_id,
+            reviewer=reviewers.setdefault(one.approvals[0].approved_by, len(reviewers) + 1),
+            arm=MANUAL if one.arm == MANUAL else ASSISTED if one.model_version else UNAIDED,
+            approvals=len(one.approvals),
+            approved_at=one.approvals[0].approved_at,
+            seconds=seconds.get((one.case_id, one.arm)),
+            strokes=strokes.get(one.case_id, 0),
+            slices_seen=len(one.approvals[-1].slices_seen),
+            corrected_cc=one.figure.volume_cc if one.figure else None,
+            change=changes.get(one.approvals[-1].id),
+            dose=_dose_change(one),
+            manual=_manual(one.figure),
+            model_version=one.model_version,
+        )
+        for number, one in enumerate(store.cohort.reviewed(roi_name), start=1)
+    ]
 
 
-def _in_order(store: Store, roi_name: str) -> list[tuple[Case, list[Correction]]]:
-    """Cases with their approvals, oldest first in both."""
-    found = []
-    for current in store.cases.all():
-        made = [
-            one
-            for one in store.teaching.corrections(current.id, roi_name)
-            if one.origin == REVIEWED
-        ]
-        if made:
-            found.append((current, sorted(made, key=lambda one: (one.approved_at, one.id))))
-    return sorted(found, key=lambda each: (each[1][0].approved_at, each[1][0].id))
-
-
-def _row(store: Store, current: Case, made: list[Correction], known: dict[str, Any]) -> CohortRow:
-    """A row with what is `known` of all cases at once."""
-    last = made[-1]
-    proposed = last.prediction_id and store.cases.prediction(last.prediction_id)
-    return CohortRow(
-        **known,
-        case_id=current.id,
-        arm=MANUAL if current.arm == MANUAL else ASSISTED if proposed else UNAIDED,
-        approvals=len(made),
-        approved_at=made[0].approved_at,
-        slices_seen=len(last.slices_seen),
-        corrected_cc=_volume_cc(store.files, current.id, last.assembly, last.id),
-        dose=_dose_change(store, current, last),
-        manual=_manual(store, current, last),
-        model_version=proposed.model_version if proposed else None,
-    )
-
-
-@lru_cache(maxsize=16384)  # what was approved stays as it is
-def _volume_cc(files: CaseFiles, case_id: str, assembly: str, correction_id: str) -> float:
-    geometry = files.read_ct(case_id, assembly).geometry
-    return geometry.volume_cc(files.read_mask(case_id, f"correction-{correction_id}"))
-
-
-def _dose_change(store: Store, current: Case, last: Correction) -> DoseChange | None:
-    primary = store.doses.primary(current.id)
-    if primary is None:
-        return None
-    by_source = {
-        (figure.source, figure.source_id): figure
-        for figure in store.cases.dose_figures(current.id)
-        if figure.dose_instance_id == primary.instance_id and figure.roi_name == last.roi_name
-    }
-    corrected = by_source.get((CORRECTION, last.id))
+def _dose_change(one: Reviewed) -> DoseChange | None:
+    last = one.approvals[-1]
+    corrected = one.doses.get((CORRECTION, last.id))
     if corrected is None:
         return None
-    predicted = by_source.get((PREDICTION, last.prediction_id or ""))
-    return DoseChange(_mean(predicted), corrected.mean_gy, corrected.coverage)
+    predicted = one.doses.get((PREDICTION, last.prediction_id or ""))
+    before_gy = predicted.mean_gy if predicted else None
+    return DoseChange(before_gy, corrected.mean_gy, corrected.coverage)
 
 
-def _mean(figure: DoseFigure | None) -> float | None:
-    return None if figure is None else figure.mean_gy
-
-
-def _manual(store: Store, current: Case, last: Correction) -> Manual | None:
-    if current.arm == MANUAL:
-        kept = store.arms.kept_from(last)
-        names = (f"prediction-{kept.id}", f"correction-{last.id}") if kept else None
-        return Manual(overlap(store.files, current.id, *names), None) if names else None
-    reference = store.instances.reference_of(current.id, last.roi_name)
-    if reference is None or current.assembly != last.assembly:
+def _manual(figure: ApprovedFigure | None) -> Manual | None:
+    if figure is None or (figure.predicted_dice is None and figure.corrected_dice is None):
         return None
-    drawn = reference_name(reference.id, current.assembly)
-    predicted = last.prediction_id and f"prediction-{last.prediction_id}"
-    return Manual(
-        predicted=overlap(store.files, current.id, drawn, predicted) if predicted else None,
-        corrected=overlap(store.files, current.id, drawn, f"correction-{last.id}"),
-    )
-
-
-@lru_cache(maxsize=16384)  # masks are final, so is their overlap
-def overlap(files: CaseFiles, case_id: str, one: str, other: str) -> float:
-    """Dice of two masks that are kept of a case."""
-    return dice(files.read_mask(case_id, one), files.read_mask(case_id, other))
+    return Manual(figure.predicted_dice, figure.corrected_dice)

@@ -202,6 +202,8 @@ def test_a_contour_of_the_tps_is_held_against_both(
 ) -> None:
     (case_id, predicted, corrected) = clinic(room)[1]
     assert predicted is not None
+    assert reported(config, tmp_path / "before")[1]["dice_by_hand_corrected"] == ""
+    assert room.store.cohort.due() == []
     drawn = heart(last_column=9)
     instance_id = another_object(room.store, case_id, modality="RTSTRUCT", series="2.25.77")
     current = room.store.cases.get(case_id)
@@ -209,6 +211,7 @@ def test_a_contour_of_the_tps_is_held_against_both(
     room.store.instances.attach(
         current, instance_id, kind="structure_set", note="Heart", now=room.now()
     )
+    assert [reference for _, reference in room.store.cohort.due()] == [instance_id]
     row = reported(config, tmp_path / "out")[1]
     expected = {
         name: 2 * (drawn & mask).sum() / (drawn.sum() + mask.sum())
