@@ -165,6 +165,35 @@ def test_every_page_can_be_read_and_used(chromium: Browser, busy: Busy) -> None:
     assert wrong == [], "\n".join(wrong)
 
 
+def test_the_menus_of_an_administrator_open_by_key_and_close_by_themselves(
+    chromium: Browser, busy: Busy
+) -> None:
+    context = chromium.new_context(viewport=SIZES[0])
+    page = context.new_page()
+    log_in(page, busy, "olga")
+    page.goto(busy.url + busy.pages["audit.page"])
+    assert page.locator("header nav > *").count() == 7
+    node = page.locator("nav summary", has_text="Node")
+    users = page.get_by_role("link", name="Users")
+    expect(node).to_have_attribute("aria-current", "true")
+    expect(users).to_be_hidden()
+    node.press("Enter")
+    expect(users).to_be_visible()
+    assert cut_or_overflowing(page) + findings_of_axe(page) == []
+    node.press("Escape")
+    expect(users).to_be_hidden()
+    node.click()
+    page.locator("h1").click()
+    expect(users).to_be_hidden()
+    node.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(busy.url + busy.pages["users.page"])
+    context.close()
+
+
 def test_reports_are_printed_dark_on_white_without_navigation_or_blank_pages(
     chromium: Browser, busy: Busy
 ) -> None:
