@@ -11,7 +11,8 @@ down_revision = "0007"
 
 def upgrade() -> None:
     """Who has an account already chose the password and knows the page."""
-    with op.batch_alter_table("account", schema=None) as batch_op:
+    # Never a new table in place of the old one: on SQLite the rows of account_role point at it.
+    with op.batch_alter_table("account", schema=None, recreate="never") as batch_op:
         for name, kind, before in (
             ("display_name", sa.String(length=64), ""),
             ("one_time_password", sa.Boolean(), sa.false()),
