@@ -13,7 +13,7 @@ from core import audit
 from core.case_store import NODE
 from core.commitments import Commitment, Reference, as_json, commitment_of, new_transaction_uid
 from core.database import reading, writing
-from core.delivery_store import QUEUED, SENT
+from core.delivery_store import QUEUED, SENT, is_replaced
 from core.tables import commitment_asked as asked
 from core.tables import delivery
 
@@ -102,17 +102,22 @@ class AskedStore:
             )
 
     def release_refused(self, *, now: datetime) -> int:
-        """Send and ask again what destinations refused for good; returns how many there were."""
+        """Send and ask again what destinations refused for good; returns how many there were.
+
+        What was replaced meanwhile stays refused.
+        """
         with writing(self._engine) as connection:
             of_refused = sa.select(asked.c.delivery_id).where(asked.c.state == REFUSED)
+            found = sa.select(delivery.c.id).where(delivery.c.id.in_(of_refused), ~is_replaced())
+            ids = connection.scalars(found).all()
             connection.execute(
                 sa.update(delivery)
-                .where(delivery.c.id.in_(of_refused), delivery.c.state == SENT)
+                .where(delivery.c.id.in_(ids), delivery.c.state == SENT)
                 .values(state=QUEUED, next_try_at=now)
             )
             changed = connection.execute(
                 sa.update(asked)
-                .where(asked.c.state == REFUSED)
+                .where(asked.c.state == REFUSED, asked.c.delivery_id.in_(ids))
                 .values(state=DUE, attempts=0, next_try_at=now)
             )
             return changed.rowcount
@@ -120,13 +125,13 @@ class AskedStore:
     def send_again(self, delivery_id: str, *, who: str, now: datetime) -> bool:
         """Send and ask again one delivery that its destination refused to commit for good.
 
-        False where it did not.
+        False where it did not, or where the delivery was replaced.
         """
         with writing(self._engine) as connection:
             refused = sa.select(asked.c.id).where(
                 asked.c.delivery_id == delivery_id, asked.c.state == REFUSED
             )
-            sent = (delivery.c.id == delivery_id) & (delivery.c.state == SENT)
+            sent = (delivery.c.id == delivery_id) & (delivery.c.state == SENT) & ~is_replaced()
             found = connection.scalar(refused)
             queued = sa.update(delivery).where(sent).values(state=QUEUED, next_try_at=now)
             if found is None or not connection.execute(queued).rowcount:
@@ -145,8 +150,18 @@ class AskedStore:
     def refused(
         self, asked_id: str, *, reason: str, again_at: datetime | None, now: datetime
     ) -> None:
-        """The destination did not commit. With `again_at` all is sent and asked once more."""
+        """The destination did not commit. With `again_at` all is sent and asked once more.
+
+        What was replaced meanwhile is not.
+        """
         with writing(self._engine) as connection:
+            replaced = (
+                sa.select(delivery.c.id)
+                .join(asked, asked.c.delivery_id == delivery.c.id)
+                .where(asked.c.id == asked_id, is_replaced())
+            )
+            if connection.execute(replaced).first() is not None:
+                again_at = None
             values: dict[str, Any] = {"last_error": reason, "answered_at": now, "state": REFUSED}
             values["attempts"] = asked.c.attempts + 1
             if again_at is not None:

@@ -12,8 +12,8 @@ from core import audit
 from core.case import CaseState
 from core.case_store import NODE, fetch_case, move
 from core.database import reading, writing
-from core.records import Delivery
-from core.tables import commitment_asked, correction, delivery
+from core.records import REVIEWED, Delivery
+from core.tables import case, commitment_asked, correction, delivery
 
 QUEUED, SENT, HELD = "QUEUED", "SENT", "HELD"
 
@@ -55,7 +55,7 @@ class DeliveryStore:
         """Deliveries whose next try has come, oldest first."""
         query = (
             select_deliveries()
-            .where(delivery.c.state == QUEUED, delivery.c.next_try_at <= now)
+            .where(delivery.c.state == QUEUED, delivery.c.next_try_at <= now, ~is_replaced())
             .order_by(delivery.c.created_at, delivery.c.id)
         )
         with reading(self._engine) as connection:
@@ -64,10 +64,11 @@ class DeliveryStore:
     def begin(self, delivery_id: str, *, now: datetime) -> Delivery | None:
         """The delivery, to be sent now; from here on its approval can no longer be taken back.
 
-        None where nothing is to be sent: it was taken back, is held for a while yet, or was sent.
+        None where nothing is to be sent: it was taken back, is held for a while yet, was sent, or
+        was replaced.
         """
         with writing(self._engine) as connection:
-            query = select_deliveries().where(delivery.c.id == delivery_id)
+            query = select_deliveries().where(delivery.c.id == delivery_id, ~is_replaced())
             row = connection.execute(query).mappings().first()
             if row is None or row["state"] == SENT:
                 return None
@@ -80,12 +81,14 @@ class DeliveryStore:
     def retry(self, delivery_id: str, *, who: str, now: datetime) -> bool:
         """Try again at once what was held back by an error or waits for its next try.
 
-        False where there is nothing to retry: it was sent, or has not been tried yet.
+        False where there is nothing to retry: it was sent, has not been tried yet, or was replaced.
         """
         with writing(self._engine) as connection:
             stuck = (delivery.c.id == delivery_id) & (delivery.c.state != SENT)
             tried = (delivery.c.attempts > 0) | (delivery.c.state == HELD)
-            found = connection.execute(sa.select(delivery).where(stuck & tried)).first()
+            found = connection.execute(
+                sa.select(delivery).where(stuck & tried, ~is_replaced())
+            ).first()
             if found is None:
                 return False
             _update(connection, delivery_id, state=QUEUED, next_try_at=now)
@@ -112,11 +115,11 @@ class DeliveryStore:
             )
 
     def release_held(self, *, now: datetime) -> int:
-        """Queue every held delivery again; returns how many there were."""
+        """Queue every held delivery again that nothing has replaced; returns how many there were."""
         with writing(self._engine) as connection:
             changed = connection.execute(
                 sa.update(delivery)
-                .where(delivery.c.state == HELD)
+                .where(delivery.c.state == HELD, ~is_replaced())
                 .values(state=QUEUED, next_try_at=now)
             )
             return changed.rowcount
@@ -135,7 +138,7 @@ class DeliveryStore:
             )
 
     def sent(self, delivery_id: str, *, sop_instance_uid: str, now: datetime) -> None:
-        """The destination answered 0x0000. The last delivery of a case makes it DELIVERED."""
+        """The destination answered 0x0000. The last one of its newest approval makes a case DELIVERED."""
         with writing(self._engine) as connection:
             before = connection.execute(
                 sa.select(delivery.c.state).where(delivery.c.id == delivery_id)
@@ -164,7 +167,9 @@ class DeliveryStore:
                 delivery.c.correction_id == row.correction_id, delivery.c.state != SENT
             )
             approved = fetch_case(connection, row.case_id).state is CaseState.APPROVED
-            if approved and connection.execute(open_ones).first() is None:
+            replaced = sa.select(delivery.c.id).where(delivery.c.id == delivery_id, is_replaced())
+            current = approved and connection.execute(replaced).first() is None
+            if current and connection.execute(open_ones).first() is None:
                 move(connection, row.case_id, CaseState.DELIVERED, who=NODE, now=now)
 
 
@@ -190,6 +195,26 @@ def is_held_back() -> sa.ColumnElement[bool]:
         delivery.c.begun_at.is_(None),
         delivery.c.next_try_at > delivery.c.created_at,
     )
+
+
+def is_replaced() -> sa.ColumnElement[bool]:
+    """The deliveries of an approval that does not count any more: it must not leave again.
+
+    A newer approval of the structure took its place, or the case was opened again or closed.
+    """
+    of_case, own, newer = case.alias(), correction.alias(), correction.alias()
+    withdrawn = sa.exists().where(
+        of_case.c.id == delivery.c.case_id,
+        of_case.c.state.not_in((CaseState.APPROVED, CaseState.DELIVERED)),
+    )
+    followed = sa.exists().where(
+        own.c.id == delivery.c.correction_id,
+        newer.c.case_id == own.c.case_id,
+        newer.c.roi_name == own.c.roi_name,
+        newer.c.origin == REVIEWED,
+        newer.c.approved_at > own.c.approved_at,
+    )
+    return withdrawn | followed
 
 
 def _update(connection: sa.Connection, delivery_id: str, **values: Any) -> sa.Row[Any]:

@@ -10,12 +10,16 @@ import sqlalchemy as sa
 
 from core.asked_store import COMMITTED, REFUSED
 from core.database import reading
-from core.delivery_store import HELD, QUEUED, SENT
+from core.delivery_store import HELD, QUEUED, SENT, is_replaced
 from core.tables import UtcTime, audit, case, commitment_asked, delivery
 
 PAGE_ROWS = 50
-DeliveryState = Literal["held", "waiting", "sending", "failed", "delivered", "committed", "undone"]
-"""held: its approval can be undone. failed: stopped, not committed, or waits for its next try."""
+DeliveryState = Literal[
+    "held", "waiting", "sending", "failed", "delivered", "committed", "replaced", "undone"
+]
+"""held: its approval can be undone. failed: stopped, not committed, or waits for its next try.
+
+replaced: it failed and is not sent any more, because its case was opened again or approved anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,10 @@ def _state(now: datetime) -> sa.ColumnElement[str]:
     begun = row.begun_at.is_not(None) | (row.attempts > 0)
     later = row.next_try_at > now
     return sa.case(
-        (row.state == HELD, "failed"),
-        ((row.state == SENT) & (asked.state == REFUSED), "failed"),
         ((row.state == SENT) & (asked.state == COMMITTED), "committed"),
-        (row.state == SENT, "delivered"),
+        ((row.state == SENT) & (sa.func.coalesce(asked.state, "") != REFUSED), "delivered"),
+        (is_replaced(), "replaced"),
+        (row.state.in_((HELD, SENT)), "failed"),
         (begun & later, "failed"),
         (begun, "sending"),
         (later, "held"),

@@ -47,7 +47,7 @@ def send_again(delivery_id: str) -> ResponseReturnValue:
     ):
         raise TransitionError(
             "There is nothing to send again: the structure set has arrived, waits for its first "
-            "try, or its approval was undone. Go back and reload the page."
+            "try, was replaced, or its approval was undone. Go back and reload the page."
         )
     form = request.form
     back = url_for("deliveries.page", state=form.get("state") or None, page=form.get("page"))
@@ -70,6 +70,8 @@ def _described(row: Shipment, now: datetime) -> dict[str, Any]:
 
 
 def _next_try(row: Shipment, now: datetime) -> str:
+    if row.state == "replaced":
+        return ""
     if row.next_try_at is None:
         return "not by itself" if row.state == "failed" else ""
     if row.next_try_at <= now:
@@ -79,6 +81,8 @@ def _next_try(row: Shipment, now: datetime) -> str:
 
 
 def _answer(row: Shipment) -> str:
+    if row.state == "replaced":
+        return "Not sent any more: its case was opened again."
     if row.answer:
         return row.answer
     if row.state == "committed":

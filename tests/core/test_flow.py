@@ -241,3 +241,53 @@ def test_only_what_failed_is_tried_again_by_hand(store: Store) -> None:
     store.deliveries.sent(row.id, sop_instance_uid="1.2.3", now=NOW)
     assert store.deliveries.retry(row.id, who="otto", now=NOW) is False
     assert events(store, case_id).count("delivery.retried") == 1
+
+
+def test_what_was_replaced_is_not_sent_again_and_does_not_deliver_its_case(store: Store) -> None:
+    case_id = reviewed_case(store, "P1", 1)
+    held(store, case_id)
+    stopped, arrived = store.deliveries.all(case_id=case_id)
+    for row in (stopped, arrived):
+        assert store.deliveries.begin(row.id, now=LATER) is not None
+    store.deliveries.sent(arrived.id, sop_instance_uid="1.2.3", now=LATER)
+    store.deliveries.held(stopped.id, reason="does not read back", now=LATER)
+    assert store.outbox.page(state="failed", page=1, now=LATER).counts["failed"] == 1
+
+    def nothing_leaves_again() -> None:
+        assert store.deliveries.retry(stopped.id, who="otto", now=LATER) is False
+        assert store.deliveries.release_held(now=LATER) == 0
+        assert store.deliveries.begin(stopped.id, now=LATER) is None
+        (shown,) = store.outbox.page(state="replaced", page=1, now=LATER).rows
+        assert shown.id == stopped.id
+
+    store.flow.reopen(case_id, who="anna", reason="too small", now=LATER)
+    nothing_leaves_again()
+    store.reviews.open(case_id, "Heart", who="anna", tab="t1", now=LATER, lock_s=60)
+    approve_again(store, case_id, minutes=1, hold_s=0)
+    nothing_leaves_again()
+
+    # It was on its way when it was replaced: it has arrived, its successor has not.
+    store.deliveries.sent(stopped.id, sop_instance_uid="1.2.4", now=LATER)
+    assert store.cases.get(case_id).state is CaseState.APPROVED
+    send = NOW + timedelta(minutes=2)
+    for row in store.deliveries.due(now=send):
+        assert store.deliveries.begin(row.id, now=send) is not None
+        store.deliveries.sent(row.id, sop_instance_uid="1.2.5", now=send)
+    assert store.cases.get(case_id).state is CaseState.DELIVERED
+
+
+def test_what_a_destination_did_not_commit_is_not_sent_again_once_it_was_replaced(
+    store: Store,
+) -> None:
+    case_id = reviewed_case(store, "P1", 1)
+    held(store, case_id)
+    first = store.deliveries.all(case_id=case_id)[0].id
+    store.asked.expect(first, [], destination="TPS", now=LATER)
+    send_all(store, case_id)
+    (asked,) = store.asked.due(now=LATER)
+    store.flow.reopen(case_id, who="anna", reason="too small", now=LATER)
+    store.asked.refused(asked.id, reason="no room", again_at=LATER, now=LATER)
+    assert store.deliveries.get(first).state == "SENT"
+    assert store.asked.send_again(first, who="otto", now=LATER) is False
+    assert store.asked.release_refused(now=LATER) == 0
+    assert store.deliveries.due(now=LATER) == []
