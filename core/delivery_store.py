@@ -115,7 +115,7 @@ class DeliveryStore:
             )
 
     def release_held(self, *, now: datetime) -> int:
-        """Queue every held delivery again that nothing has replaced; returns how many there were."""
+        """Queue every held delivery again unless it was replaced; returns how many there were."""
         with writing(self._engine) as connection:
             changed = connection.execute(
                 sa.update(delivery)
@@ -137,8 +137,17 @@ class DeliveryStore:
                 reason=reason,
             )
 
+    def hold_waiting(self, *, reason: str) -> None:
+        """Stop every delivery that waits to leave, and say why."""
+        with writing(self._engine) as connection:
+            waiting = sa.update(delivery).where(delivery.c.state == QUEUED)
+            connection.execute(waiting.values(state=HELD, last_error=reason))
+
     def sent(self, delivery_id: str, *, sop_instance_uid: str, now: datetime) -> None:
-        """The destination answered 0x0000. The last one of its newest approval makes a case DELIVERED."""
+        """The destination answered 0x0000.
+
+        The last delivery of the newest approval of a case makes it DELIVERED.
+        """
         with writing(self._engine) as connection:
             before = connection.execute(
                 sa.select(delivery.c.state).where(delivery.c.id == delivery_id)

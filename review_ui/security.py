@@ -82,7 +82,8 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
     def _require_login() -> ResponseReturnValue | None:
         if request.endpoint == "static":
             return None  # of nobody: no session, no account is looked up
-        session.permanent = True
+        if not session.permanent:  # set anew it would be renewed, and a page that polls never ends
+            session.permanent = True
         logged_in = bool(current_user.is_authenticated)
         roles = [role.name for role in current_user.roles] if logged_in else []
         name = current_user.username if logged_in else ""
@@ -103,7 +104,7 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if request.endpoint == "static":
+        if request.endpoint == "static" and response.status_code in (200, 304):
             # Its address changes with its content.
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         else:

@@ -10,7 +10,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from app.keeping.database_copy import bring_back, copy_database, database_file, require_empty
+from app.keeping.database_copy import (
+    bring_back,
+    copy_database,
+    database_file,
+    hold_deliveries,
+    require_empty,
+)
 from app.room import SOFTWARE_VERSION
 from core.config import Settings
 from core.errors import BackupError
@@ -45,7 +51,9 @@ def back_up(settings: Settings, out: Path, *, now: datetime, told: Told) -> Mani
     if out.resolve().is_relative_to(settings.data_folder.resolve()):
         raise BackupError(f"{out} is in the data folder; name one on another disk.")
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    out.chmod(0o700)  # one that was there already may be open to others
     database = copy_database(settings.resolved_database_url(), out)
+    database.chmod(0o600)
     digests = {database.name: _digest(database)}
     kept = list(_kept(settings))
     for done, relative in enumerate(kept, start=1):
@@ -77,7 +85,8 @@ def problems(backup: Path, told: Told) -> list[str]:
 def restore(settings: Settings, backup: Path, told: Told) -> Manifest:
     """Bring a whole backup into a data folder and a database that are empty.
 
-    Nothing is written before all of the backup was checked. Raises `BackupError`.
+    Nothing is written before all of the backup was checked. What was on its way to a destination
+    is held. Raises `BackupError`.
     """
     target = settings.data_folder
     if target.exists() and any(target.iterdir()):
@@ -95,7 +104,9 @@ def restore(settings: Settings, backup: Path, told: Told) -> Manifest:
             relative = PurePosixPath(name).relative_to(FILES)
             if _copy(backup / name, target / relative) != digest:
                 raise BackupError(f"{name} changed while it was copied. Begin anew.")
-    bring_back(backup / manifest.database, settings.resolved_database_url())
+    url = settings.resolved_database_url()
+    bring_back(backup / manifest.database, url)
+    hold_deliveries(url, made_at=manifest.made_at)
     return manifest
 
 
@@ -104,13 +115,32 @@ def _kept(settings: Settings) -> Iterator[Path]:
     folder = settings.data_folder
     database = database_file(settings.resolved_database_url())
     databases = tuple(str(path) for path in (database, (folder / "jobs.db").resolve()) if path)
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        # With what SQLite keeps beside its file.
-        ours = relative.parts[0] in LEFT_OUT or str(path.resolve()).startswith(databases)
-        half = any(part.endswith(TEMPORARY_SUFFIX) for part in relative.parts)
-        if path.is_file() and not path.is_symlink() and not ours and not half:
-            yield relative
+    for where, folders, files in os.walk(folder, onerror=_unless_gone):
+        here = Path(where)
+        left_out = LEFT_OUT if here == folder else frozenset()
+        folders[:] = sorted(name for name in folders if not _is_half(name) and name not in left_out)
+        for name in (*folders, *sorted(files)):
+            path = here / name
+            # With what SQLite keeps beside its file.
+            if _is_half(name) or str(path.resolve()).startswith(databases):
+                continue
+            if path.is_symlink():
+                raise BackupError(
+                    f"{path.relative_to(folder)} is a symbolic link, and what it points to would "
+                    "be missing in the backup. Put a mount in its place."
+                )
+            if path.is_file():
+                yield path.relative_to(folder)
+
+
+def _is_half(name: str) -> bool:
+    return name.endswith(TEMPORARY_SUFFIX)
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder may vanish under our feet; one that cannot be read may not be passed over."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _manifest(backup: Path) -> Manifest:

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database import open_engine
+from core.delivery_store import DeliveryStore
 from core.errors import BackupError
 
 SQLITE_FILE, POSTGRESQL_FILE = "database.sqlite", "database.dump"
@@ -73,9 +75,24 @@ def bring_back(copy: Path, url: str) -> None:
         target = sqlite3.connect(str(parsed.database))
         with closing(target), closing(sqlite3.connect(copy)) as source:
             source.backup(target)
+        Path(str(parsed.database)).chmod(0o600)
         return
     restore = ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction"]
     _run([*restore, f"--dbname={parsed.database}", str(copy)], parsed, with_database=False)
+
+
+def hold_deliveries(url: str, *, made_at: str) -> None:
+    """Let nothing leave by itself that waited when the backup was made.
+
+    Since then it may have been undone, replaced or sent: only people can know.
+    """
+    why = (
+        f"The node was restored from a backup of {made_at}. What was undone, replaced or sent "
+        "since is not known: look at the destination, then send again or re-open the case."
+    )
+    engine = open_engine(url)
+    DeliveryStore(engine).hold_waiting(reason=why)
+    engine.dispose()
 
 
 def _readable(path: Path) -> sqlite3.Connection:

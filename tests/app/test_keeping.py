@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -233,6 +235,62 @@ def test_a_file_that_changed_on_disk_is_named(settings: Settings, tmp_path: Path
     assert "instances/2.25.1.dcm is not what was received" in said
     assert f"Case {case_id}: {mask.name}" in said
     assert "2 files are not as written." in said
+
+
+def test_what_was_on_its_way_does_not_leave_a_restored_node_by_itself(
+    settings: Settings, tmp_path: Path
+) -> None:
+    store = open_store(settings)
+    case_id = put_case(store, CT, prediction=PREDICTED)
+    room = Room(settings, store)
+    approve_mask(room, case_id, CORRECTED, hold_s=30)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    store.flow.take_back(case_id, "Heart", who="anna", tab="t", now=room.now(), lock_s=60)
+    back = moved(settings, tmp_path / "again")
+    backing.restore(back, tmp_path / "b", told)
+    restored, later = open_store(back).deliveries, room.now() + timedelta(days=1)
+    assert restored.due(now=later) == []
+    (row,) = restored.all(case_id=case_id)
+    assert row.state == "HELD"
+    assert "restored from a backup" in row.last_error
+    assert restored.retry(row.id, who="anna", now=later)
+
+
+def test_a_symbolic_link_is_refused_and_not_left_out(settings: Settings, tmp_path: Path) -> None:
+    lived_in(settings)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(settings.data_folder / "instances", elsewhere)
+    (settings.data_folder / "instances").symlink_to(elsewhere)
+    with pytest.raises(BackupError, match="instances is a symbolic link"):
+        backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+
+
+def test_a_folder_that_vanishes_meanwhile_stops_no_backup(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_in(settings)
+    (settings.data_folder / "quarantine").mkdir()
+    (settings.data_folder / "half.part").mkdir()
+    scan = os.scandir
+
+    def gone(path: str) -> object:
+        if Path(path).name in {"quarantine", "half.part"}:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    manifest = backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    assert "files/instances/2.25.1.dcm" in manifest.digests
+
+
+def test_a_backup_is_for_its_owner_alone_also_in_a_folder_that_was_there(
+    settings: Settings, tmp_path: Path
+) -> None:
+    lived_in(settings)
+    (tmp_path / "b").mkdir(mode=0o755)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    assert (tmp_path / "b").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "b" / "database.sqlite").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.peer

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import stat
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,6 +74,24 @@ def test_a_login_leads_to_the_page_that_was_asked_for_but_never_elsewhere(app: F
     form = {"username": "anna", "password": PASSWORD, "csrf_token": token}
     foreign = client.post("/login?next=https://evil.example/", data=form)
     assert foreign.headers.get("Location", "/").startswith("/")
+
+
+def test_a_login_ends_in_time_also_while_a_page_polls(
+    app: Flask, anna: Reviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, lifetime_s = time.time(), app.permanent_session_lifetime.total_seconds()
+    for share, status in ((0.4, 200), (0.8, 200), (1.1, 401)):
+        clock = SimpleNamespace(time=lambda share=share: start + share * lifetime_s)
+        monkeypatch.setattr("itsdangerous.timed.time", clock)
+        assert anna.client.get("/api/worklist").status_code == status
+
+
+def test_only_a_script_that_is_there_is_kept_by_browsers(app: Flask) -> None:
+    client = app.test_client()
+    (style,) = re.findall(r"/static/\w+/css/base.css", client.get("/login").text)
+    assert "immutable" in client.get(style, buffered=True).headers["Cache-Control"]
+    missing = client.get(style.replace("base.css", "none.css"))
+    assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
 
 
 def test_a_post_without_the_csrf_token_is_refused_and_changes_nothing(
