@@ -80,7 +80,8 @@ class AccountStore:
     def add(self, new: NewAccount, *, who: str, now: datetime) -> None:
         """Make an active account. Raises `AccountError` where the name is taken."""
         with writing(self._engine) as connection:
-            taken = sa.select(account.c.id).where(account.c.username == new.username)
+            same = sa.func.lower(account.c.username) == new.username.lower()
+            taken = sa.select(account.c.id).where(same)
             if connection.execute(taken).first() is not None:
                 raise AccountError(
                     f"There is already an account {new.username!r}. Choose another name."

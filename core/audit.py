@@ -30,6 +30,8 @@ def record(
     """Add one row; `event` is a word of ours (case.approved ...), never free text."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyhow
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7403)"))
+    # As it will be read again: the digest is of what is stored, whose keys are strings.
+    detail = json.loads(json.dumps(detail))
     newest = sa.select(audit.c.chain).order_by(audit.c.id.desc()).limit(1)
     before = connection.scalar(newest) or ""
     values: dict[str, Any] = {

@@ -27,16 +27,19 @@ from wtforms.validators import DataRequired, Length
 
 from core import audit
 from core.account_store import NewAccount
+from core.config import Settings
 from core.database import writing
 from core.errors import AccountError
 from core.store import Store
 from core.tables import account, account_role, role
+from review_ui.context import EXTENSION, Desk
 from review_ui.roles import ADMIN, PHYSICIAN, ROLES
 
 SHORTEST_PASSWORD = 10
 FEWEST_DIFFERENT = 5
 CONSOLE = "console"
 """Who made an account on the machine itself, in the audit."""
+_RESERVED = frozenset({CONSOLE, "node", "trainer", "unknown"})
 _COMMON = ("password", "passwort", "12345", "qwert", "letmein", "recontour", "welcome", "abc123")
 _UNMISTAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _EXTENSION = "recontour-accounts"
@@ -137,6 +140,10 @@ def create_user(
             f"{username!r} cannot be a user name. Use 1 to 64 letters, digits and . _ @ -, "
             "beginning with a letter or digit."
         )
+    settings = _settings(app)
+    titles = (settings.dicom.ae_title, *(peer.ae_title for peer in settings.peers))
+    if username.lower() in _RESERVED | {title.lower() for title in titles}:
+        raise AccountError(f"{username!r} is a name of the node or of a peer. Choose another name.")
     require_strong(password, username)
     wanted = require_roles(roles or (PHYSICIAN,))
     new = NewAccount(username, _digest(app, password), wanted, one_time, welcomed)
@@ -200,6 +207,10 @@ def require_strong(password: str, username: str) -> None:
 def user_exists(app: Flask, username: str) -> bool:
     """Whether there is an account of this name."""
     return any(found.username == username for found in _store(app).accounts.all())
+
+
+def _settings(app: Flask) -> Settings:
+    return cast(Desk, app.extensions[EXTENSION]).settings
 
 
 def _store(app: Flask) -> Store:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 TabId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{8,64}$")]
 """Names one browser tab; made by it at random."""
@@ -110,10 +118,17 @@ Said = Annotated[str, StringConstraints(max_length=64)]
 Told = bool | int | float | Said | Annotated[list[float], Field(max_length=4)]
 
 
+def _of_our_time(at: datetime) -> datetime:
+    """`at`, unless no browser's clock can say so; the first and last years have no time in UTC."""
+    if not 2000 <= at.year < 9999:
+        raise ValueError("a time since the year 2000 is expected")
+    return at
+
+
 class InteractionBody(_Body):
     """One thing the reviewer did."""
 
-    at: AwareDatetime
+    at: Annotated[AwareDatetime, AfterValidator(_of_our_time)]
     kind: Word
     detail: Annotated[dict[Said, Told], Field(max_length=8)]
 

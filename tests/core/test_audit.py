@@ -82,6 +82,12 @@ def test_rows_cut_off_at_the_end_show_to_whoever_noted_the_newest(
     assert "newer rows were taken out" in answer.stdout
 
 
+def test_the_chain_holds_where_numbers_are_keys(store: Store) -> None:
+    with store.engine.begin() as connection:
+        audit.record(connection, who="anna", event="case.opened", now=NOW, slices={2: 1, 10: 2})
+    assert store.audit.chain().broken_at is None
+
+
 @pytest.mark.peer
 def test_writers_at_once_on_postgresql_make_one_chain(tmp_path: Path) -> None:
     with postgresql() as url:

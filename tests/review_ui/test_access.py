@@ -246,3 +246,24 @@ def test_an_unknown_page_or_case_is_answered_in_words(anna: Reviewer) -> None:
     assert missing.json["error"]["kind"] == "no_such_case"  # type: ignore[index]
     assert anna.get("/api/nowhere").json["error"]["kind"] == "not_found"  # type: ignore[index]
     assert "Back to the worklist" in anna.get("/nowhere").text
+
+
+@pytest.mark.parametrize("name", ["node", "Trainer", "console", "UNKNOWN", "tps"])
+def test_no_account_is_called_like_a_part_of_the_node_or_a_peer(app: Flask, name: str) -> None:
+    with pytest.raises(AccountError, match="Choose another name"):
+        create_user(app, name, PASSWORD)
+
+
+def test_a_name_is_taken_whatever_its_capitals(app: Flask, anna: Reviewer) -> None:
+    with pytest.raises(AccountError, match="already an account"):
+        create_user(app, "ANNA", PASSWORD)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"])
+def test_an_event_of_no_time_is_refused(anna: Reviewer, store: Store, at: str) -> None:
+    geometry = small_geometry()
+    case_id = put_case(store, Volume(np.zeros(geometry.shape, np.int16), geometry))
+    said = anna.post(
+        f"/api/cases/{case_id}/events", events=[{"at": at, "kind": "slice", "detail": {}}]
+    )
+    assert said.status_code == 422
