@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.boxed import Boxed, read_boxed, write_boxed
 from core.errors import NoSuchCaseError, UnreadableObjectError
-from core.files import read_array, read_json, write_array, write_json, write_whole
+from core.files import array_digest, read_array, read_json, write_array, write_json, write_whole
 from core.geometry import Box, Mask, VolumeGeometry
 from core.mask_files import box_of_mask_file, read_mask, write_mask
 from core.volume import CtVolume, SeriesIdentity, SliceReference, Volume
@@ -36,6 +36,7 @@ class CaseFiles:
                 "slices": [asdict(s) for s in ct.slices],
                 "identity": asdict(ct.identity),
                 "findings": ct.findings,
+                "digest": array_digest(ct.volume.values),
             },
         )
 
@@ -55,6 +56,18 @@ class CaseFiles:
             identity=SeriesIdentity(**facts["identity"]),
             findings=tuple(facts.get("findings", ())),
         )
+
+    def require_whole_ct(self, case_id: str, assembly: str) -> None:
+        """Raise `UnreadableObjectError` unless the volume is there and its voxels are as written.
+
+        Volumes written before digests were kept are only read.
+        """
+        values = self.read_ct(case_id, assembly).volume.values
+        digest = read_json(self.folder(case_id) / f"ct-{assembly[:16]}.json").get("digest")
+        if digest is not None and array_digest(values) != digest:
+            raise UnreadableObjectError(
+                f"ct-{assembly[:16]}.npy is not what was assembled; restore it from the backup."
+            )
 
     def write_dose(self, case_id: str, instance_id: int, dose: Volume) -> None:
         """Keep a dose grid in Gy on its own geometry."""

@@ -165,6 +165,11 @@ def mask_digest(mask: Mask) -> str:
     return hashlib.sha256(np.ascontiguousarray(mask).view(np.uint8).data).hexdigest()
 
 
+def array_digest(values: npt.NDArray[Any]) -> str:
+    """SHA-256 of the bytes of `values` in C order."""
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
 def write_array(path: Path, values: npt.NDArray[Any]) -> None:
     """Write an array as .npy, whole or not at all; `read_array` maps it."""
     with _appearing_whole(path) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
 from core.dose_store import DoseStore
 from core.doubt_store import DoubtStore
+from core.errors import BackupError
 from core.export_store import ExportStore
 from core.flow_store import FlowStore
 from core.instance_store import InstanceStore
@@ -73,8 +75,25 @@ class Store:
     worklist: WorklistStore
 
 
+RESTORING = "restoring"
+"""Lies in a data folder as long as a backup is being brought into it."""
+
+
+def require_restored(data_folder: Path) -> None:
+    """Raise `BackupError` where a backup was brought into the folder and not to its end."""
+    if (data_folder / RESTORING).exists():
+        raise BackupError(
+            f"The restore into {data_folder} was not finished, a part of the data is missing. "
+            "Empty the folder and its database, and restore again."
+        )
+
+
 def open_store(settings: Settings) -> Store:
-    """The store of `settings`, brought to the newest schema."""
+    """The store of `settings`, brought to the newest schema.
+
+    Raises `BackupError` where a restore stopped half way.
+    """
+    require_restored(settings.data_folder)
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     settings.data_folder.chmod(0o700)  # patients' data: for the node's own account only
     engine = open_engine(settings.resolved_database_url())

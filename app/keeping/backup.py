@@ -16,11 +16,13 @@ from app.keeping.database_copy import (
     database_file,
     hold_deliveries,
     require_empty,
+    require_same_kind,
 )
 from app.room import SOFTWARE_VERSION
 from core.config import Settings
 from core.errors import BackupError
-from core.files import TEMPORARY_SUFFIX, read_json, sync_folder, write_json
+from core.files import TEMPORARY_SUFFIX, read_json, sync_folder, write_json, write_whole
+from core.store import RESTORING, require_restored
 
 MANIFEST, FILES = "manifest.json", "files"
 # The database is copied apart; the others are made again, or say who lives now.
@@ -46,6 +48,7 @@ def back_up(settings: Settings, out: Path, *, now: datetime, told: Told) -> Mani
     so every file of a row that was copied is there afterwards. `told` hears how many of how many
     are done. Raises `BackupError`.
     """
+    require_restored(settings.data_folder)
     if out.exists() and any(out.iterdir()):
         raise BackupError(f"{out} is not empty; name a new folder for the backup.")
     if out.resolve().is_relative_to(settings.data_folder.resolve()):
@@ -86,27 +89,30 @@ def restore(settings: Settings, backup: Path, told: Told) -> Manifest:
     """Bring a whole backup into a data folder and a database that are empty.
 
     Nothing is written before all of the backup was checked. What was on its way to a destination
-    is held. Raises `BackupError`.
+    is held. Until the end the node does not start on it. Raises `BackupError`.
     """
     target = settings.data_folder
     if target.exists() and any(target.iterdir()):
         raise BackupError(
             f"{target} is not empty; a backup is restored into an empty data folder. Move it away."
         )
-    require_empty(settings.resolved_database_url())
+    url, manifest = settings.resolved_database_url(), _manifest(backup)
+    require_same_kind(manifest.database, url)
+    require_empty(url)
     wrong = problems(backup, told)
     if wrong:
         raise BackupError(f"The backup is damaged ({len(wrong)} files): {wrong[0]} Take another.")
-    manifest = _manifest(backup)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(target / RESTORING, manifest.made_at.encode())
     for name, digest in manifest.digests.items():
         if name != manifest.database:
             relative = PurePosixPath(name).relative_to(FILES)
             if _copy(backup / name, target / relative) != digest:
                 raise BackupError(f"{name} changed while it was copied. Begin anew.")
-    url = settings.resolved_database_url()
     bring_back(backup / manifest.database, url)
     hold_deliveries(url, made_at=manifest.made_at)
+    (target / RESTORING).unlink()
+    sync_folder(target)
     return manifest
 
 

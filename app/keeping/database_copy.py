@@ -63,17 +63,25 @@ def require_empty(url: str) -> None:
         )
 
 
-def bring_back(copy: Path, url: str) -> None:
-    """Make the database at `url`, which must be empty, what the copy holds."""
-    parsed = make_url(url)
-    if (parsed.get_backend_name() == "sqlite") != (copy.name == SQLITE_FILE):
+def require_same_kind(name: str, url: str) -> None:
+    """Raise `BackupError` where the copy `name` cannot come into the database at `url`."""
+    backend = make_url(url).get_backend_name()
+    if (backend == "sqlite") != (name == SQLITE_FILE):
         raise BackupError(
-            f"The backup holds {copy.name}, the configuration names {parsed.get_backend_name()}. "
+            f"The backup holds {name}, the configuration names {backend}. "
             "Restore with a database of the same kind."
         )
+
+
+def bring_back(copy: Path, url: str) -> None:
+    """Make the database at `url`, which must be empty and of the same kind, what the copy holds."""
+    parsed = make_url(url)
     if copy.name == SQLITE_FILE:
         target = sqlite3.connect(str(parsed.database))
-        with closing(target), closing(sqlite3.connect(copy)) as source:
+        # Nobody writes to a backup, and SQLite may not leave anything beside it: it may lie on a
+        # medium that is read only.
+        still = f"{copy.resolve().as_uri()}?mode=ro&immutable=1"
+        with closing(target), closing(sqlite3.connect(still, uri=True)) as source:
             source.backup(target)
         Path(str(parsed.database)).chmod(0o600)
         return

@@ -1,4 +1,4 @@
-"""Whether what is on disk is what the rows say: every object, mask and model."""
+"""Whether what is on disk is what the rows say: every object, CT, mask and model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Check = Callable[[], str]
 
 def checks(room: Room) -> list[Check]:
     """One for each file that a row names, to be asked one after another: they read it whole."""
-    return [*_instances(room), *_masks(room), *_models(room)]
+    return [*_instances(room), *_volumes(room), *_masks(room), *_models(room)]
 
 
 def _instances(room: Room) -> Iterator[Check]:
@@ -35,6 +35,20 @@ def _instance(room: Room, path: str, digest: str) -> str:
     return ""
 
 
+def _volumes(room: Room) -> Iterator[Check]:
+    for current in room.store.cases.all():
+        if current.assembly is not None:
+            yield partial(_volume, room, current.id, current.assembly)
+
+
+def _volume(room: Room, case_id: str, assembly: str) -> str:
+    try:
+        room.store.files.require_whole_ct(case_id, assembly)
+    except (UnreadableObjectError, ValueError) as error:  # ValueError: cut short
+        return f"Case {case_id}: {error}"
+    return ""
+
+
 def _masks(room: Room) -> Iterator[Check]:
     for current in room.store.cases.all():
         for prediction_id in room.store.teaching.predictions(current.id):
@@ -45,6 +59,10 @@ def _masks(room: Room) -> Iterator[Check]:
                 if taught.origin != STROKES:
                     name = f"correction-{taught.id}"
                     yield partial(_mask, room, current.id, name, taught.mask_digest)
+        for found in room.store.observations.of_case(current.id):
+            if found.mask_digest is not None:
+                name = f"observation-{found.id}"
+                yield partial(_mask, room, current.id, name, found.mask_digest)
 
 
 def _mask(room: Room, case_id: str, name: str, digest: str) -> str:

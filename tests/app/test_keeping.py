@@ -293,6 +293,72 @@ def test_a_backup_is_for_its_owner_alone_also_in_a_folder_that_was_there(
     assert (tmp_path / "b" / "database.sqlite").stat().st_mode & 0o077 == 0
 
 
+def test_a_node_does_not_start_on_a_half_of_a_backup(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    back = moved(settings, tmp_path / "again")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backing, "bring_back", full)
+    with pytest.raises(OSError, match="No space"):
+        backing.restore(back, tmp_path / "b", told)
+    monkeypatch.undo()
+    assert (back.data_folder / "instances" / "2.25.1.dcm").is_file()
+    with pytest.raises(BackupError, match="was not finished"):
+        open_store(back)
+    with pytest.raises(BackupError, match="was not finished"):
+        backing.back_up(back, tmp_path / "of_half", now=NOW, told=told)
+    shutil.rmtree(back.data_folder)
+    backing.restore(back, tmp_path / "b", told)
+    assert len(open_store(back).instances.digests()) > 0
+
+
+def test_the_kind_of_the_database_is_looked_at_before_anything_is_copied(
+    settings: Settings, tmp_path: Path
+) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/recontour"
+    with pytest.raises(BackupError, match="the same kind"):
+        backing.restore(moved(settings, tmp_path / "again", database_url=url), tmp_path / "b", told)
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_backup_is_only_read(settings: Settings, tmp_path: Path) -> None:
+    lived_in(settings)
+    backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
+    before = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "b", *(tmp_path / "b").iterdir())
+    }
+    backing.restore(moved(settings, tmp_path / "again"), tmp_path / "b", told)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_ct_and_a_second_observer_s_contour_that_changed_on_disk_are_named(
+    settings: Settings, tmp_path: Path
+) -> None:
+    case_id = lived_in(settings)
+    store = open_store(settings)
+    asked = store.observations.assign(case_id, "Heart", "bert", who="phil", now=NOW)
+    store.observations.take(asked.id, who="bert", tab="t")
+    digest = store.files.write_mask(case_id, f"observation-{asked.id}", CORRECTED)
+    store.observations.sign(asked.id, who="bert", tab="t", seq=0, digest=digest, now=NOW)
+    config, case_folder = tmp_path / "config.yaml", settings.data_folder / "cases" / case_id
+    assert verified(config) == (0, "Every file is as written.\n")
+    (ct,) = case_folder.glob("ct-*.npy")
+    ct.write_bytes(ct.read_bytes()[:-1] + b"\x07")
+    store.files.write_mask(case_id, f"observation-{asked.id}", PREDICTED)
+    code, said = verified(config)
+    assert code == 1
+    assert f"{ct.name} is not what was assembled" in said
+    assert f"observation-{asked.id}.mask is not the mask that was recorded" in said
+    assert "2 files are not as written." in said
+
+
 @pytest.mark.peer
 def test_a_node_on_postgresql_is_kept_and_restored(settings: Settings, tmp_path: Path) -> None:
     with postgresql() as url, postgresql() as empty:
