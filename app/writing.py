@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from app.room import Room, software_versions
+from core.files import TEMPORARY_SUFFIX
 from core.geometry import Mask
 from core.records import Correction, Prediction
 from core.volume import CtVolume
@@ -84,7 +85,9 @@ def _place(
 ) -> Path:
     """Let two readers read a draft; only what passes gets the name that is offered and sent."""
     ct_paths = ct_paths_of(room, ct)
-    with tempfile.TemporaryDirectory(dir=room.settings.data_folder, suffix=".part") as folder:
+    # Where the worker sweeps what a crash leaves.
+    beside = room.store.files.folder(owner[0])
+    with tempfile.TemporaryDirectory(dir=beside, suffix=TEMPORARY_SUFFIX) as folder:
         draft = Path(folder) / "draft.dcm"
         draft.write_bytes(content)
         unasked = verify_structure_set(draft, ct, masks, ct_paths=ct_paths)

@@ -14,6 +14,7 @@ from app.writing import ct_paths_of, model_behind
 from core.case_store import CORRECTION, PREDICTION, DoseDue
 from core.dose_store import WHOLE_DOSE, JoinedDose
 from core.errors import ConversionMismatchError, GeometryMismatchError, RecontourError
+from core.files import TEMPORARY_SUFFIX
 from core.geometry import Mask
 from core.plans import EFFECTIVE
 from core.records import Correction, DoseFigure, InstanceHeader, Prediction
@@ -96,14 +97,14 @@ def _write_seg(room: Room, approved: Correction, contour: Contour) -> Path:
         reviewer=approved.approved_by if reviewed else None,
         software_versions=software_versions(model),
     )
-    _require_same_voxels(room, content, ct, approved.roi_name, mask)
+    _require_same_voxels(path.parent, content, ct, approved.roi_name, mask)
     return room.store.files.write_derived(path, content)
 
 
 def _require_same_voxels(
-    room: Room, content: bytes, ct: CtVolume, roi_name: str, mask: Mask
+    beside: Path, content: bytes, ct: CtVolume, roi_name: str, mask: Mask
 ) -> None:
-    with tempfile.TemporaryDirectory(dir=room.settings.data_folder, suffix=".part") as folder:
+    with tempfile.TemporaryDirectory(dir=beside, suffix=TEMPORARY_SUFFIX) as folder:
         draft = Path(folder) / "draft.dcm"
         draft.write_bytes(content)
         try:

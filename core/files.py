@@ -124,7 +124,10 @@ def _write_synced(handle: int, content: bytes) -> None:
 
 def _make_folder(folder: Path) -> None:
     """Make `folder` and all above it, with durable names: without them its files are lost too."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        # One that was removed may have had its name, and its inode: numbers are given out again.
+        _sync_names_to.cache_clear()
     _sync_names_to(folder, folder.stat().st_ino)
 
 

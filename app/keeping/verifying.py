@@ -7,9 +7,9 @@ from functools import partial
 
 from app.room import Room
 from core.errors import ModelUnavailableError, ObsoleteModelError, UnreadableObjectError
-from core.files import sha256_of
 from core.model_files import require_whole
 from core.records import STROKES
+from dicom_node.network.inbox import content_digest
 
 Check = Callable[[], str]
 """Says in a sentence what is wrong, or nothing."""
@@ -30,7 +30,7 @@ def _instance(room: Room, path: str, digest: str) -> str:
         content = room.path(path).read_bytes()
     except FileNotFoundError:
         return f"{path} is missing; restore it from the backup, or send it again."
-    if sha256_of(content) != digest:
+    if content_digest(content) != digest:
         return f"{path} is not what was received; restore it from the backup."
     return ""
 

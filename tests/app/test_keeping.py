@@ -18,10 +18,10 @@ from app.keeping import backup as backing
 from app.room import Room
 from core.config import Settings
 from core.errors import BackupError
-from core.files import sha256_of
 from core.records import InstanceHeader
 from core.store import Store, open_store
 from core.volume import Volume
+from dicom_node.network.inbox import content_digest
 from tests.support.postgresql import postgresql
 from tests.support.review_case import NOW, box_mask, put_case, small_geometry
 from tests.support.room import approve_mask
@@ -33,13 +33,16 @@ PREDICTED = box_mask(GRID, (slice(2, 8), slice(3, 9), slice(3, 6)))
 CORRECTED = box_mask(GRID, (slice(2, 8), slice(3, 9), slice(4, 9)))
 
 
+PREAMBLE = bytes(132)
+
+
 def told(_done: int, _of: int) -> None:
     """Progress that nobody watches."""
 
 
 def keep(settings: Settings, store: Store, number: int) -> None:
     """An object as the inbox keeps it: first the file, then its row."""
-    content = f"object {number}".encode()
+    content = PREAMBLE + f"object {number}".encode()
     path = f"instances/2.25.{number}.dcm"
     (settings.data_folder / "instances").mkdir(exist_ok=True)
     (settings.data_folder / path).write_bytes(content)
@@ -47,7 +50,7 @@ def keep(settings: Settings, store: Store, number: int) -> None:
     store.instances.add(
         header,
         path=path,
-        sha256=sha256_of(content),
+        sha256=content_digest(content),
         size_bytes=len(content),
         calling_ae_title="TPS",
         kept_aside=False,
@@ -63,7 +66,7 @@ def lived_in(settings: Settings) -> str:
     for path in store.instances.digests():
         uid = path.removeprefix("instances/").removesuffix(".dcm")
         if uid != "2.25.1":
-            (settings.data_folder / path).write_bytes(uid.encode())
+            (settings.data_folder / path).write_bytes(PREAMBLE + uid.encode())
     approve_mask(Room(settings, store), case_id, CORRECTED)
     store.engine.dispose()
     return case_id
@@ -100,7 +103,7 @@ def test_what_is_restored_is_what_was_kept(settings: Settings, tmp_path: Path) -
     assert made is not None
     mask = store.files.read_mask(case_id, f"correction-{made.id}", digest=made.mask_digest)
     assert np.array_equal(mask, CORRECTED)
-    assert (back.data_folder / "instances" / "2.25.1.dcm").read_bytes() == b"object 1"
+    assert (back.data_folder / "instances" / "2.25.1.dcm").read_bytes() == PREAMBLE + b"object 1"
     assert (back.data_folder / "secrets" / "salt").read_text() == "of the passwords"
     assert (back.data_folder / "secrets" / "salt").stat().st_mode & 0o077 == 0
     assert len(store.reviews.entries(case_id, "Heart")) == 2
@@ -132,7 +135,7 @@ def test_every_row_of_a_backup_made_while_objects_arrive_has_its_file(
     found = open_store(back).instances.digests()
     assert len(found) > 1
     for path, digest in found.items():
-        assert sha256_of((back.data_folder / path).read_bytes()) == digest
+        assert content_digest((back.data_folder / path).read_bytes()) == digest
 
 
 def test_a_backup_that_was_not_finished_is_none(
