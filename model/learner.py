@@ -17,6 +17,7 @@ from model.ranks import ALONE, Ranks
 from model.registry import NetworkConfig, Weights
 
 EMA_DECAY = 0.99
+AGE_OF_FINISHED = 1_000
 LONGEST_GRADIENT = 5.0
 WEIGHT_DECAY = 1e-3
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -52,6 +53,8 @@ class Learner:
         self.top_rate = training.learning_rate
         self.scaler = torch.amp.GradScaler(device.type, enabled=needs_scaling(device))
         self.steps = 0
+        # How many steps the average has seen; finished weights are worth many.
+        self.age = 0 if start is None else AGE_OF_FINISHED
 
     def step(self, batches: Mapping[str, tuple[Tensor, Tensor, Tensor]], rate: float) -> float:
         """Take one optimiser step of both networks at `rate` times the learning rate; own loss."""
@@ -73,6 +76,7 @@ class Learner:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.steps += 1
+        self.age += 1
         self._average()
         return total / len(batches)
 
@@ -85,6 +89,7 @@ class Learner:
                 kept[f"optimiser.{number}.{moment}"] = value
         kept["scale"] = torch.tensor(float(self.scaler.get_scale()))
         kept["steps"] = torch.tensor(self.steps)
+        kept["age"] = torch.tensor(self.age)
         return {n: v.detach().to("cpu", copy=True).contiguous() for n, v in kept.items()}
 
     def restore(self, kept: Mapping[str, Tensor]) -> None:
@@ -100,6 +105,7 @@ class Learner:
         if self.scaler.is_enabled():
             self.scaler.update(float(kept["scale"]))
         self.steps = int(kept["steps"])
+        self.age = int(kept["age"])
 
     def _share(self) -> None:
         # Before it is known whether half precision overflowed: then all processes skip the step.
@@ -110,8 +116,8 @@ class Learner:
             self.ranks.average([*gradients, *statistics])
 
     def _average(self) -> None:
-        # Short memory at first, or the average would be mostly the start.
-        decay = min(EMA_DECAY, (1 + self.steps) / (10 + self.steps))
+        # Short memory after random weights, or the average would be mostly those.
+        decay = min(EMA_DECAY, (1 + self.age) / (10 + self.age))
         # The running statistics of the norms are averaged with the weights they belong to.
         kept = [t for t in self.averaged.state_dict().values() if t.is_floating_point()]
         live = [t for t in self.live.state_dict().values() if t.is_floating_point()]

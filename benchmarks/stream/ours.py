@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from app.synthetic_cases import replayed_cases, sentinel_cases, synthetic_case
+from app.synthetic_cases import (
+    FIRST_SEED,
+    MOST_REPLAYED,
+    replayed_cases,
+    sentinel_cases,
+    synthetic_case,
+)
 from benchmarks.stream.budget import seconds_a_step
 from benchmarks.stream.patients import SimulatedPatient
 from benchmarks.stream.physician import Corrected
@@ -28,8 +34,6 @@ from model.samples import TrainingCase, cached_training_case, make_training_case
 from model.train import Candidate, train_round
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
-# Synthetic patients that go on being learned with a starting model, from the seeds it saw.
-REPLAYED_SEEDS = range(5_000, 5_008)
 
 
 class Ours:
@@ -42,7 +46,9 @@ class Ours:
         self._folder, self._size, self._seed = folder, size, seed
         settings = load_settings(CONFIG)
         self._released: LoadedModel | None = None
-        self._known: dict[str, CaseScore] = {}  # scores of the released version
+        # Scores of the released version.
+        self._known: dict[str, CaseScore] = {}
+        self._known_sentinel: dict[str, CaseScore] = {}
         self._sets: dict[Split, list[TrainingCase]] = {Split.TRAIN: [], Split.VALIDATION: []}
         if starting_model is None:
             self._settings = _small(settings.model, size)
@@ -52,7 +58,7 @@ class Ours:
             publish(self._registry, start.weights, start.description)
             self._released, self._config = start, start.description.config
             self._settings = _as_of(settings.model, self._config)
-            for number in REPLAYED_SEEDS:
+            for number in range(FIRST_SEED, FIRST_SEED + MOST_REPLAYED):
                 synthetic_case(self._size_folder, self._settings, number)
         self._training = settings.training
         self._unspent_s = 0.0
@@ -185,10 +191,9 @@ class Ours:
 
     def _judged(self, candidate: Candidate, validation: Sequence[TrainingCase]) -> dict[str, Any]:
         """The verdict; a promoted candidate is published, read back and measured once more."""
-        before = (
-            None if self._released is None else self._scores(self._released.weights, validation)
-        )
-        verdict = self._verdict(candidate, before)
+        before = self._scores_of_released(validation)
+        sentinel = self._scores(candidate.weights, self._sentinel)
+        verdict = self._verdict(candidate, before, sentinel)
         figures: dict[str, Any] = {
             "verdict": verdict.sentence,
             "validation_before": None if before is None else mean_of(before),
@@ -196,18 +201,25 @@ class Ours:
         }
         if verdict.promoted:
             self._released = load(self._registry, self._publish(candidate))
-            self._known = {}
+            self._known, self._known_sentinel = {}, sentinel
             figures["validation_after"] = mean_of(self._scores_of_released(validation) or {})
         return figures | {"promoted": verdict.promoted}
 
-    def _verdict(self, candidate: Candidate, before: dict[str, CaseScore] | None) -> Verdict:
-        if self._released is None or not self._sentinel:
+    def _verdict(
+        self,
+        candidate: Candidate,
+        before: dict[str, CaseScore] | None,
+        sentinel: dict[str, CaseScore],
+    ) -> Verdict:
+        if self._released is None or not sentinel:
             return judge(candidate.scores, before)
+        if not self._known_sentinel:
+            self._known_sentinel = self._scores(self._released.weights, self._sentinel)
         return judge(
             candidate.scores,
             before,
-            sentinel=self._scores(candidate.weights, self._sentinel),
-            released_sentinel=self._scores(self._released.weights, self._sentinel),
+            sentinel=sentinel,
+            released_sentinel=self._known_sentinel,
         )
 
     def _scores_of_released(

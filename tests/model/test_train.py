@@ -9,8 +9,11 @@ import torch
 
 from core.config import ModelSettings, TrainingSettings
 from core.volume import Volume
+from model.cascade import fresh_cascade
 from model.labels import Labels
+from model.learner import Learner, on_cpu
 from model.metrics import score_weights
+from model.sampler import Sampler
 from model.samples import TrainingCase, make_training_case
 from model.train import Candidate, RoundProgress, steps_of_round, train_round
 from tests.support.settings import config_of
@@ -168,3 +171,25 @@ def test_what_is_more_urgent_goes_first_before_each_step_and_each_validation_cas
         progress=lambda now: told.append(f"step {now.step}"),
     )
     assert told == [*["pause"] * 5, "step 1"]  # a step, and two networks on two cases
+
+
+@pytest.mark.parametrize(("finished", "share"), [(True, 0.01), (False, 1 - 2 / 11)])
+def test_finished_weights_that_are_learned_on_are_averaged_over_hundred_steps(
+    cases: list[TrainingCase],
+    settings: ModelSettings,
+    training: TrainingSettings,
+    *,
+    finished: bool,
+    share: float,
+) -> None:
+    """A short memory after random weights; but a few steps say less than what is known already."""
+    rng = np.random.default_rng(0)
+    start = on_cpu(fresh_cascade(config_of(settings), seed=5))
+    learner = Learner(start if finished else None, config_of(settings), CPU, training, rng)
+    before = on_cpu(learner.averaged)
+    sampler = Sampler(cases, (), settings, training, rng)
+    learner.step(sampler.batches(), 1.0)
+    live, averaged = on_cpu(learner.live), on_cpu(learner.averaged)
+    for name in (n for n in before if before[n].is_floating_point()):
+        expected = before[name] + share * (live[name] - before[name])
+        torch.testing.assert_close(averaged[name], expected)
