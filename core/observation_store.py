@@ -15,6 +15,7 @@ from core.errors import CaseLockedError, JournalConflictError, NoSuchCaseError, 
 from core.records import JournalEntry, Observation
 from core.tables import (
     case,
+    case_look,
     correction,
     interaction,
     journal,
@@ -42,8 +43,8 @@ class ObservationStore:
     ) -> Observation:
         """Ask somebody to contour a case independently. From now on the case is hidden from them.
 
-        Raises `TransitionError` where the case has no volume, and for somebody who has had the
-        case open already, or has been asked before.
+        Raises `TransitionError` where the case has no volume, and for somebody who was shown
+        anything of the case already, or has been asked before.
         """
         with writing(self._engine) as connection:
             current = fetch_case(connection, case_id)
@@ -51,7 +52,7 @@ class ObservationStore:
                 raise TransitionError("The case has no volume yet. Wait until it can be opened.")
             if connection.execute(sa.select(_has_seen(case_id, observer))).scalar_one():
                 raise TransitionError(
-                    f"{observer} has had this case open already, or was asked before: a second "
+                    f"{observer} has looked at this case already, or was asked before: a second "
                     "observer must not have seen it. Ask somebody else."
                 )
             made = Observation(
@@ -223,11 +224,12 @@ def is_asked_for() -> sa.ColumnElement[bool]:
 
 
 def _has_seen(case_id: str, who: str) -> sa.ColumnElement[bool]:
-    """Whether somebody has had a case open, has a part in it, or was asked to observe it."""
+    """Whether somebody was shown anything of a case, has a part in it, or was asked already."""
     return sa.or_(
         *(
             sa.exists().where(table.c.case_id == case_id, column == who)
             for table, column in (
+                (case_look, case_look.c.who),
                 (journal, journal.c.made_by),
                 (interaction, interaction.c.made_by),
                 (review, review.c.opened_by),

@@ -26,6 +26,7 @@ from core.export_store import ExportStore
 from core.flow_store import FlowStore
 from core.instance_store import InstanceStore
 from core.learning_store import LearningStore
+from core.look_store import LookStore
 from core.model_store import ModelStore
 from core.observation_store import ObservationStore
 from core.outbox_store import OutboxStore
@@ -54,6 +55,7 @@ class Store:
     timing: TimingStore
     arms: ArmStore
     observations: ObservationStore
+    looks: LookStore
     accounts: AccountStore
     audit: AuditStore
     deliveries: DeliveryStore
@@ -109,6 +111,7 @@ def open_store(settings: Settings) -> Store:
         timing=TimingStore(engine),
         arms=ArmStore(engine),
         observations=ObservationStore(engine),
+        looks=LookStore(engine),
         accounts=AccountStore(engine),
         audit=AuditStore(engine),
         deliveries=DeliveryStore(engine),

@@ -11,6 +11,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.store import Store
+from review_ui.context import Desk
 from review_ui.errors import answer
 from review_ui.roles import OWN_ENDPOINTS
 
@@ -65,6 +66,12 @@ CLOSED = (
 def hidden_from(store: Store, who: str) -> dict[str, str]:
     """The cases hidden from somebody: the observation by the case."""
     return {found.case_id: found.id for found in store.observations.unsigned_of(who)}
+
+
+def note_look(room: Desk, who: str) -> None:
+    """Keep that this request showed something of a case: who asked cannot observe it any more."""
+    if request.view_args and request.blueprint != "observations":
+        room.store.looks.note([request.view_args["case_id"]], who=who, now=room.now())
 
 
 def refusal_for(store: Store, who: str) -> ResponseReturnValue | None:

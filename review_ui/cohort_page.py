@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint, abort
 from flask import Response, render_template, request
+from flask_security import current_user
 
 from review_ui.cohort.report import Report, as_page, report_of, values_of
 from review_ui.context import desk
@@ -37,7 +38,11 @@ def download() -> Response:
 
 
 def _report(roi_name: str) -> Report:
-    return report_of(desk().store, roi_name, ABOUT)
+    room = desk()
+    report = report_of(room.store, roi_name, ABOUT)
+    shown = [outlier.case_id for outlier in report.outliers]
+    room.store.looks.note(shown, who=current_user.username, now=room.now())
+    return report
 
 
 def _asked() -> tuple[list[str], str]:

@@ -98,19 +98,29 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
             return error_response(401, "login", "You are not logged in. Log in in another tab.")
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
 
-    @app.after_request
-    def _add_headers(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if request.endpoint == "static" and response.status_code in (200, 304):
-            # Its address changes with its content.
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        else:
-            # Pictures and names of patients do not stay in a browser's cache.
-            response.headers["Cache-Control"] = "no-store"
-        return response
+    app.after_request(_note_look)
+    app.after_request(_add_headers)
+
+
+def _note_look(response: Response) -> Response:
+    of_a_case = "case_id" in (request.view_args or {})
+    if of_a_case and response.status_code < 400 and current_user.is_authenticated:
+        blind.note_look(desk(), current_user.username)
+    return response
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    if request.endpoint == "static" and response.status_code in (200, 304):
+        # Its address changes with its content.
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    else:
+        # Pictures and names of patients do not stay in a browser's cache.
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _first_page() -> ResponseReturnValue | None:

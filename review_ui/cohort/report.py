@@ -30,6 +30,7 @@ Value = tuple[str, str, str]
 class Outlier:
     """A case of low Dice with its picture as a data address."""
 
+    case_id: str
     number: int
     dice: float
     picture: str
@@ -53,7 +54,7 @@ def report_of(store: Store, roi_name: str, about: str) -> Report:
     """
     rows = rows_of(store, roi_name)
     outliers = [
-        Outlier(row.number, row.change.dice, picture_of(store, row, roi_name))
+        Outlier(row.case_id, row.number, row.change.dice, picture_of(store, row, roi_name))
         for row in outliers_of(rows)
         if row.change is not None
     ]

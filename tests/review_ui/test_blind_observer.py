@@ -251,6 +251,28 @@ def test_who_has_had_the_case_open_cannot_be_a_second_observer(
     assert (found.observer, found.assigned_by) == ("carla", "phil")
 
 
+SHOWN = ("/cases/{}", "/cases/{}/rtstruct", "/cases/{}/figures", "/api/cases/{}/prediction")
+
+
+@pytest.mark.parametrize("path", [*SHOWN, "/api/cases/{}/journal"])
+def test_who_was_shown_anything_of_the_case_cannot_be_a_second_observer(
+    app: Flask, phil: Reviewer, case_id: str, path: str
+) -> None:
+    create_user(app, "carla", PASSWORD)
+    assert Reviewer.log_in(app, "carla").get(path.format(case_id)).status_code == 200
+    assert form(phil, f"/cases/{case_id}/observers", observer="carla") == 409
+
+
+def test_who_saw_the_case_in_a_list_or_was_refused_it_can_be_a_second_observer(
+    app: Flask, phil: Reviewer, case_id: str
+) -> None:
+    create_user(app, "carla", PASSWORD)
+    carla = Reviewer.log_in(app, "carla")
+    assert carla.get("/api/worklist").status_code == 200
+    assert carla.get(f"/api/cases/{case_id}/nothing").status_code == 404
+    assert form(phil, f"/cases/{case_id}/observers", observer="carla") == 303
+
+
 def test_who_reads_the_audit_is_not_blinded(
     app: Flask, phil: Reviewer, store: Store, case_id: str
 ) -> None:
