@@ -35,6 +35,7 @@ from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
 from core.returned_store import ReturnedStore
 from core.review_store import ReviewStore
+from core.session_store import SessionStore
 from core.shadow_store import ShadowStore
 from core.teaching_store import TeachingStore
 from core.timing_store import TimingStore
@@ -57,6 +58,7 @@ class Store:
     observations: ObservationStore
     looks: LookStore
     accounts: AccountStore
+    sessions: SessionStore
     audit: AuditStore
     deliveries: DeliveryStore
     outbox: OutboxStore
@@ -113,6 +115,7 @@ def open_store(settings: Settings) -> Store:
         observations=ObservationStore(engine),
         looks=LookStore(engine),
         accounts=AccountStore(engine),
+        sessions=SessionStore(engine),
         audit=AuditStore(engine),
         deliveries=DeliveryStore(engine),
         outbox=OutboxStore(engine),

@@ -165,6 +165,14 @@ interaction = sa.Table(
     sa.Index("ix_interaction_made_by", "made_by", "made_at"),
 )
 
+# Logins that were ended by logging out; each is in one browser's cookie.
+ended_session = sa.Table(
+    "ended_session",
+    metadata,
+    key_column(),
+    sa.Column("ended_at", UtcTime, nullable=False),
+)
+
 # Whom something of a case was shown: they cannot observe it independently any more.
 case_look = sa.Table(
     "case_look",

@@ -16,6 +16,7 @@ from review_ui import (
     api,
     assets,
     audit,
+    border,
     cohort_page,
     deliveries,
     errors,
@@ -85,6 +86,7 @@ def create_app(
         static_folder=None,  # type: ignore[arg-type]  # Flask permits it
     )
     app.config["VALIDATION_ERROR_DESCRIPTION"] = "The request is not right"
+    border.install(app)
     security.configure(app, settings)
     app.extensions[EXTENSION] = Desk(
         settings=settings,

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any, cast
 
-from flask import Flask, current_app
+from flask import Flask, Response, after_this_request, current_app, request
+from flask import session as session_cookie
 from flask_security import (
     RoleMixin,
     Security,
@@ -33,10 +35,13 @@ from core.errors import AccountError
 from core.store import Store
 from core.tables import account, account_role, role
 from review_ui.context import EXTENSION, Desk
+from review_ui.guessing import Guesses
 from review_ui.roles import ADMIN, PHYSICIAN, ROLES
 
 SHORTEST_PASSWORD = 10
 FEWEST_DIFFERENT = 5
+SESSION_ID = "login"
+"""Names one login in its cookie, so that logging out can end it (core.session_store)."""
 CONSOLE = "console"
 """Who made an account on the machine itself, in the audit."""
 _RESERVED = frozenset({CONSOLE, "node", "trainer", "unknown"})
@@ -44,6 +49,7 @@ _COMMON = ("password", "passwort", "12345", "qwert", "letmein", "recontour", "we
 _UNMISTAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _EXTENSION = "recontour-accounts"
 _STORE = "recontour-account-store"
+_GUESSES = "recontour-guesses"
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -80,14 +86,26 @@ class UsernameLoginForm(LoginForm):
     username = StringField("User name", [DataRequired("User name is missing."), Length(max=64)])
 
     def validate(self, **kwargs: Any) -> bool:
-        """Whether name and password belong together; a refusal is audited."""
+        """Whether name and password belong together; a refusal is audited.
+
+        After too many, nothing is looked at for a while, not even what is right.
+        """
         self.ifield = self.username
-        self.user = current_app.extensions[_EXTENSION].find_user(username=self.username.data or "")
-        accepted = bool(super().validate(**kwargs))
-        if not accepted:
-            # What was typed may be a password in the wrong field: only known names are kept.
-            _audit("login.refused", str(self.user.username) if self.user else "unknown")
-        return accepted
+        name, address = self.username.data or "", request.remote_addr or ""
+        guesses, now = cast(Guesses, current_app.extensions[_GUESSES]), _now()
+        if wait := guesses.wait(name, address, now=now):
+            self.form_errors.append(_too_many(wait))
+            return False
+        self.user = current_app.extensions[_EXTENSION].find_user(username=name)
+        if super().validate(**kwargs):
+            guesses.accept(name, address)
+            return True
+        # What was typed may be a password in the wrong field: only known names are kept.
+        known = str(self.user.username) if self.user else "unknown"
+        _audit("login.refused", known, address)
+        if guesses.refuse(name, address, now=now):
+            _audit("login.blocked", known, address)
+        return False
 
 
 def install(app: Flask, store: Store) -> scoped_session[Session]:
@@ -99,9 +117,11 @@ def install(app: Flask, store: Store) -> scoped_session[Session]:
     security.principal.skip_static = True
     app.extensions[_EXTENSION] = datastore
     app.extensions[_STORE] = store
+    app.extensions[_GUESSES] = Guesses()
 
     @user_authenticated.connect_via(app, weak=False)
     def _on_login(_app: Flask, user: Account, **_: Any) -> None:
+        session_cookie[SESSION_ID] = secrets.token_hex(16)
         store.accounts.logged_in(user.username, now=datetime.now(UTC))
 
     @app.teardown_appcontext
@@ -222,6 +242,26 @@ def _digest(app: Flask, password: str) -> str:
         return str(hash_password(password))
 
 
-def _audit(event: str, who: str) -> None:
+def _audit(event: str, who: str, address: str) -> None:
     with writing(_store(current_app).engine) as connection:
-        audit.record(connection, who=who, event=event, now=datetime.now(UTC))
+        audit.record(connection, who=who, event=event, now=_now(), address=address)
+
+
+def _now() -> datetime:
+    return cast(Desk, current_app.extensions[EXTENSION]).now()
+
+
+def _too_many(wait: timedelta) -> str:
+    """What the page says; the answer says it to programs."""
+
+    @after_this_request
+    def _say(response: Response) -> Response:
+        response.status_code = 429
+        response.headers["Retry-After"] = str(ceil(wait.total_seconds()))
+        return response
+
+    minutes = ceil(wait / timedelta(minutes=1))
+    return (
+        f"Too many attempts that were not right. Try again in {minutes} "
+        f"{'minute' if minutes == 1 else 'minutes'}."
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, redirect, request, session, url_for
+from flask import Flask, Response, current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
+from flask_security import current_user, logout_user
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
 from review_ui import blind
+from review_ui.accounts import SESSION_ID
 from review_ui.context import desk
 from review_ui.errors import answer, error_response
 from review_ui.roles import ENDPOINTS, OWN_ENDPOINTS, PUBLIC_ENDPOINTS, May, granted, refusal
@@ -35,6 +36,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -84,6 +88,7 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
             return None  # of nobody: no session, no account is looked up
         if not session.permanent:  # set anew it would be renewed, and a page that polls never ends
             session.permanent = True
+        _end_what_is_over()
         logged_in = bool(current_user.is_authenticated)
         roles = [role.name for role in current_user.roles] if logged_in else []
         name = current_user.username if logged_in else ""
@@ -102,6 +107,19 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
     app.after_request(_add_headers)
 
 
+def _end_what_is_over() -> None:
+    """Nobody is logged in by the copy of a cookie whose owner logged out; logging out is now."""
+    login = session.get(SESSION_ID)
+    if login is None:
+        return
+    room = desk()
+    if request.endpoint == "security.logout" and request.method == "POST":
+        lifetime = current_app.permanent_session_lifetime
+        room.store.sessions.end(login, now=room.now(), lifetime=lifetime)
+    elif room.store.sessions.is_over(login):
+        logout_user()
+
+
 def _note_look(response: Response) -> Response:
     of_a_case = "case_id" in (request.view_args or {})
     if of_a_case and response.status_code < 400 and current_user.is_authenticated:
@@ -114,6 +132,10 @@ def _add_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+    if current_app.config["SESSION_COOKIE_SECURE"]:  # behind https: never again without
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and response.status_code in (200, 304):
         # Its address changes with its content.
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"

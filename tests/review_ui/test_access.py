@@ -128,8 +128,9 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(app: Flask) -> 
 
 def test_behind_https_the_cookie_is_secure(tmp_path: Path, store: Store) -> None:
     settings = settings_for(tmp_path, review={"public_url": "https://review.example"})
-    client = create_app(settings, store).test_client()
-    assert "Secure" in client.get("/login").headers["Set-Cookie"]
+    headers = create_app(settings, store).test_client().get("/login").headers
+    assert "Secure" in headers["Set-Cookie"]
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_every_answer_forbids_foreign_code_and_keeps_patients_out_of_caches(anna: Reviewer) -> None:
@@ -141,6 +142,9 @@ def test_every_answer_forbids_foreign_code_and_keeps_patients_out_of_caches(anna
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "camera=()" in headers["Permissions-Policy"]
+        assert "Strict-Transport-Security" not in headers  # over http browsers do not hear it
         kept = "public, max-age=31536000, immutable"
         assert headers["Cache-Control"] == (kept if path == style else "no-store")
 
