@@ -8,7 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from core.database import reading, writing
-from core.tables import case_look
+from core.people_tables import case_look
+from core.tables import case
 
 
 class LookStore:
@@ -24,7 +25,8 @@ class LookStore:
             if asked <= _seen(connection, asked, who):
                 return
         with writing(self._engine) as connection:
-            new = asked - _seen(connection, asked, who)
+            there = sa.select(case.c.id).where(case.c.id.in_(asked))
+            new = set(connection.scalars(there)) - _seen(connection, asked, who)
             rows = [{"case_id": one, "who": who, "first_at": now} for one in sorted(new)]
             if rows:
                 connection.execute(sa.insert(case_look), rows)

@@ -12,10 +12,10 @@ from core.case import CaseState
 from core.case_store import fetch_case
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError, NoSuchCaseError, TransitionError
+from core.people_tables import case_look
 from core.records import JournalEntry, Observation
 from core.tables import (
     case,
-    case_look,
     correction,
     interaction,
     journal,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from core.database import reading, writing
-from core.tables import ended_session
+from core.people_tables import ended_session
 
 
 class SessionStore:

@@ -165,23 +165,6 @@ interaction = sa.Table(
     sa.Index("ix_interaction_made_by", "made_by", "made_at"),
 )
 
-# Logins that were ended by logging out; each is in one browser's cookie.
-ended_session = sa.Table(
-    "ended_session",
-    metadata,
-    key_column(),
-    sa.Column("ended_at", UtcTime, nullable=False),
-)
-
-# Whom something of a case was shown: they cannot observe it independently any more.
-case_look = sa.Table(
-    "case_look",
-    metadata,
-    sa.Column("case_id", sa.ForeignKey("case.id"), primary_key=True),
-    sa.Column("who", sa.String(64), primary_key=True),
-    sa.Column("first_at", UtcTime, nullable=False),
-)
-
 # A second observer of a case, whose contour is kept apart: neither delivered nor learned from.
 observation = sa.Table(
     "observation",

@@ -26,6 +26,7 @@ from review_ui import (
     layers,
     models,
     observations,
+    openapi,
     peers,
     quarantine,
     reports,
@@ -98,6 +99,7 @@ def create_app(
     session = accounts.install(app, store)
     security.guard(app, session)
     errors.install(app)
+    openapi.install(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")

@@ -82,7 +82,8 @@ def renew(case_id: str, json_data: TabBody) -> dict[str, Any]:
 @blueprint.input(TabBody, location="json")
 def release(case_id: str, json_data: TabBody) -> dict[str, Any]:
     """Give the case back."""
-    desk().store.reviews.release(case_id, who=user_name(), tab=json_data.tab)
+    room = desk()
+    room.store.reviews.release(room.case(case_id).id, who=user_name(), tab=json_data.tab)
     return {"released": True}
 
 

@@ -2,11 +2,14 @@
 
 from alembic import context
 
-from core import model_tables
+from core import model_tables, people_tables
+
+# Whichever is named: all tables are in the same metadata once both are imported.
+KNOWN = (people_tables.case_look.metadata, model_tables.model_version.metadata)
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=model_tables.model_version.metadata,
+    target_metadata=KNOWN[0],
     render_as_batch=True,
 )
 with context.begin_transaction():

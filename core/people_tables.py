@@ -1,0 +1,24 @@
+"""Tables about who was logged in and who has looked (see core.tables)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from core.tables import UtcTime, key_column, metadata
+
+# Logins that were ended by logging out; each is in one browser's cookie.
+ended_session = sa.Table(
+    "ended_session",
+    metadata,
+    key_column(),
+    sa.Column("ended_at", UtcTime, nullable=False),
+)
+
+# Whom something of a case was shown: they cannot observe it independently any more.
+case_look = sa.Table(
+    "case_look",
+    metadata,
+    sa.Column("case_id", sa.ForeignKey("case.id"), primary_key=True),
+    sa.Column("who", sa.String(64), primary_key=True),
+    sa.Column("first_at", UtcTime, nullable=False),
+)
