@@ -117,3 +117,56 @@ def test_fingers_paint_move_and_zoom_and_leave_painting_to_a_pen(
     page.keyboard.press("w")
     review.drag((x, y), (x, y))
     done(state & ~review.disc("axial", (x, y), (x, y), 8.0))
+
+
+def test_a_hand_that_is_interrupted_or_not_alone_leaves_whole_strokes(
+    open_page: OpenPage, site: Site
+) -> None:
+    case_id = put_case(site.store, CT, prediction=HEART)
+    page = open_page(has_touch=True)
+    review = ReviewPage.open(page, site, case_id, GEOMETRY)
+    page.keyboard.press("m")
+    page.keyboard.press("w")
+    hand = Hand(page.context.new_cdp_session(page))
+
+    # A finger on another view while one draws: it draws nothing, and spoils nothing.
+    (x, y), (u, v) = review.middle("axial"), review.middle("coronal")
+    hand.touch("Start", (x - 20, y))
+    hand.touch("Move", (x + 10, y))
+    hand.touch("Start", (x + 10, y), (u, v))
+    hand.touch("Move", (x + 10, y), (u + 30, v))
+    hand.touch("Move", (x + 30, y), (u + 30, v))
+    hand.touch("End")
+    review.saved(1)
+    first = HEART & ~review.disc("axial", (x - 20, y), (x + 30, y), 8.0)
+    np.testing.assert_array_equal(corrected(site, case_id), first)
+    assert review.voxels == first.sum()
+
+    # A lasso that a second finger interrupts takes nothing; a brush keeps what it has painted.
+    page.keyboard.press("l")
+    hand.touch("Start", (x - 40, y - 40))
+    hand.touch("Move", (x + 40, y - 40))
+    hand.touch("Move", (x + 40, y + 40))
+    hand.touch("Start", (x + 40, y + 40), (x, y))
+    hand.touch("End")
+    page.keyboard.press("b")
+    hand.touch("Start", (x - 20, y + 50))
+    hand.touch("Move", (x + 20, y + 50))
+    hand.touch("Start", (x + 20, y + 50), (x, y))
+    hand.touch("End")
+    review.saved(2)
+    second = first & ~review.disc("axial", (x - 20, y + 50), (x + 20, y + 50), 8.0)
+    np.testing.assert_array_equal(corrected(site, case_id), second)
+
+    # A mouse whose release the browser never told draws on no further.
+    mouse = page.mouse
+    mouse.move(x - 20, y - 50)
+    mouse.down()
+    mouse.move(x, y - 50)
+    page.evaluate("document.getElementById('axial').releasePointerCapture(1)")
+    mouse.move(x + 30, y - 50)
+    mouse.up()
+    review.saved(3)
+    third = second & ~review.disc("axial", (x - 20, y - 50), (x, y - 50), 8.0)
+    np.testing.assert_array_equal(corrected(site, case_id), third)
+    assert review.voxels == third.sum()

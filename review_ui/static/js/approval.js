@@ -17,10 +17,11 @@ import { showFlags } from "./panel.js";
  * @param {() => {problem: string, rows: SummaryRow[], flags: string[]}} options.summary
  *   what is about to be approved; `problem` says why it cannot be, empty when it can
  * @param {() => Promise<void>} options.refresh  bring `flags` of the summary up to date
+ * @param {() => Promise<void>} options.saved  when the last stroke is kept
  * @param {() => object} options.body  what is sent
  * @param {(next: string | null) => void} options.onApproved
  */
-export function prepareApproval({ url, facts, summary, refresh, body, onApproved }) {
+export function prepareApproval({ url, facts, summary, refresh, saved, body, onApproved }) {
   const box = dialog("approve-dialog");
   const confirm = button("confirm-approve");
 
@@ -50,6 +51,8 @@ export function prepareApproval({ url, facts, summary, refresh, body, onApproved
     // A slice may have come while the hand was painting: nobody approves without having been told.
     confirm.disabled = true;
     await refresh();
+    show();
+    await saved();
     show();
   });
   button("cancel-approve").addEventListener("click", () => box.close());

@@ -5,8 +5,8 @@
  * @typedef {import("./case_loader.js").Approval} Approval
  */
 import { getJson, postJson } from "./api.js";
+import { showBanner } from "./banner.js";
 import { button, byId, dayAndTime, dialog, make, setText } from "./page.js";
-import { showBanner } from "./panel.js";
 
 const ASK = "?edit=1";
 let heldUntilMs = 0;

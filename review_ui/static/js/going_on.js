@@ -2,7 +2,8 @@
  * When a page may no longer change its case: says why, what is not saved, and offers to go on.
  */
 import { getJson } from "./api.js";
-import { changes, showBanner } from "./panel.js";
+import { showBanner } from "./banner.js";
+import { changes } from "./panel.js";
 
 /**
  * @param {object} closed

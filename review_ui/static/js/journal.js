@@ -33,6 +33,8 @@ export class Journal {
     this.waiting = [];
     this.isRefused = false;
     this.isSending = false;
+    /** Who wait for the end. @type {(() => void)[]} */
+    this.waiters = [];
   }
 
   get pending() {
@@ -47,6 +49,12 @@ export class Journal {
     this.waiting.push({ ...entry, seq: this.acknowledged + this.waiting.length + 1 });
     if (!this.isRefused) this.#report("saving");
     void this.#drain();
+  }
+
+  /** Resolves once nothing waits, or nothing more can be saved. @returns {Promise<void>} */
+  settled() {
+    if (this.pending === 0 || this.isRefused) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push(resolve));
   }
 
   async #drain() {
@@ -78,6 +86,7 @@ export class Journal {
   #report(condition, message = "") {
     const { acknowledged, pending } = this;
     this.onStatus({ acknowledged, pending, condition, message });
+    if (condition === "saved" || condition === "refused") for (const resolve of this.waiters.splice(0)) resolve();
   }
 }
 

@@ -70,6 +70,8 @@ export function listenToKeys(bindings, actions, onSpace) {
   window.addEventListener("keydown", (event) => {
     if (isTyping(event.target)) return;
     if (event.key === " ") {
+      // A button that was reached by key is pressed by it; elsewhere it moves the picture.
+      if (event.target instanceof Element && event.target.matches("button:focus-visible")) return;
       event.preventDefault();
       onSpace(true);
       return;

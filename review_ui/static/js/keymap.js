@@ -94,12 +94,16 @@ export const isModifier = (key) => MODIFIERS.has(key.toLowerCase());
 
 /**
  * How the tables call a press.
- * @param {{key: string, shiftKey: boolean, ctrlKey: boolean, metaKey: boolean}} event
+ * @param {Pick<KeyboardEvent, "key" | "shiftKey" | "ctrlKey" | "metaKey" | "altKey" | "getModifierState">} event
  */
 export function nameOf(event) {
   const key = event.key.toLowerCase();
+  // On many keyboards AltGr makes [ and ]; some systems tell it as Ctrl and Alt.
+  if (event.getModifierState("AltGraph")) return key;
+  // Keys with Alt are the browser's own.
+  const alt = event.altKey ? "alt+" : "";
   const shift = event.shiftKey && /^[a-z]$/.test(key) ? "shift+" : "";
-  return (event.ctrlKey || event.metaKey ? "ctrl+" : "") + shift + key;
+  return alt + (event.ctrlKey || event.metaKey ? "ctrl+" : "") + shift + key;
 }
 
 /** A key as it is printed on a keyboard. @param {string} key  @param {string} [between] */
@@ -124,5 +128,5 @@ export function withCap(words, key) {
  * @param {string | undefined} key
  */
 export function titleWithKey(title, key) {
-  return withCap(title.replace(/ \((?:\S+|Page Up|Page Down)\)$/, ""), key);
+  return withCap(title.replace(/ \((?:\S+|\S*Page (?:Up|Down))\)$/, ""), key);
 }

@@ -162,32 +162,6 @@ export function changes(count) {
   return count === 1 ? "1 change" : `${count} changes`;
 }
 
-/**
- * A sentence across the top of the views.
- * @param {string} text
- * @param {"note" | "warning"} kind
- * @param {{label: string, act: () => void} | null} offer  what can be done about it
- */
-export function showBanner(text, kind = "note", offer = null) {
-  const banner = byId("banner");
-  banner.textContent = text;
-  banner.className = `banner ${kind}`;
-  banner.hidden = text === "";
-  if (!offer) return;
-  const go = make("button", { text: offer.label });
-  go.id = "banner-offer";
-  go.addEventListener("click", offer.act);
-  banner.append(go);
-}
-
-const PASSING_MS = 4000;
-
-/** A sentence that goes away by itself, unless another one took its place. @param {string} text */
-export function showPassingNote(text) {
-  showBanner(text);
-  window.setTimeout(() => byId("banner").textContent === text && showBanner(""), PASSING_MS);
-}
-
 /** @param {import("./shape.js").Shape} shape */
 export function showShape({ pieces, slicesWithHoles, cut }) {
   const rows = /** @type {const} */ ([

@@ -8,9 +8,10 @@
  *
  * @typedef {object} PointerActions  what the page does about it
  * @property {() => boolean} canPaint
- * @property {(view: SliceView, tool: Tool, at: PlanePoint) => void} startStroke
+ * @property {(view: SliceView, tool: Tool, at: PlanePoint) => boolean} startStroke  false while another hand draws
  * @property {(view: SliceView, from: PlanePoint, to: PlanePoint) => void} continueStroke
  * @property {() => void} endStroke
+ * @property {() => void} breakStroke  the hand was interrupted
  * @property {(view: SliceView, steps: number) => void} scroll
  * @property {(direction: 1 | -1) => void} resizeBrush
  * @property {(view: SliceView) => void} moved  zoomed or shifted
@@ -57,6 +58,8 @@ export class PointerInput {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
     canvas.addEventListener("pointercancel", (event) => this.#up(event));
+    // Comes after the two above, and alone where the browser loses a release, as to another window.
+    canvas.addEventListener("lostpointercapture", (event) => this.#up(event));
     canvas.addEventListener("pointerleave", () => this.#leave());
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
@@ -81,10 +84,10 @@ export class PointerInput {
     this.last = point;
     this.lastClient = { x: event.clientX, y: event.clientY };
     if (this.mode === "cross") this.actions.cross(this.view, point);
-    if (this.mode === "paint") {
-      this.actions.startStroke(this.view, this.#toolOf(event), point);
+    if (this.mode !== "paint") return;
+    if (this.actions.startStroke(this.view, this.#toolOf(event), point)) {
       this.actions.continueStroke(this.view, point, point);
-    }
+    } else this.mode = null;
   }
 
   /** @param {PointerEvent} event @returns {"paint" | "pan" | "cross" | "window" | null} */
@@ -108,6 +111,7 @@ export class PointerInput {
     if (event.pointerType === "touch") return this.fingers.move(event);
     if (event.pointerType === "pen") this.pen.note(event);
     if (this.pointer !== null && event.pointerId !== this.pointer) return;
+    if (this.pointer !== null && event.buttons === 0) this.#up(event);
     if (this.mode === "pan" || this.mode === "window") {
       const dx = event.clientX - this.lastClient.x;
       const dy = event.clientY - this.lastClient.y;
@@ -140,7 +144,10 @@ export class PointerInput {
   #up(event) {
     if (event.pointerType === "touch") return this.fingers.up(event);
     if (event.pointerId !== this.pointer) return;
-    if (this.mode === "paint") this.actions.endStroke();
+    if (this.mode === "paint") {
+      if (event.type === "pointerup") this.actions.endStroke();
+      else this.actions.breakStroke();
+    }
     if (this.mode === "window") this.actions.windowSet();
     this.mode = null;
     this.pointer = null;

@@ -10,10 +10,12 @@
  */
 import { getJson, ServerError } from "./api.js";
 import { prepareApproval, showApproved } from "./approval.js";
+import { showBanner } from "./banner.js";
 import { loadCorrections, loadCt } from "./case_loader.js";
 import { CaseLock } from "./case_lock.js";
 import { loadExtras } from "./extras_loader.js";
 import { asksToEdit, connectFlow, sayReadOnly, showFlow } from "./flow.js";
+import { sayFailures, wordsOf } from "./failures.js";
 import { Grid, PLANES } from "./geometry.js";
 import { InteractionLog } from "./interactions.js";
 import { prepareNext } from "./next_case.js";
@@ -45,7 +47,7 @@ async function openCase(facts, lock) {
     return await lock.take(asked);
   } catch (error) {
     if (!(error instanceof ServerError) || error.status !== 409) throw error;
-    panel.showBanner(`${error.message} You can look at the case.`, "warning");
+    showBanner(`${error.message} You can look at the case.`, "warning");
     return { ...facts, editable: false };
   }
 }
@@ -105,7 +107,7 @@ function showFacts(facts) {
     setText("validation-dice", facts.prediction.validation_dice?.toFixed(2) ?? "–");
     setText("expected-dice", facts.prediction.expected_dice_words || "–");
   } else if (facts.editable && facts.journal.seq === 0) {
-    panel.showBanner(`${WHY_FROM_SCRATCH[facts.arm] ?? "No model yet"}: contour from scratch.`);
+    showBanner(`${WHY_FROM_SCRATCH[facts.arm] ?? "No model yet"}: contour from scratch.`);
   }
 }
 
@@ -119,9 +121,12 @@ function connectLeaving(session) {
     if (event.persisted) window.location.reload();
   });
   button("save-next").addEventListener("click", async () => {
+    button("save-next").disabled = true;
+    await session.journal.settled();
     session.log.note("save", { by: "next" });
     const { next } = await getJson(`/api/next?after=${session.facts.id}`).catch(() => ({ next: null }));
     window.location.assign(next ? `/cases/${next}` : "/");
+    button("save-next").disabled = false;
   });
 }
 
@@ -136,6 +141,7 @@ function connectApproval(session, lock) {
     facts,
     summary: () => session.summary(),
     refresh: () => session.refreshFlags(),
+    saved: () => session.journal.settled(),
     body: () => ({
       tab: lock.tab,
       seq: session.journal.acknowledged,
@@ -147,7 +153,7 @@ function connectApproval(session, lock) {
       session.log.note("save", { by: "approval" });
       lock.stop();
       session.close();
-      panel.showBanner("");
+      showBanner("");
       if (facts.arm === "observer") {
         // Nothing is hidden from now on.
         await session.log.flush();
@@ -164,6 +170,7 @@ function connectApproval(session, lock) {
 }
 
 async function start() {
+  sayFailures();
   const lock = new CaseLock(url);
   const known = /** @type {CaseFacts} */ (JSON.parse(document.body.dataset.facts ?? ""));
   const grid = new Grid(known.dims, known.spacing_mm, known.slice_offsets_mm);
@@ -206,13 +213,13 @@ async function start() {
     session.takeDose(extras.dose);
   };
   await loadExtras(url, extras, onCame).catch((error) => {
-    panel.showBanner(`Dose and other layers could not be loaded: ${error.message}`, "warning");
+    showBanner(`Dose and other layers could not be loaded: ${wordsOf(error)}`, "warning");
   });
   if (facts.arm !== "observer") prepareNext(facts.id);
 }
 
 start().catch((error) => {
-  panel.showBanner(error instanceof Error ? error.message : String(error), "warning");
+  showBanner(wordsOf(error), "warning");
   byId("loading").hidden = true;
   document.body.dataset.ready = "failed";
 });

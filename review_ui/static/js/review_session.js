@@ -8,6 +8,7 @@
  * @typedef {import("./slice_view.js").SliceView} SliceView
  */
 import { getJson, kindOf, postJson } from "./api.js";
+import { showBanner } from "./banner.js";
 import { offerToGoOn } from "./going_on.js";
 import { Journal } from "./journal.js";
 import { LiveFigures } from "./live_figures.js";
@@ -91,7 +92,7 @@ export class ReviewSession {
 
   /** No more painting; what is painted stays on the screen. @param {string} [reason] */
   close(reason = "") {
-    this.endStroke();
+    this.breakStroke();
     this.beforeEdit();
     this.isEditable = false;
     byId("tools").classList.add("disabled");
@@ -105,13 +106,16 @@ export class ReviewSession {
    * @param {SliceView} view
    * @param {Tool} tool
    * @param {PlanePoint} at
+   * @returns {boolean} false where nothing may be painted, or another hand is at it
    */
   startStroke(view, tool, at) {
+    if (!this.isEditable || this.stroke) return false;
     this.beforeEdit();
     const { position, shape, radiusMm, toleranceHu } = this.state.settings;
     const slice = position[view.plane.normal];
     this.stroke = new Stroke(this.layer, view.ct, { plane: view.plane, slice, tool, shape, radiusMm, toleranceHu }, at);
     this.log.note("mouse-press", { tool: this.stroke.tool, shape, plane: view.plane.name, slice });
+    return true;
   }
 
   /**
@@ -123,9 +127,20 @@ export class ReviewSession {
   }
 
   endStroke() {
+    this.#endStroke(true);
+  }
+
+  /** The hand was interrupted: what was painted so far is a stroke, a lasso that is not closed is none. */
+  breakStroke() {
+    this.#endStroke(false);
+  }
+
+  /** @param {boolean} isWhole */
+  #endStroke(isWhole) {
     const { stroke } = this;
     if (!stroke) return;
-    const changed = stroke.end();
+    const changed = stroke.end(isWhole);
+    this.stage.redraw();
     this.stroke = null;
     this.log.note("mouse-release", { voxels: changed?.length ?? 0 });
     if (!changed) return;
@@ -219,7 +234,7 @@ export class ReviewSession {
   #problem() {
     if (this.layer.voxels === 0) return `There is no ${this.facts.roi} yet. Paint it first.`;
     if (this.journal.isRefused) return "A stroke could not be saved. Reload the page first.";
-    if (this.journal.pending > 0) return "The last strokes are still being saved. Try again.";
+    if (this.journal.pending > 0) return "The last strokes are still being saved.";
     return "";
   }
 
@@ -228,7 +243,7 @@ export class ReviewSession {
     this.figures = null;
     this.live.changed();
     // What was said before the first stroke is known by now, and lies over the picture.
-    panel.showBanner("");
+    showBanner("");
     this.journal.add(entry);
     panel.showButtons(this.layer, this.isEditable);
   }

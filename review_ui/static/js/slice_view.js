@@ -50,6 +50,8 @@ export class SliceView {
     this.outlineColour = outlineColour;
     this.extras = extras;
     this.viewport = new Viewport(grid, plane);
+    /** Dots of the screen for each CSS pixel, as the canvas was sized. */
+    this.ratio = 1;
     this.overlay = new Overlay(this.viewport, extras);
     const [width, height] = grid.sizeOf(plane);
     this.context = context2d(canvas, { alpha: false });
@@ -82,6 +84,7 @@ export class SliceView {
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = this.canvas;
     const [width, height] = [clientWidth, clientHeight].map((size) => Math.round(size * ratio));
+    this.ratio = ratio;
     // To set a size, even the same one, empties a canvas and takes memory anew.
     if (this.canvas.width === width && this.canvas.height === height) return;
     for (const sized of [this.canvas, this.composed.canvas]) {
@@ -145,8 +148,7 @@ export class SliceView {
     this.#compose();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(this.composed.canvas, 0, 0);
-    const ratio = window.devicePixelRatio || 1;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.#drawCrosshair(position);
     this.#drawBrush();
     this.paintOver();
@@ -157,11 +159,10 @@ export class SliceView {
   #compose() {
     const { composed: context, viewport } = this;
     const { scale, left, top } = viewport;
-    const wanted = `${scale} ${left} ${top}`;
+    const wanted = `${scale} ${left} ${top} ${this.ratio}`;
     if (this.composedFor === wanted) return;
     this.composedFor = wanted;
-    const ratio = window.devicePixelRatio || 1;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = BACKGROUND;
     context.fillRect(0, 0, viewport.width, viewport.height);
     context.imageSmoothingEnabled = true;

@@ -38,6 +38,7 @@ export class Stage {
     this.onDrawn = () => {};
     state.onUpdate((changed) => this.#follow(changed));
     new ResizeObserver(() => this.resize()).observe(views.axial.canvas);
+    this.#followScreen();
   }
 
   get all() {
@@ -47,6 +48,16 @@ export class Stage {
   resize() {
     for (const view of this.all) view.resize();
     this.redraw();
+  }
+
+  /** A window that goes to a screen with other dots keeps its size, and nobody else tells. */
+  #followScreen() {
+    const same = window.matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    const moved = () => {
+      this.resize();
+      this.#followScreen();
+    };
+    same.addEventListener("change", moved, { once: true });
   }
 
   /** What is corrected has come. @param {import("./corrections.js").CorrectionLayer} layer */

@@ -65,10 +65,13 @@ export class Stroke {
     layer.paintVoxels((visit) => cover(layer.grid, plane, slice, capsule, this.#permitted(visit)));
   }
 
-  /** @returns {Uint32Array | null} the voxels that changed, ascending; null when none did */
-  end() {
+  /**
+   * @param {boolean} isWhole  false where the hand was interrupted: a lasso then takes nothing
+   * @returns {Uint32Array | null} the voxels that changed, ascending; null when none did
+   */
+  end(isWhole = true) {
     const { layer, plane, slice, points } = this;
-    if (this.shape === "lasso") {
+    if (this.shape === "lasso" && isWhole) {
       layer.paintVoxels((visit) => forEachVoxelInLasso(layer.grid, plane, slice, points, visit));
     }
     return layer.endStroke();

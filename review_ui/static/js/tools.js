@@ -94,6 +94,7 @@ class ReviewInput {
       startStroke: (view, tool, at) => session.startStroke(view, tool, at),
       continueStroke: (_, from, to) => session.continueStroke(from, to),
       endStroke: () => session.endStroke(),
+      breakStroke: () => session.breakStroke(),
       scroll: (view, steps) => this.scroll(view, steps),
       resizeBrush: (direction) => this.resizeBrush(direction),
       moved: (view) => this.#moved(view),

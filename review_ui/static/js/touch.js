@@ -67,7 +67,7 @@ export class Fingers {
       this.mode = "rest";
       this.from = spot;
     } else {
-      if (this.mode === "paint") this.actions.endStroke();
+      if (this.mode === "paint") this.actions.breakStroke();
       this.mode = this.spots.size === 2 ? "two" : "done";
     }
   }
@@ -87,7 +87,10 @@ export class Fingers {
     if (!this.spots.delete(event.pointerId)) return;
     // A tap is a dab.
     if (this.mode === "rest" && event.type === "pointerup" && !this.pen.paints) this.#startPainting();
-    if (this.mode === "paint") this.actions.endStroke();
+    if (this.mode === "paint") {
+      if (event.type === "pointerup") this.actions.endStroke();
+      else this.actions.breakStroke();
+    }
     // The finger that stays after two does not begin to paint.
     this.mode = "done";
   }
@@ -114,8 +117,8 @@ export class Fingers {
     this.mode = this.actions.canPaint() ? "paint" : "done";
     if (this.mode !== "paint") return;
     const at = this.#pointAt(this.from);
-    this.actions.startStroke(this.view, this.actions.tool(), at);
-    this.actions.continueStroke(this.view, at, at);
+    if (this.actions.startStroke(this.view, this.actions.tool(), at)) this.actions.continueStroke(this.view, at, at);
+    else this.mode = "done";
   }
 
   /**
@@ -135,7 +138,7 @@ export class Fingers {
   }
 
   #end() {
-    if (this.mode === "paint") this.actions.endStroke();
+    if (this.mode === "paint") this.actions.breakStroke();
     this.mode = "done";
     this.spots.clear();
   }

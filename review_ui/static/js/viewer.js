@@ -8,9 +8,9 @@
  *
  * @typedef {"showPrediction" | "showCorrections" | "showOutline" | "showDose" | "showIsodose" | "showUncertainty" | "showReference" | "showLeverage"} LayerSetting
  */
+import { showPassingNote } from "./banner.js";
 import { differingSlices, doubtfulSlices, highestSlice, hottestVoxel, nextOf } from "./guidance.js";
 import { nextRanked, ranking } from "./leverage.js";
-import { showPassingNote } from "./panel.js";
 import { adjusted, describeWindow, WINDOWS } from "./window_level.js";
 
 /** Window width and level for each CSS pixel of the drag. */

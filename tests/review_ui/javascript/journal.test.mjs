@@ -64,6 +64,19 @@ test("after a refusal nothing more is sent and the entries are still there", asy
   assert.equal(statuses.at(-1).condition, "refused");
 });
 
+test("who waits for the end hears of it when all is kept, and when nothing more can be", async () => {
+  const { journal } = journalOn(["lost", "ok", "ok", "no"]);
+  await journal.settled();
+  journal.add({ kind: "undo" });
+  journal.add({ kind: "undo" });
+  await journal.settled();
+  assert.equal(journal.acknowledged, 2);
+  journal.add({ kind: "undo" });
+  await journal.settled();
+  assert.equal(journal.pending, 1);
+  await journal.settled();
+});
+
 test("the status says saving until the last entry is acknowledged", async () => {
   const { journal, statuses, quiet } = journalOn([]);
   journal.add({ kind: "undo" });

@@ -59,8 +59,18 @@ test("a key that is taken is refused by name, one of the browser too", () => {
   }
 });
 
+const press = (key, { held = "", ...more } = {}) =>
+  nameOf({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more, getModifierState: (name) => name === held });
+
+test("AltGr makes characters, Alt belongs to the browser", () => {
+  assert.equal(press("[", { ctrlKey: true, altKey: true, held: "AltGraph" }), "[");
+  assert.equal(press("}", { held: "AltGraph" }), "}");
+  const own = press("d", { altKey: true });
+  assert.equal(BINDINGS.find(({ keys }) => keys.includes(own)), undefined);
+  assert.match(refusalOf(BINDINGS, "toolAdd", own), /belongs to the browser/);
+});
+
 test("a press is called the same with and without caps lock; Shift counts with letters alone", () => {
-  const press = (key, more = {}) => nameOf({ key, shiftKey: false, ctrlKey: false, metaKey: false, ...more });
   assert.equal(press("q"), "q");
   assert.equal(press("Q"), "q");
   assert.equal(press("Q", { shiftKey: true }), "shift+q");
@@ -79,5 +89,6 @@ test("a title tells the key of now", () => {
   assert.equal(titleWithKey("Larger brush (])", "shift+l"), "Larger brush (Shift+L)");
   assert.equal(titleWithKey("Undo (Page Up)", undefined), "Undo");
   assert.equal(titleWithKey(titleWithKey("Grow (+)", "pageup"), ")"), "Grow ())");
+  assert.equal(titleWithKey(titleWithKey("Grow (+)", "ctrl+pageup"), "g"), "Grow (G)");
   assert.equal(withCap("Undo: grow (axial)", "z"), "Undo: grow (axial) (Z)");
 });
