@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from app.contour_grid import grid_around
+from app.dose_rows import DoseColumns, Row, contour_note, coverage_note, dose_row, sentences
 from core.errors import GeometryMismatchError, UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry, require_same_frame_of_reference
 from core.rasterise import mask_of_contours
@@ -17,24 +16,30 @@ from dicom_node.objects.ct_reader import ct_paths_in, read_ct
 from dicom_node.objects.rtdose_reader import read_dose
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from dose.difference import dice
-from dose.metrics import EndSlices, RoiDose, roi_dose
+from dose.metrics import roi_dose
+from dose.solid import Ends
 
-Row = dict[str, Any]
 _WHOLE_SET = "(structure set)"  # names the row of what concerns no single ROI
 
 
 def dose_command(
-    rtstruct: Path, rtdose: Path, ct_folder: Path | None, *, ends: EndSlices = "whole"
+    rtstruct: Path,
+    rtdose: Path,
+    ct_folder: Path | None,
+    *,
+    ends: Ends = "half",
+    metrics: Sequence[str] = (),
 ) -> list[Row]:
     """Volume (cc), mean, minimum and maximum dose (Gy) and coverage (0..1) of every ROI.
 
-    Contours are painted on the CT's voxels, or without a CT on about 1 mm voxels around them. The
-    figures are of the part that the dose grid covers; `note` says where that is not the whole.
-    `ends` says what the first and the last slice of a structure stand for. A
-    last row tells what the structure set held that was left out, and where the dose is not of the
-    whole plan.
+    Voxels are the CT's, or without a CT of about 1 mm around the contours; each counts with the
+    part that the contours cover. The figures are of what the dose grid covers; `note` says where
+    that is not the whole. `ends` says what the contours stand for; `metrics` names more figures,
+    as `dose.dvh_metrics` knows them. A last row tells what the structure set held that was left
+    out, and where the dose is not of the whole plan.
     Raises `GeometryMismatchError` where the frames of reference differ.
     """
+    columns = DoseColumns(ends, tuple(metrics))
     read = read_dose(rtdose)
     dose = read.volume
     structure_set = read_structure_set(
@@ -44,10 +49,10 @@ def dose_command(
     _require_on(dose.geometry, structure_set, what="dose")
     if ct is not None:
         _require_on(ct, structure_set, what="CT")
-    rows = [_dose_row(roi, structure_set, dose, ct, ends=ends) for roi in structure_set.rois]
+    rows = [dose_row(roi, structure_set, dose, ct, columns) for roi in structure_set.rois]
     whole: Row = {"roi_number": None, "roi_name": _WHOLE_SET}
-    note = _sentences(*structure_set.findings, *read.origin.limits())
-    return [*rows, whole | _dose_columns(None, note)] if note else rows
+    note = sentences(*structure_set.findings, *read.origin.limits())
+    return [*rows, whole | columns.of(None, note)] if note else rows
 
 
 def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | None) -> list[Row]:
@@ -73,7 +78,7 @@ def compare_command(ct_folder: Path, first: Path, second: Path, rtdose: Path | N
         for name in names.values()
     ]
     limits = () if read is None else read.origin.limits()
-    whole = [_Side(None, None, None, _sentences(*s.findings, *limits)) for s in sets]
+    whole = [_Side(None, None, None, sentences(*s.findings, *limits)) for s in sets]
     return [*rows, _comparison_row(_WHOLE_SET, *whole)] if any(s.note for s in whole) else rows
 
 
@@ -85,38 +90,6 @@ def read_ct_folder(folder: Path) -> CtVolume:
             f"No CT instance is in {folder}; name the folder that holds the CT series."
         )
     return read_ct(paths)
-
-
-def _dose_row(
-    roi: Roi,
-    structure_set: StructureSet,
-    dose: Volume,
-    ct: VolumeGeometry | None,
-    *,
-    ends: EndSlices,
-) -> Row:
-    row: Row = {"roi_number": roi.roi_number, "roi_name": roi.roi_name}
-    if not roi.contours:
-        nothing = RoiDose(0.0, None, None, None, 0.0)
-        return row | _dose_columns(nothing, _contour_note(roi, off_grid=0))
-    try:
-        geometry = ct or grid_around(roi.contours, structure_set)
-    except UnreadableObjectError as error:
-        # One ROI that needs the CT must not cost the figures of all others.
-        return row | _dose_columns(None, str(error))
-    mask, note = _painted(roi, geometry)
-    return row | _dose_columns(roi_dose(dose, mask, geometry, ends=ends), note)
-
-
-def _dose_columns(figures: RoiDose | None, note: str) -> Row:
-    return {
-        "volume_cc": figures and figures.volume_cc,
-        "mean_gy": figures and figures.mean_gy,
-        "min_gy": figures and figures.minimum_gy,
-        "max_gy": figures and figures.maximum_gy,
-        "coverage": figures and figures.coverage,
-        "note": _sentences(note, _coverage_note(figures)),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +112,7 @@ def _comparison_row(name: str, first: _Side, second: _Side) -> Row:
         "mean_1_gy": first.mean_gy,
         "mean_2_gy": second.mean_gy,
         "mean_difference_gy": _difference(first.mean_gy, second.mean_gy),
-        "note": _sentences(
+        "note": sentences(
             first.note and f"First: {first.note}", second.note and f"Second: {second.note}"
         ),
     }
@@ -156,39 +129,13 @@ def _side(
     if dose is None:
         return _Side(mask, volume_cc, None, note)
     figures = roi_dose(dose, mask, geometry)
-    return _Side(mask, volume_cc, figures.mean_gy, _sentences(note, _coverage_note(figures)))
+    return _Side(mask, volume_cc, figures.mean_gy, sentences(note, coverage_note(figures)))
 
 
 def _painted(roi: Roi, geometry: VolumeGeometry) -> tuple[Mask, str]:
     """The mask of `roi` on `geometry`, and sentences on what could not be painted or ""."""
     painted = mask_of_contours([contour.points_mm for contour in roi.contours], geometry)
-    return painted.mask, _contour_note(roi, off_grid=painted.contours_off_grid)
-
-
-def _contour_note(roi: Roi, *, off_grid: int) -> str:
-    return _sentences(
-        "" if roi.contours else "It has no contours.",
-        f"Contours that lie on no slice were left out: {off_grid} of {len(roi.contours)}."
-        if off_grid
-        else "",
-        *roi.findings,
-    )
-
-
-def _coverage_note(figures: RoiDose | None) -> str:
-    if figures is None or not figures.volume_cc or figures.coverage == 1.0:
-        return ""
-    if figures.mean_gy is None:
-        return "The dose grid does not reach it."
-    return (
-        f"The dose grid covers {_percent_below(figures.coverage)} % of it; the dose figures are "
-        "of that part."
-    )
-
-
-def _percent_below(part: float) -> float:
-    # Rounded down: 100.0 % would contradict the sentence it stands in.
-    return math.floor(1000.0 * part) / 10.0
+    return painted.mask, contour_note(roi, off_grid=painted.contours_off_grid)
 
 
 def _dice(first: Mask | None, second: Mask | None) -> float | None:
@@ -200,10 +147,6 @@ def _dice(first: Mask | None, second: Mask | None) -> float | None:
 
 def _difference(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else second - first
-
-
-def _sentences(*notes: str) -> str:
-    return " ".join(note for note in notes if note)
 
 
 def _require_on(geometry: VolumeGeometry, structure_set: StructureSet, *, what: str) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.offline import Row, read_ct_folder
+from app.dose_rows import Row
+from app.offline import read_ct_folder
 from app.room import Room, software_versions
 from app.writing import UNREVIEWED_LABEL
 from core.config import Settings

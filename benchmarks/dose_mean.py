@@ -32,7 +32,8 @@ OURS = """
 import json, sys
 from pathlib import Path
 from app.offline import dose_command
-print(json.dumps(dose_command(Path(sys.argv[1]), Path(sys.argv[2]), None)))
+files = Path(sys.argv[1]), Path(sys.argv[2])
+print(json.dumps(dose_command(*files, None, ends="whole")))  # as plastimatch counts slices
 """
 
 

@@ -78,7 +78,7 @@ def mask_of_contours(
     `contours_mm` are closed planar polygons (n, 3) in LPS mm. Each is painted on the nearest
     slice, if it is at most `slice_tolerance` slice spacings away.
     """
-    by_slice = _by_slice(contours_mm, geometry, slice_tolerance)
+    by_slice = polygons_by_slice(contours_mm, geometry, slice_tolerance)
     mask = np.zeros(geometry.shape, np.bool_)
     for k, polygons in by_slice.items():
         _paint(mask[k], polygons)
@@ -86,10 +86,13 @@ def mask_of_contours(
     return RasterisedRoi(mask, used, len(contours_mm) - used)
 
 
-def _by_slice(
-    contours_mm: Sequence[Points], geometry: VolumeGeometry, slice_tolerance: float
+def polygons_by_slice(
+    contours_mm: Sequence[Points], geometry: VolumeGeometry, slice_tolerance: float = 0.5
 ) -> dict[int, list[Points]]:
-    """Polygons (n, 2) in (row, column) indices on the slice they belong to."""
+    """Polygons (n, 2) in (row, column) indices by the slice they belong to.
+
+    Each belongs to the nearest slice, if it is at most `slice_tolerance` slice spacings away.
+    """
     candidates: dict[int, list[tuple[float, Points]]] = {}
     for contour_mm in contours_mm:
         indices = geometry.mm_to_index(contour_mm)
@@ -120,7 +123,7 @@ def _paint(pixels: Mask, polygons: Sequence[Points]) -> None:
     (top, left), (bottom, right) = low.tolist(), high.tolist()
     width = right - left + 1
     crossings = np.zeros((bottom - top) * width, np.int64)
-    for row, column in _edge_crossings(polygons, pixels.shape[0]):
+    for row, column in crossings_of(polygons, pixels.shape[0]):
         first = np.clip(np.ceil(column), left, right).astype(np.int64)
         crossings += np.bincount((row - top) * width + first - left, minlength=len(crossings))
     # Eight bits overflow at 256 and stay odd or even.
@@ -128,7 +131,7 @@ def _paint(pixels: Mask, polygons: Sequence[Points]) -> None:
     pixels[top:bottom, left:right] = np.cumsum(odd, axis=1, dtype=np.uint8) % 2 == 1
 
 
-def _edge_crossings(
+def crossings_of(
     polygons: Sequence[Points], rows: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], Points]]:
     """Rows and the column where polygon edges cross the line through the row's centres.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +22,17 @@ Sampler = Callable[[int], tuple[Doses, Mask]]
 RIM_MM = 0.01
 # Axes count as parallel while they drift apart less than this over the whole box.
 PARALLEL_WITHIN_VOXELS = 1e-3
+_NOWHERE = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
 @dataclass(frozen=True, slots=True)
 class SampledDose:
-    """Dose in Gy at the covered voxels of one mask.
+    """Dose in Gy at the covered voxels of one structure.
 
-    `inside` (n,) says for every voxel of the mask, in C order, whether the dose grid covers it;
-    `values_gy` (inside.sum(),) float64 holds the dose of those it covers, in the same order, and
-    `voxel_volumes_cc` (n,) the volume of every one: slices may be unevenly spaced.
+    `inside` (n,) says for every voxel of the structure, in C order, whether the dose grid covers
+    it; `values_gy` (inside.sum(),) float64 holds the dose of those it covers, in the same order,
+    and `voxel_volumes_cc` (n,) the volume of each that belongs to the structure: slices may be
+    unevenly spaced, voxels partly covered by the contours.
     """
 
     values_gy: Doses
@@ -54,29 +56,45 @@ def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDo
     a zero there would look like a dose. Raises `GeometryMismatchError` where the frames of
     reference differ or `mask` is not on `geometry`.
     """
-    require_same_frame_of_reference(dose.geometry, geometry)
-    if dose.geometry.slice_offsets_mm is not None:
-        raise GeometryMismatchError(
-            "The planes of the dose grid are not evenly spaced; expected one distance. Calculate "
-            "the dose on an even grid."
-        )
     if mask.shape != geometry.shape:
         raise GeometryMismatchError(
             f"The mask has shape {mask.shape}, its geometry says {geometry.shape}. "
             "Rasterise the structure on this geometry."
         )
     if not mask.any():
-        return SampledDose(np.empty(0), np.empty(0, bool), np.empty(0))
+        return sample_parts(dose, geometry, _NOWHERE, np.empty((0, 0, 0)))
     box = box_around(mask)
-    sampler = _sampler(dose, geometry, box)
-    values, inside, volumes = [], [], []
-    volume_cc = geometry.voxel_volumes_cc()[box[0]]
+    volumes_cc = geometry.voxel_volumes_cc()[box[0]]
+    parts = (np.where(plane, cc, 0.0) for plane, cc in zip(mask[box], volumes_cc, strict=True))
+    return sample_parts(dose, geometry, box, parts)
+
+
+def sample_parts(
+    dose: Volume, geometry: VolumeGeometry, box: Box, volumes_cc: Iterable[npt.NDArray[np.floating]]
+) -> SampledDose:
+    """Dose in Gy at the voxel centres of `box` of which something belongs to a structure.
+
+    `volumes_cc` holds for each slice of the box how much of each voxel (row, column) does. Covered
+    and refused is what `sample_dose` says.
+    """
+    require_same_frame_of_reference(dose.geometry, geometry)
+    if dose.geometry.slice_offsets_mm is not None:
+        raise GeometryMismatchError(
+            "The planes of the dose grid are not evenly spaced; expected one distance. Calculate "
+            "the dose on an even grid."
+        )
+    values: list[Doses] = [np.empty(0)]
+    inside: list[Mask] = [np.empty(0, np.bool_)]
+    volumes: list[Doses] = [np.empty(0)]
+    sampler = None
     # Slice by slice: a whole-body mask on a fine CT would not fit as coordinates.
-    for number, mask_slice in enumerate(mask[box]):
+    for number, plane in enumerate(volumes_cc):
+        sampler = sampler or _sampler(dose, geometry, box)
         doses, covered = sampler(number)
-        inside.append(covered[mask_slice])
-        values.append(doses[mask_slice & covered])
-        volumes.append(np.full(inside[-1].size, volume_cc[number]))
+        belongs = plane > 0.0
+        inside.append(covered[belongs])
+        values.append(doses[belongs & covered])
+        volumes.append(plane[belongs].astype(np.float64))
     return SampledDose(np.concatenate(values), np.concatenate(inside), np.concatenate(volumes))
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 
 from core.geometry import Mask, VolumeGeometry
 from core.volume import Volume
 from dose.grid import SampledDose, sample_dose
-
-# What the first and the last slice of a structure stand for: as much as any other, as on the review
-# page, or the half of it that lies within the structure's outermost planes (ADR 0041).
-EndSlices = Literal["whole", "half"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +26,13 @@ class RoiDose:
     coverage: float
 
 
-def roi_dose(
-    dose: Volume, mask: Mask, geometry: VolumeGeometry, *, ends: EndSlices = "whole"
-) -> RoiDose:
+def roi_dose(dose: Volume, mask: Mask, geometry: VolumeGeometry) -> RoiDose:
     """Volume, mean, minimum and maximum dose of `mask`, which lies on `geometry`.
 
-    `dose` is in Gy on its own grid; a voxel weighs what its slice stands for. A structure on one
-    slice has no ends: it is whole in either case. Raises `GeometryMismatchError` where the frames
-    of reference differ.
+    `dose` is in Gy on its own grid; every voxel counts whole and weighs what its slice stands for.
+    Raises `GeometryMismatchError` where the frames of reference differ.
     """
-    sampled = sample_dose(dose, geometry, mask)
-    return figures_of(_with_half_ends(sampled, mask) if ends == "half" else sampled)
-
-
-def _with_half_ends(sampled: SampledDose, mask: Mask) -> SampledDose:
-    number = np.nonzero(mask)[0]
-    if not number.size or number[0] == number[-1]:
-        return sampled
-    is_end = (number == number[0]) | (number == number[-1])
-    volumes = np.where(is_end, 0.5, 1.0) * sampled.voxel_volumes_cc
-    return replace(sampled, voxel_volumes_cc=volumes)
+    return figures_of(sample_dose(dose, geometry, mask))
 
 
 def figures_of(sampled: SampledDose) -> RoiDose:

@@ -40,16 +40,23 @@ def dose(
     *,
     ct: Annotated[Path | None, typer.Option(help="Folder with the CT series.")] = None,
     ends: Annotated[
-        Literal["whole", "half"],
-        typer.Option(help="What first and last slices stand for; half is nearest to Eclipse."),
-    ] = "whole",
+        Literal["whole", "half", "rounded"],
+        typer.Option(help="What the outermost contours stand for; half is nearest to Eclipse."),
+    ] = "half",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One more figure: median, D95%, D2cc, V20Gy, V20Gycc, gEUD8. Repeatable."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Dose of every ROI: volume (cc), mean, minimum, maximum (Gy), coverage."""
     from app.offline import dose_command  # noqa: PLC0415
     from app.tables import show  # noqa: PLC0415
 
-    show(dose_command(rtstruct, rtdose, ct, ends=ends), "Dose", as_json=as_json)
+    rows = dose_command(rtstruct, rtdose, ct, ends=ends, metrics=metric or ())
+    show(rows, "Dose", as_json=as_json)
 
 
 @commands.command()

@@ -82,18 +82,3 @@ def test_a_voxel_of_a_thick_slice_weighs_more_than_one_of_a_thin_slice() -> None
     # Slices at 0, 4, 8, 10 mm stand for 4, 4, 3, 2 mm.
     assert figures.volume_cc == pytest.approx(13.0 / 1000)
     assert figures.mean_gy == pytest.approx((4 * 0 + 4 * 4 + 3 * 8 + 2 * 10) / 13)
-
-
-def test_half_end_slices_weigh_half_and_a_single_slice_is_whole() -> None:
-    ct = grid((5, 1, 1), (2.0, 1.0, 1.0))
-    dose = Volume(np.arange(9.0)[:, None, None], grid((9, 1, 1), (1.0, 1.0, 1.0)))
-    mask = np.zeros(ct.shape, bool)
-    mask[1:4] = True
-    # 2, 4 and 6 Gy; with the first alone bent away the ends tell.
-    bent = Volume(np.where(dose.values < 3, 0.0, dose.values), dose.geometry)
-    found = roi_dose(bent, mask, ct, ends="half")
-    assert found.mean_gy == pytest.approx((0.5 * 0 + 4 + 0.5 * 6) / 2)
-    assert found.volume_cc == pytest.approx(0.004)
-    assert roi_dose(bent, mask, ct).mean_gy == pytest.approx((0 + 4 + 6) / 3)
-    mask[:3] = False
-    assert roi_dose(bent, mask, ct, ends="half") == roi_dose(bent, mask, ct)

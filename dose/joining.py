@@ -1,0 +1,140 @@
+"""Planes between slices: the shape goes over from one contour into the next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from core.geometry import Points, VolumeGeometry
+from core.partial_volume import PartialVolume
+from core.rasterise import polygons_by_slice
+
+# Planes between two slices are about so far apart, and at least so many.
+_PLANE_MM = 0.75
+_FEWEST = 2
+# Distances are to points on the contour, so many for each pixel.
+_POINTS_PER_PIXEL = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedPlanes:
+    """Planes as the slices of a geometry: the covered part of each voxel, and how thick each is."""
+
+    fractions: Iterator[npt.NDArray[np.float32]]
+    geometry: VolumeGeometry
+    thicknesses_mm: Points
+
+
+def joined_planes(
+    covered: PartialVolume, contours_mm: Sequence[Points], geometry: VolumeGeometry
+) -> JoinedPlanes:
+    """The solid between neighbouring slices that have contours; nothing beyond the outermost.
+
+    Between two slices the signed distance from the edge goes over linearly from that of one to
+    that of the other (Raya and Udupa 1990). A slice without a contour on either side is a slab.
+    """
+    first = covered.box[0].start
+    positions, slabs_mm = geometry.slice_positions_mm(), geometry.slice_thicknesses_mm()
+    filled = np.asarray(covered.fractions.any(axis=(1, 2)))
+    # (slice, where between it and the next one) of every plane; a slab's is None
+    steps: list[tuple[int, Points | None]] = []
+    at_mm: list[float] = []
+    thick_mm: list[float] = []
+    for k in np.flatnonzero(filled).tolist():
+        here_mm = float(positions[first + k])
+        if k + 1 < len(filled) and filled[k + 1]:
+            gap_mm = float(positions[first + k + 1]) - here_mm
+            parts = _parts(gap_mm)
+            steps.append((k, parts))
+            at_mm.extend((here_mm + parts * gap_mm).tolist())
+            thick_mm.extend([gap_mm / len(parts)] * len(parts))
+        elif k == 0 or not filled[k - 1]:
+            steps.append((k, None))
+            at_mm.append(here_mm)
+            thick_mm.append(float(slabs_mm[first + k]))
+    edges = _Edges(contours_mm, covered, geometry)
+    return JoinedPlanes(
+        edges.planes(steps), _slices_at(geometry, np.array(at_mm)), np.array(thick_mm)
+    )
+
+
+def _parts(gap_mm: float) -> Points:
+    count = max(_FEWEST, math.ceil(gap_mm / _PLANE_MM))
+    return np.asarray((np.arange(count) + 0.5) / count, np.float64)
+
+
+def _slices_at(geometry: VolumeGeometry, at_mm: Points) -> VolumeGeometry:
+    """`geometry` with other slices, at distances from its first."""
+    normal = np.asarray(geometry.directions[0])
+    x, y, z = np.asarray(geometry.origin_mm) + at_mm[0] * normal
+    offsets = tuple(float(mm) for mm in at_mm - at_mm[0])
+    return replace(
+        geometry,
+        shape=(len(at_mm), *geometry.shape[1:]),
+        origin_mm=(float(x), float(y), float(z)),
+        spacing_mm=(offsets[-1] / max(len(at_mm) - 1, 1), *geometry.spacing_mm[1:]),
+        slice_offsets_mm=offsets,
+    )
+
+
+class _Edges:
+    """Signed distances from the contours of each slice, in mm, negative inside."""
+
+    def __init__(
+        self, contours_mm: Sequence[Points], covered: PartialVolume, geometry: VolumeGeometry
+    ) -> None:
+        self._fractions = covered.fractions
+        self._pixel_mm = np.asarray(geometry.spacing_mm[1:])
+        self._corner = np.array([covered.box[1].start, covered.box[2].start])
+        self._first = covered.box[0].start
+        self._polygons = polygons_by_slice(contours_mm, geometry)
+        self._trees: dict[int, cKDTree] = {}
+
+    def planes(
+        self, steps: Sequence[tuple[int, Points | None]]
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Covered parts of voxels, plane by plane; see `joined_planes`."""
+        for k, parts in steps:
+            if parts is None:
+                yield self._fractions[k]
+            else:
+                yield from self._between(k, parts)
+
+    def _between(self, k: int, parts: Points) -> Iterator[npt.NDArray[np.float32]]:
+        low, high = self._fractions[k], self._fractions[k + 1]
+        changing = (low != high) | ((low > 0.0) & (low < 1.0))
+        at = np.argwhere(changing)
+        from_low, from_high = self._distances(k, at), self._distances(k + 1, at)
+        self._trees.pop(k)
+        pixel_mm = float(self._pixel_mm.mean())
+        for part in parts.tolist():
+            plane = low.copy()
+            away = (1.0 - part) * from_low + part * from_high
+            plane[changing] = np.clip(0.5 - away / pixel_mm, 0.0, 1.0)
+            yield plane
+
+    def _distances(self, k: int, at: npt.NDArray[np.intp]) -> Points:
+        near, _ = self._tree(k).query((at + self._corner) * self._pixel_mm)
+        inside = self._fractions[k][at[:, 0], at[:, 1]] >= 0.5
+        return np.asarray(np.where(inside, -near, near), np.float64)
+
+    def _tree(self, k: int) -> cKDTree:
+        if k not in self._trees:
+            points = [self._along(polygon) for polygon in self._polygons[self._first + k]]
+            self._trees[k] = cKDTree(np.concatenate(points))
+        return self._trees[k]
+
+    def _along(self, polygon: Points) -> Points:
+        """Points on the edges of a polygon, in mm."""
+        start = polygon * self._pixel_mm
+        step = np.roll(start, -1, axis=0) - start
+        lengths = np.linalg.norm(step, axis=1) / float(self._pixel_mm.min())
+        counts = np.maximum(np.ceil(lengths * _POINTS_PER_PIXEL).astype(np.intp), 1)
+        edge = np.repeat(np.arange(len(polygon)), counts)
+        number = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.asarray(start[edge] + step[edge] * (number / counts[edge])[:, None], np.float64)
