@@ -32,7 +32,7 @@ class Dvh:
 
         `voxel_volumes_cc` is the volume of each, or of every one.
         """
-        order = np.argsort(values_gy, kind="stable")
+        order = np.argsort(values_gy)
         volumes = np.broadcast_to(np.asarray(voxel_volumes_cc, np.float64), values_gy.shape)[order]
         return cls(values_gy[order], np.cumsum(volumes[::-1])[::-1])
 

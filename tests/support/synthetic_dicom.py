@@ -199,7 +199,9 @@ def rtdose(
     scaling = f"{max(float(values.max()), 1e-6) / (2**bits - 2):.10g}"
     ds.DoseGridScaling = scaling
     ds.ReferencedRTPlanSequence = [_reference(RTPlanStorage, plan_uid or uid("plan", patient))]
-    ds.PixelData = np.rint(values / float(scaling)).astype(f"<u{bits // 8}").tobytes()
+    # Ten digits of scaling may take the highest dose one too high.
+    stored = np.minimum(np.rint(values / float(scaling)), 2**bits - 1)
+    ds.PixelData = stored.astype(f"<u{bits // 8}").tobytes()
     ds["PixelData"].VR = "OW"
     return ds
 
