@@ -19,6 +19,7 @@ _PLANE_MM = 0.75
 _FEWEST = 2
 # Distances are to points on the contour, so many for each pixel.
 _POINTS_PER_PIXEL = 3.0
+_SAME_MM = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,22 @@ class _Edges:
         return self._trees[k]
 
     def _along(self, polygon: Points) -> Points:
-        """Points on the edges of a polygon, in mm."""
+        """Points on the edges of a polygon, in mm; a keyhole's bridge is no edge."""
         start = polygon * self._pixel_mm
-        step = np.roll(start, -1, axis=0) - start
+        end = np.roll(start, -1, axis=0)
+        real = ~_runs_back(start, end)
+        start, step = start[real], (end - start)[real]
         lengths = np.linalg.norm(step, axis=1) / float(self._pixel_mm.min())
         counts = np.maximum(np.ceil(lengths * _POINTS_PER_PIXEL).astype(np.intp), 1)
-        edge = np.repeat(np.arange(len(polygon)), counts)
+        edge = np.repeat(np.arange(len(start)), counts)
         number = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.asarray(start[edge] + step[edge] * (number / counts[edge])[:, None], np.float64)
+
+
+def _runs_back(start: Points, end: Points) -> npt.NDArray[np.bool_]:
+    """Which edges (n,) the same polygon runs along the other way too."""
+    a, b = np.rint(start / _SAME_MM), np.rint(end / _SAME_MM)
+    kind = np.dtype((np.void, 4 * a.itemsize))
+    there = np.ascontiguousarray(np.hstack([a, b]) + 0.0).view(kind).ravel()
+    back = np.ascontiguousarray(np.hstack([b, a]) + 0.0).view(kind).ravel()
+    return np.asarray(np.isin(there, back), np.bool_)

@@ -191,6 +191,22 @@ def test_parts_of_voxels_weigh_in_the_histogram() -> None:
     assert dvh.volume_at_dose_cc(20.0) / dvh.volume_cc == pytest.approx(1 - part, abs=0.005)
 
 
+def test_a_hole_on_a_keyhole_is_joined_like_a_hole_of_its_own() -> None:
+    geometry = ct(3.0, 1.0)
+    outer = {c[0, 2]: c for c in contours(geometry, sphere(25.0))}
+    inner = {c[0, 2]: c for c in contours(geometry, sphere(12.0))}
+    apart = [*outer.values(), *inner.values()]
+    joined = []
+    for z, ring in outer.items():
+        hole = inner.get(z)
+        bridge = [] if hole is None else [ring[:1], hole, hole[:1]]
+        joined.append(np.concatenate([ring, *bridge]))
+    found = measured(joined, geometry, "half")
+    expected = measured(apart, geometry, "half")
+    assert found.volume_cc == pytest.approx(expected.volume_cc, rel=1e-4)
+    assert found.mean_gy == pytest.approx(expected.mean_gy, rel=1e-5)
+
+
 def test_contours_on_no_slice_are_counted_and_no_contours_are_nothing() -> None:
     geometry = ct(2.0)
     beyond = [np.array([[0.0, 0, 99], [5, 0, 99], [5, 5, 99]])]
