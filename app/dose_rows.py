@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.contour_grid import grid_around
+from app.dvh_table import DvhTable
 from core.errors import UnreadableObjectError
 from core.geometry import VolumeGeometry
 from core.structures import Roi, StructureSet
@@ -29,12 +30,16 @@ class DoseColumns:
 
     ends: Ends
     metrics: tuple[str, ...]
+    curves: DvhTable | None = None
 
     def __post_init__(self) -> None:
         self.of(_NOTHING, "")  # a wrong name is refused before anything is computed
 
-    def of(self, sampled: SampledDose | None, note: str) -> Row:
-        """The columns of one ROI; of one without figures where nothing was sampled."""
+    def of(self, sampled: SampledDose | None, note: str, *, roi_name: str = "") -> Row:
+        """The columns of one ROI; of one without figures where nothing was sampled.
+
+        Its histogram goes to `curves`, if there is such a table.
+        """
         figures = None if sampled is None else figures_of(sampled)
         row: Row = {
             "volume_cc": figures and figures.volume_cc,
@@ -44,6 +49,8 @@ class DoseColumns:
             "coverage": figures and figures.coverage,
         }
         dvh = Dvh.of(sampled or _NOTHING)
+        if self.curves is not None:
+            self.curves.add(roi_name, dvh)
         for found in (metric(dvh, name) for name in self.metrics):
             row[f"{found.name} ({found.unit})"] = found.value
         return row | {"note": sentences(note, coverage_note(figures))}
@@ -67,7 +74,8 @@ def dose_row(
         return row | columns.of(None, str(error))
     contours = [contour.points_mm for contour in roi.contours]
     found = sample_contours(dose, contours, geometry, ends=columns.ends)
-    return row | columns.of(found.sampled, contour_note(roi, off_grid=found.contours_off_grid))
+    note = contour_note(roi, off_grid=found.contours_off_grid)
+    return row | columns.of(found.sampled, note, roi_name=roi.roi_name)
 
 
 def contour_note(roi: Roi, *, off_grid: int) -> str:

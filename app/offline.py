@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.dose_rows import DoseColumns, Row, contour_note, coverage_note, dose_row, sentences
+from app.dvh_table import DvhTable
 from core.errors import GeometryMismatchError, UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry, require_same_frame_of_reference
 from core.rasterise import mask_of_contours
@@ -29,17 +30,19 @@ def dose_command(
     *,
     ends: Ends = "half",
     metrics: Sequence[str] = (),
+    dvh: Path | None = None,
 ) -> list[Row]:
     """Volume (cc), mean, minimum and maximum dose (Gy) and coverage (0..1) of every ROI.
 
     Voxels are the CT's, or without a CT of about 1 mm around the contours; each counts with the
     part that the contours cover. The figures are of what the dose grid covers; `note` says where
     that is not the whole. `ends` says what the contours stand for; `metrics` names more figures,
-    as `dose.dvh_metrics` knows them. A last row tells what the structure set held that was left
-    out, and where the dose is not of the whole plan.
+    as `dose.dvh_metrics` knows them; `dvh` is a file for the histograms. A last row tells what the
+    structure set held that was left out, and where the dose is not of the whole plan.
     Raises `GeometryMismatchError` where the frames of reference differ.
     """
-    columns = DoseColumns(ends, tuple(metrics))
+    curves = DvhTable() if dvh else None
+    columns = DoseColumns(ends, tuple(metrics), curves)
     read = read_dose(rtdose)
     dose = read.volume
     structure_set = read_structure_set(
@@ -50,6 +53,8 @@ def dose_command(
     if ct is not None:
         _require_on(ct, structure_set, what="CT")
     rows = [dose_row(roi, structure_set, dose, ct, columns) for roi in structure_set.rois]
+    if dvh and curves:
+        curves.write(dvh)
     whole: Row = {"roi_number": None, "roi_name": _WHOLE_SET}
     note = sentences(*structure_set.findings, *read.origin.limits())
     return [*rows, whole | columns.of(None, note)] if note else rows

@@ -100,7 +100,7 @@ class Dvh:
     def differential(self, *, bin_width_gy: float) -> tuple[Doses, Doses]:
         """(lower end in Gy, volume in cc that receives so much) of every bin of `bin_width_gy`."""
         dose_gy, at_least = self.curve(bin_width_gy=bin_width_gy)
-        return dose_gy[:-1], -np.diff(at_least)
+        return dose_gy[:-1], at_least[:-1] - at_least[1:]
 
     def curve(self, *, bin_width_gy: float) -> tuple[Doses, Doses]:
         """(dose in Gy, volume in cc that receives at least it) every `bin_width_gy`, for a plot."""

@@ -14,9 +14,9 @@ from core.geometry import Points, VolumeGeometry
 from core.partial_volume import PartialVolume
 from core.rasterise import polygons_by_slice
 
-# Planes between two slices are about so far apart, and at least so many.
+# Planes between two slices are about so far apart; large structures need no more than so many.
 _PLANE_MM = 0.75
-_FEWEST = 2
+_PLANES_ACROSS = 150
 # Distances are to points on the contour, so many for each pixel.
 _POINTS_PER_PIXEL = 3.0
 _SAME_MM = 1e-3
@@ -42,6 +42,8 @@ def joined_planes(
     first = covered.box[0].start
     positions, slabs_mm = geometry.slice_positions_mm(), geometry.slice_thicknesses_mm()
     filled = np.asarray(covered.fractions.any(axis=(1, 2)))
+    _, rows, columns = covered.fractions.shape
+    across_mm = max(rows * geometry.spacing_mm[1], columns * geometry.spacing_mm[2])
     # (slice, where between it and the next one) of every plane; a slab's is None
     steps: list[tuple[int, Points | None]] = []
     at_mm: list[float] = []
@@ -50,7 +52,7 @@ def joined_planes(
         here_mm = float(positions[first + k])
         if k + 1 < len(filled) and filled[k + 1]:
             gap_mm = float(positions[first + k + 1]) - here_mm
-            parts = _parts(gap_mm)
+            parts = _parts(gap_mm, across_mm)
             steps.append((k, parts))
             at_mm.extend((here_mm + parts * gap_mm).tolist())
             thick_mm.extend([gap_mm / len(parts)] * len(parts))
@@ -64,8 +66,8 @@ def joined_planes(
     )
 
 
-def _parts(gap_mm: float) -> Points:
-    count = max(_FEWEST, math.ceil(gap_mm / _PLANE_MM))
+def _parts(gap_mm: float, across_mm: float) -> Points:
+    count = math.ceil(gap_mm / max(_PLANE_MM, across_mm / _PLANES_ACROSS))
     return np.asarray((np.arange(count) + 0.5) / count, np.float64)
 
 

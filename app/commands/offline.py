@@ -34,7 +34,7 @@ def predict(
 
 
 @commands.command()
-def dose(
+def dose(  # noqa: PLR0913 (one argument an option)
     rtstruct: Annotated[Path, typer.Option(help="The RTSTRUCT.")],
     rtdose: Annotated[Path, typer.Option(help="The RTDOSE.")],
     *,
@@ -49,13 +49,16 @@ def dose(
             help="One more figure: median, D95%, D2cc, V20Gy, V20Gycc, gEUD8. Repeatable."
         ),
     ] = None,
+    dvh: Annotated[
+        Path | None, typer.Option(help="Write cumulative and differential DVHs to this CSV.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Dose of every ROI: volume (cc), mean, minimum, maximum (Gy), coverage."""
     from app.offline import dose_command  # noqa: PLC0415
     from app.tables import show  # noqa: PLC0415
 
-    rows = dose_command(rtstruct, rtdose, ct, ends=ends, metrics=metric or ())
+    rows = dose_command(rtstruct, rtdose, ct, ends=ends, metrics=metric or (), dvh=dvh)
     show(rows, "Dose", as_json=as_json)
 
 

@@ -1,5 +1,6 @@
 """The commands that need no node, on real cases and on synthetic ones with a known answer."""
 
+import csv
 import io
 import json
 import subprocess
@@ -13,9 +14,11 @@ from pydicom import dcmread
 from rich.console import Console
 
 from app.dose_rows import Row
+from app.dvh_table import DvhTable
 from app.offline import compare_command, dose_command
 from app.tables import print_table, show
 from core.errors import GeometryMismatchError
+from dose.dvh import Dvh
 from tests.support import synthetic_dicom as synthetic
 from tests.support.polygon_dose import polygon_dose
 from tests.support.shared_data import shared_data
@@ -124,6 +127,35 @@ def test_a_dose_grid_over_half_the_structure_is_reported_and_not_filled(block_ca
     assert whole["coverage"] == pytest.approx(0.5)
     assert whole["mean_gy"] == pytest.approx(2.0, rel=1e-3)
     assert "covers 50.0 %" in whole["note"]
+
+
+def test_histograms_go_to_a_table_whose_sums_are_the_figures(block_case: Path) -> None:
+    table = block_case / "dvh.csv"
+    rows = dose_command(
+        block_case / "first.dcm", block_case / "RD.dcm", block_case / "CT", dvh=table
+    )
+    with table.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert {line["roi_name"] for line in lines} == {"Block", "Whole"}
+    block = [line for line in lines if line["roi_name"] == "Block"]
+    volume_cc = row_of(rows, "Block")["volume_cc"]
+    assert float(block[0]["cumulative_cc"]) == pytest.approx(volume_cc, rel=1e-5)
+    assert float(block[0]["cumulative_percent"]) == 100.0
+    assert sum(float(line["differential_cc"]) for line in block) == pytest.approx(volume_cc)
+    middles = [
+        (float(line["dose_gy"]) + 0.025) * float(line["differential_percent"]) for line in block
+    ]
+    assert sum(middles) / 100.0 == pytest.approx(row_of(rows, "Block")["mean_gy"], abs=0.03)
+
+
+def test_a_name_that_looks_like_a_formula_is_text_in_the_table(tmp_path: Path) -> None:
+    table = DvhTable()
+    table.add("=1+1", Dvh.from_voxels(np.array([1.0, 2.0]), voxel_volumes_cc=0.5))
+    table.add("nothing", Dvh.from_voxels(np.empty(0), voxel_volumes_cc=0.5))
+    table.write(tmp_path / "dvh.csv")
+    lines = (tmp_path / "dvh.csv").read_text().splitlines()
+    assert lines[1] == "'=1+1,0.00,1,100,0,0"
+    assert len(lines) == 1 + 42
 
 
 def test_what_was_left_out_is_said(block_case: Path) -> None:
