@@ -76,11 +76,12 @@ def _slices_at(geometry: VolumeGeometry, at_mm: Points) -> VolumeGeometry:
     normal = np.asarray(geometry.directions[0])
     x, y, z = np.asarray(geometry.origin_mm) + at_mm[0] * normal
     offsets = tuple(float(mm) for mm in at_mm - at_mm[0])
+    mean_mm = offsets[-1] / (len(offsets) - 1) if len(offsets) > 1 else geometry.spacing_mm[0]
     return replace(
         geometry,
         shape=(len(at_mm), *geometry.shape[1:]),
         origin_mm=(float(x), float(y), float(z)),
-        spacing_mm=(offsets[-1] / max(len(at_mm) - 1, 1), *geometry.spacing_mm[1:]),
+        spacing_mm=(mean_mm, *geometry.spacing_mm[1:]),
         slice_offsets_mm=offsets,
     )
 

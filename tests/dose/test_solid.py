@@ -102,6 +102,15 @@ def test_between_two_circles_half_is_the_cone_that_joins_them() -> None:
     assert found.mean_gy == pytest.approx(20.0 + 0.2 * height, rel=3e-4)
 
 
+def test_two_slices_of_a_large_structure_are_one_plane_between_them() -> None:
+    geometry = grid((4, 200, 200), (1.0, 1.0, 1.0), (-99.5, -99.5, 0.0))
+    drawn = contours(geometry, lambda z: 80.0 if z in (1.0, 2.0) else 0.0)
+    flat = filled(centred((4, 90, 90), (5.0, 2.5, 2.5)), lambda p: 4.0 + p[..., 2])
+    found = measured(drawn, geometry, "half", dose=flat)
+    assert found.volume_cc == pytest.approx(np.pi * 6400 / 1000, rel=1e-3)
+    assert found.mean_gy == pytest.approx(5.5, rel=1e-5)
+
+
 def test_a_thin_band_that_moves_is_joined_and_not_doubled() -> None:
     """4 mm wide and 4 mm aside on the next slice: half way it is a sliver between both."""
     geometry = ct(3.0)
