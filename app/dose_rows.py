@@ -17,6 +17,7 @@ from core.volume import Volume
 from dose.dvh import Dvh
 from dose.dvh_metrics import metric
 from dose.grid import SampledDose
+from dose.interpolation import Between
 from dose.metrics import RoiDose, figures_of
 from dose.solid import Ends, sample_contours
 
@@ -29,6 +30,7 @@ class DoseColumns:
     """What a row tells of the dose of one structure."""
 
     ends: Ends
+    between: Between
     metrics: tuple[str, ...]
     curves: DvhTable | None = None
 
@@ -73,7 +75,7 @@ def dose_row(
         # One ROI that needs the CT must not cost the figures of all others.
         return row | columns.of(None, str(error))
     contours = [contour.points_mm for contour in roi.contours]
-    found = sample_contours(dose, contours, geometry, ends=columns.ends)
+    found = sample_contours(dose, contours, geometry, ends=columns.ends, between=columns.between)
     note = contour_note(roi, off_grid=found.contours_off_grid)
     return row | columns.of(found.sampled, note, roi_name=roi.roi_name)
 

@@ -17,18 +17,20 @@ from dicom_node.objects.ct_reader import ct_paths_in, read_ct
 from dicom_node.objects.rtdose_reader import read_dose
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from dose.difference import dice
+from dose.interpolation import Between
 from dose.metrics import roi_dose
 from dose.solid import Ends
 
 _WHOLE_SET = "(structure set)"  # names the row of what concerns no single ROI
 
 
-def dose_command(
+def dose_command(  # noqa: PLR0913 (one argument an option)
     rtstruct: Path,
     rtdose: Path,
     ct_folder: Path | None,
     *,
     ends: Ends = "half",
+    between: Between = "linear",
     metrics: Sequence[str] = (),
     dvh: Path | None = None,
 ) -> list[Row]:
@@ -36,13 +38,14 @@ def dose_command(
 
     Voxels are the CT's, or without a CT of about 1 mm around the contours; each counts with the
     part that the contours cover. The figures are of what the dose grid covers; `note` says where
-    that is not the whole. `ends` says what the contours stand for; `metrics` names more figures,
-    as `dose.dvh_metrics` knows them; `dvh` is a file for the histograms. A last row tells what the
+    that is not the whole. `ends` says what the contours stand for, `between` what the dose is
+    between its nodes; `metrics` names more figures, as `dose.dvh_metrics` knows them; `dvh` is a
+    file for the histograms. A last row tells what the
     structure set held that was left out, and where the dose is not of the whole plan.
     Raises `GeometryMismatchError` where the frames of reference differ.
     """
     curves = DvhTable() if dvh else None
-    columns = DoseColumns(ends, tuple(metrics), curves)
+    columns = DoseColumns(ends, between, tuple(metrics), curves)
     read = read_dose(rtdose)
     dose = read.volume
     structure_set = read_structure_set(

@@ -4,7 +4,9 @@
 
 Time and error. All get the same contours and the same dose of 2.5 mm. dicompyler-core computes
 from contours as we do; SimpleITK resamples the whole dose onto the CT, linearly, and takes it at
-the voxels of a mask, which is made beforehand and not timed. The last line is JSON.
+the voxels of a mask, which is made beforehand and not timed. Ours are what `recontour dose` does
+unasked (half) and the setting that is nearest to round bodies (rounded). The last line is JSON;
+`holds` is of the claim for both.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +33,14 @@ from core.volume import Volume
 from dicom_node.objects.rtdose_reader import read_dose
 from dicom_node.objects.rtstruct_reader import read_structure_set
 from dose.dvh import Dvh
-from dose.solid import sample_contours
+from dose.solid import Ends, sample_contours
 from tests.support.synthetic_dicom import ct_series, rtdose, rtstruct, written
 
 SLICES, ACROSS, SLICE_MM, PIXEL_MM = 189, 512, 2.0, 0.9766
 DOSE_SHAPE, DOSE_MM = (160, 140, 200), 2.5
 RUNS = 5
 TIMES = {"dicompyler-core": 10.0, "SimpleITK": 20.0}
+OURS: tuple[Ends, ...] = ("half", "rounded")  # the first is the default
 HEART = BODIES["heart"]
 # mean in Gy, percent that receives at least the level
 Figures = tuple[float, float]
@@ -87,18 +91,23 @@ def _measured(
     on = VolumeGeometry(geometry.shape, geometry.origin_mm, geometry.spacing_mm, frame)
     read = _points(structures, frame)
 
-    def ours_from_files() -> Figures:
-        return _ours(read_dose(dose_path).volume, _points(structures, frame), on, level_gy)
-
     found = {
         "dicompyler-core": (theirs, list(peer.alone_s)),
         "dicompyler-core, from files": (theirs, list(peer.from_files_s)),
     }
     works: dict[str, Callable[[], Figures]] = {
-        "ours": lambda: _ours(dose, read, on, level_gy),
-        "ours, from files": ours_from_files,
-        "SimpleITK": lambda: _resampled(dose, on, mask, level_gy),
+        "SimpleITK": lambda: _resampled(dose, on, mask, level_gy)
     }
+    for ends in OURS:
+        works[ends] = partial(_ours, lambda: dose, lambda: read, on, level_gy, ends)
+        works[f"{ends}, from files"] = partial(
+            _ours,
+            lambda: read_dose(dose_path).volume,
+            lambda: _points(structures, frame),
+            on,
+            level_gy,
+            ends,
+        )
     for name, work in works.items():
         figures, seconds = work(), []
         for _ in range(RUNS):
@@ -110,9 +119,13 @@ def _measured(
 
 
 def _ours(
-    dose: Volume, contours: list[Floats], geometry: VolumeGeometry, level_gy: float
+    dose: Callable[[], Volume],
+    contours: Callable[[], list[Floats]],
+    geometry: VolumeGeometry,
+    level_gy: float,
+    ends: Ends,
 ) -> Figures:
-    dvh = Dvh.of(sample_contours(dose, contours, geometry, ends="rounded").sampled)
+    dvh = Dvh.of(sample_contours(dose(), contours(), geometry, ends=ends).sampled)
     return dvh.mean_gy() or np.nan, 100.0 * dvh.volume_at_dose_cc(level_gy) / dvh.volume_cc
 
 
@@ -164,15 +177,24 @@ def _told(
     lines += [
         f"{name:28}{seconds[name]:9.4f}{off[name][0]:10.4f}{off[name][1]:9.4f}" for name in seconds
     ]
-    faster = {peer: seconds[peer] / seconds["ours"] for peer in TIMES}
-    pairs = itertools.product(TIMES, (0, 1))
-    nearer = all(off["ours"][n] <= off[peer][n] for peer, n in pairs)
+    faster = {
+        ends: {peer: round(seconds[peer] / seconds[ends], 1) for peer in TIMES} for ends in OURS
+    }
+    nearer = {
+        ends: all(off[ends][n] <= off[peer][n] for peer, n in itertools.product(TIMES, (0, 1)))
+        for ends in OURS
+    }
+    holds = {
+        ends: nearer[ends] and all(faster[ends][peer] >= times for peer, times in TIMES.items())
+        for ends in OURS
+    }
     return lines, {
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
-        "times_faster": {name: round(value, 1) for name, value in faster.items()},
+        "times_faster": faster,
         "nearer_to_the_truth": nearer,
+        "setting_holds": holds,
         "claim": "10 times as fast as dicompyler-core, 20 times as a full resample, and nearer",
-        "holds": nearer and all(faster[peer] >= times for peer, times in TIMES.items()),
+        "holds": all(holds.values()),
     }
 
 

@@ -94,8 +94,7 @@ def polygons_by_slice(
     Each belongs to the nearest slice, if it is at most `slice_tolerance` slice spacings away.
     """
     candidates: dict[int, list[tuple[float, Points]]] = {}
-    for contour_mm in contours_mm:
-        indices = geometry.mm_to_index(contour_mm)
+    for indices in _indices(contours_mm, geometry):
         if len(indices) == 0 or np.ptp(indices[:, 0]) > _FLATNESS_SLICES:
             continue
         position = float(indices[:, 0].mean())
@@ -105,6 +104,14 @@ def polygons_by_slice(
             offset_mm = float((planes[0] - planes[1]) @ np.asarray(geometry.directions[0]))
             candidates.setdefault(k, []).append((offset_mm, indices[:, 1:]))
     return {k: _nearest_plane(planes) for k, planes in candidates.items()}
+
+
+def _indices(contours_mm: Sequence[Points], geometry: VolumeGeometry) -> list[Points]:
+    """Each contour in indices of `geometry`; all at once, since one alone costs as much."""
+    if not contours_mm:
+        return []
+    together = geometry.mm_to_index(np.concatenate(contours_mm))
+    return np.split(together, np.cumsum([len(contour) for contour in contours_mm])[:-1])
 
 
 def _nearest_plane(planes: list[tuple[float, Points]]) -> list[Points]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 
 from core.errors import GeometryMismatchError
 from core.geometry import Box, Mask, Points, VolumeGeometry, require_same_frame_of_reference
 from core.volume import Volume
 from dose.band import box_around
-
-Doses = npt.NDArray[np.float64]
-# (dose in Gy, whether covered) of the whole box slice of this number
-Sampler = Callable[[int], tuple[Doses, Mask]]
+from dose.interpolation import (
+    Between,
+    Doses,
+    Places,
+    Sampler,
+    general_sampler,
+    parallel_sampler,
+)
 
 # Positions are written with 0.001 mm or less; a slice on the rim of the dose grid is on it.
 RIM_MM = 0.01
@@ -70,7 +73,12 @@ def sample_dose(dose: Volume, geometry: VolumeGeometry, mask: Mask) -> SampledDo
 
 
 def sample_parts(
-    dose: Volume, geometry: VolumeGeometry, box: Box, volumes_cc: Iterable[npt.NDArray[np.floating]]
+    dose: Volume,
+    geometry: VolumeGeometry,
+    box: Box,
+    volumes_cc: Iterable[npt.NDArray[np.floating]],
+    *,
+    between: Between = "linear",
 ) -> SampledDose:
     """Dose in Gy at the voxel centres of `box` of which something belongs to a structure.
 
@@ -89,7 +97,7 @@ def sample_parts(
     sampler = None
     # Slice by slice: a whole-body mask on a fine CT would not fit as coordinates.
     for number, plane in enumerate(volumes_cc):
-        sampler = sampler or _sampler(dose, geometry, box)
+        sampler = sampler or _sampler(dose, geometry, box, between)
         doses, covered = sampler(number)
         belongs = plane > 0.0
         inside.append(covered[belongs])
@@ -134,12 +142,13 @@ def _whole(geometry: VolumeGeometry) -> Box:
     return slices, rows, columns
 
 
-def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box) -> Sampler:
+def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box, between: Between) -> Sampler:
     """The quick way where the axes of both grids are parallel, the general way otherwise."""
     start, steps, along = _relation(dose, geometry, box)
+    places = Places(start, steps, along, rims_of(dose.geometry))
     if _are_parallel(steps, along):
-        return _separable(dose, start, np.diag(steps), along)
-    return _general(dose, start, steps, along)
+        return parallel_sampler(dose.values, places, between)
+    return general_sampler(dose.values, places, between)
 
 
 def _relation(
@@ -168,68 +177,3 @@ def _steps_along(geometry: VolumeGeometry, box: Box) -> tuple[Points, Points, Po
         offsets_mm = geometry.slice_positions_mm()[box[0]]
         slices = (offsets_mm - offsets_mm[0]) / geometry.spacing_mm[0]
     return slices, rows, columns
-
-
-def _separable(
-    dose: Volume, start: Points, step: Points, along: tuple[Points, Points, Points]
-) -> Sampler:
-    """Interpolation one axis after the other; each axis knows its own neighbours and weights."""
-    rims = rims_of(dose.geometry)
-    axes = [
-        _Axis.of(start[i] + step[i] * along[i], dose.values.shape[i], rims[i]) for i in range(3)
-    ]
-    slices, rows, columns = axes
-    in_plane = rows.covered[:, None] & columns.covered[None, :]
-
-    def one_slice(number: int) -> tuple[Doses, Mask]:
-        low, high = slices.low[number], slices.high[number]
-        weight = slices.weight[number]
-        plane = dose.values[low] * (1.0 - weight) + dose.values[high] * weight
-        over_rows = (
-            plane[rows.low] * (1.0 - rows.weight[:, None]) + plane[rows.high] * rows.weight[:, None]
-        )
-        doses = (
-            over_rows[:, columns.low] * (1.0 - columns.weight)
-            + over_rows[:, columns.high] * columns.weight
-        )
-        return doses, in_plane & bool(slices.covered[number])
-
-    return one_slice
-
-
-def _general(
-    dose: Volume, start: Points, steps: Points, along: tuple[Points, Points, Points]
-) -> Sampler:
-    """Interpolation at arbitrary positions, for a dose grid that is turned against the CT."""
-    rows = along[1][:, None, None] * steps[1]
-    columns = along[2][None, :, None] * steps[2]
-    in_plane = start + rows + columns
-    last = np.asarray(dose.values.shape) - 1.0
-    rims = rims_of(dose.geometry)
-
-    def one_slice(number: int) -> tuple[Doses, Mask]:
-        indices = in_plane + along[0][number] * steps[0]
-        covered = ((indices >= -rims) & (indices <= last + rims)).all(axis=-1)
-        clipped = np.moveaxis(np.clip(indices, 0.0, last), -1, 0)
-        doses = map_coordinates(dose.values, clipped, output=np.float64, order=1, mode="nearest")
-        return doses, covered
-
-    return one_slice
-
-
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """Neighbours in the dose grid, weight of the higher one and coverage, along one axis."""
-
-    low: npt.NDArray[np.intp]
-    high: npt.NDArray[np.intp]
-    weight: Doses
-    covered: Mask
-
-    @classmethod
-    def of(cls, indices: Points, length: int, rim: float) -> _Axis:
-        last = length - 1
-        covered = (indices >= -rim) & (indices <= last + rim)
-        clipped = np.clip(indices, 0.0, last)
-        low = np.floor(clipped).astype(np.intp)
-        return cls(low, np.minimum(low + 1, last), clipped - low, covered)

@@ -17,6 +17,8 @@ from core.rasterise import polygons_by_slice
 # Planes between two slices are about so far apart; large structures need no more than so many.
 _PLANE_MM = 0.75
 _PLANES_ACROSS = 150
+# What lies within both slices is the same on all planes: it counts on every third, threefold.
+_INNER = 3
 # Distances are to points on the contour, so many for each pixel.
 _POINTS_PER_PIXEL = 3.0
 _SAME_MM = 1e-3
@@ -24,7 +26,10 @@ _SAME_MM = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class JoinedPlanes:
-    """Planes as the slices of a geometry: the covered part of each voxel, and how thick each is."""
+    """Planes as the slices of a geometry: how thick each is, and how much of each voxel counts.
+
+    That is the covered part, but of voxels that several planes have whole one counts for all.
+    """
 
     fractions: Iterator[npt.NDArray[np.float32]]
     geometry: VolumeGeometry
@@ -68,6 +73,8 @@ def joined_planes(
 
 def _parts(gap_mm: float, across_mm: float) -> Points:
     count = math.ceil(gap_mm / max(_PLANE_MM, across_mm / _PLANES_ACROSS))
+    if count > 1:
+        count = _INNER * math.ceil(count / _INNER)
     return np.asarray((np.arange(count) + 0.5) / count, np.float64)
 
 
@@ -93,11 +100,12 @@ class _Edges:
         self, contours_mm: Sequence[Points], covered: PartialVolume, geometry: VolumeGeometry
     ) -> None:
         self._fractions = covered.fractions
+        self._filled = np.asarray(covered.fractions.any(axis=(1, 2)))
         self._pixel_mm = np.asarray(geometry.spacing_mm[1:])
         self._corner = np.array([covered.box[1].start, covered.box[2].start])
         self._first = covered.box[0].start
         self._polygons = polygons_by_slice(contours_mm, geometry)
-        self._trees: dict[int, cKDTree] = {}
+        self._known: dict[int, Points] = {}
 
     def planes(
         self, steps: Sequence[tuple[int, Points | None]]
@@ -110,28 +118,41 @@ class _Edges:
                 yield from self._between(k, parts)
 
     def _between(self, k: int, parts: Points) -> Iterator[npt.NDArray[np.float32]]:
-        low, high = self._fractions[k], self._fractions[k + 1]
-        changing = (low != high) | ((low > 0.0) & (low < 1.0))
-        at = np.argwhere(changing)
-        from_low, from_high = self._distances(k, at), self._distances(k + 1, at)
-        self._trees.pop(k)
+        changing = self._changing(k)
+        low, high = self._away(k)[changing], self._away(k + 1)[changing]
+        self._known.pop(k)
         pixel_mm = float(self._pixel_mm.mean())
-        for part in parts.tolist():
-            plane = low.copy()
-            away = (1.0 - part) * from_low + part * from_high
+        inner = np.where(changing, np.float32(0.0), self._fractions[k])
+        for number, part in enumerate(parts.tolist()):
+            if len(parts) < _INNER:
+                plane = inner.copy()
+            elif number % _INNER == _INNER // 2:
+                plane = inner * np.float32(_INNER)
+            else:
+                plane = np.zeros_like(inner)
+            away = (1.0 - part) * low + part * high
             plane[changing] = np.clip(0.5 - away / pixel_mm, 0.0, 1.0)
             yield plane
 
-    def _distances(self, k: int, at: npt.NDArray[np.intp]) -> Points:
-        near, _ = self._tree(k).query((at + self._corner) * self._pixel_mm)
-        inside = self._fractions[k][at[:, 0], at[:, 1]] >= 0.5
-        return np.asarray(np.where(inside, -near, near), np.float64)
+    def _changing(self, k: int) -> npt.NDArray[np.bool_]:
+        """Pixels that are not whole, or not nothing, all the way from slice k to the next."""
+        low, high = self._fractions[k : k + 2]
+        return np.asarray((low != high) | ((low > 0.0) & (low < 1.0)), np.bool_)
 
-    def _tree(self, k: int) -> cKDTree:
-        if k not in self._trees:
+    def _away(self, k: int) -> Points:
+        """Distances (row, column) of the pixels of slice k that change towards a neighbour."""
+        if k not in self._known:
+            wanted = np.zeros(self._fractions.shape[1:], np.bool_)
+            for gap in (k - 1, k):
+                if 0 <= gap < len(self._filled) - 1 and self._filled[gap : gap + 2].all():
+                    wanted |= self._changing(gap)
+            at = np.argwhere(wanted)
             points = [self._along(polygon) for polygon in self._polygons[self._first + k]]
-            self._trees[k] = cKDTree(np.concatenate(points))
-        return self._trees[k]
+            tree = cKDTree(np.concatenate(points), balanced_tree=False, compact_nodes=False)
+            near, _ = tree.query((at + self._corner) * self._pixel_mm)
+            self._known[k] = np.zeros(wanted.shape)
+            self._known[k][wanted] = np.where(self._fractions[k][wanted] >= 0.5, -near, near)
+        return self._known[k]
 
     def _along(self, polygon: Points) -> Points:
         """Points on the edges of a polygon, in mm; a keyhole's bridge is no edge."""
@@ -149,6 +170,9 @@ class _Edges:
 def _runs_back(start: Points, end: Points) -> npt.NDArray[np.bool_]:
     """Which edges (n,) the same polygon runs along the other way too."""
     a, b = np.rint(start / _SAME_MM), np.rint(end / _SAME_MM)
+    corners = np.sort(a[:, 0] + 1j * a[:, 1])
+    if (corners[1:] != corners[:-1]).all():
+        return np.zeros(len(a), np.bool_)  # no corner comes twice: the usual contour
     kind = np.dtype((np.void, 4 * a.itemsize))
     there = np.ascontiguousarray(np.hstack([a, b]) + 0.0).view(kind).ravel()
     back = np.ascontiguousarray(np.hstack([b, a]) + 0.0).view(kind).ravel()

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from core.geometry import Mask, VolumeGeometry
 from core.volume import Volume
 from dose.band import boundary_band
-from dose.grid import Doses, sample_dose
+from dose.grid import sample_dose
+from dose.interpolation import Doses
 
 
 @dataclass(frozen=True, slots=True)

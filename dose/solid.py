@@ -12,6 +12,7 @@ from core.geometry import Points, VolumeGeometry
 from core.partial_volume import PartialVolume, partial_volume
 from core.volume import Volume
 from dose.grid import SampledDose, sample_parts
+from dose.interpolation import Between
 from dose.joining import joined_planes
 from dose.rounding import rounded_volumes
 
@@ -41,12 +42,17 @@ class ContourDose:
 
 
 def sample_contours(
-    dose: Volume, contours_mm: Sequence[Points], geometry: VolumeGeometry, *, ends: Ends
+    dose: Volume,
+    contours_mm: Sequence[Points],
+    geometry: VolumeGeometry,
+    *,
+    ends: Ends,
+    between: Between = "linear",
 ) -> ContourDose:
     """Dose in Gy of a structure whose contours were drawn on the slices of `geometry`.
 
-    `contours_mm` are closed planar polygons (n, 3) in LPS mm; even-odd within a slice. Raises
-    `GeometryMismatchError` as `sample_dose` does.
+    `contours_mm` are closed planar polygons (n, 3) in LPS mm; even-odd within a slice. `between`
+    says what the dose is between its nodes. Raises `GeometryMismatchError` as `sample_dose` does.
     """
     fine = _fine_enough(contours_mm, geometry)
     covered = partial_volume(contours_mm, fine)
@@ -64,7 +70,8 @@ def sample_contours(
         part * (mm * row_mm * column_mm / 1000.0)
         for part, mm in zip(fractions, thicknesses_mm.tolist(), strict=True)
     )
-    return ContourDose(sample_parts(dose, fine, box, volumes), covered.contours_off_grid)
+    sampled = sample_parts(dose, fine, box, volumes, between=between)
+    return ContourDose(sampled, covered.contours_off_grid)
 
 
 def _rounded(covered: PartialVolume, thicknesses_mm: Points) -> Points:

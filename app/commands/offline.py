@@ -43,6 +43,10 @@ def dose(  # noqa: PLR0913 (one argument an option)
         Literal["whole", "half", "rounded"],
         typer.Option(help="What the outermost contours stand for; half is nearest to Eclipse."),
     ] = "half",
+    between: Annotated[
+        Literal["linear", "cubic"],
+        typer.Option(help="What the dose is between its nodes; planning systems take linear."),
+    ] = "linear",
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,7 +62,9 @@ def dose(  # noqa: PLR0913 (one argument an option)
     from app.offline import dose_command  # noqa: PLC0415
     from app.tables import show  # noqa: PLC0415
 
-    rows = dose_command(rtstruct, rtdose, ct, ends=ends, metrics=metric or (), dvh=dvh)
+    rows = dose_command(
+        rtstruct, rtdose, ct, ends=ends, between=between, metrics=metric or (), dvh=dvh
+    )
     show(rows, "Dose", as_json=as_json)
 
 

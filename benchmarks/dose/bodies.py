@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 from scipy.stats import qmc
+
+from dose.interpolation import Between
 
 Floats = npt.NDArray[np.float64]
 Dose = Callable[[Floats, Floats, Floats], Floats]
 
 CORNERS = 360  # of a contour
-TRUTH_POINTS = 2**21
+TRUTH_POINTS = 2**20
+LIMIT_POINTS = 2**16
+MOVED_MM = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Body:
     """A stack of ellipses about (`x`, `y`), each `wide` times as deep as `deep`, less a hole.
 
     `radius` tells for a height z in mm half the width of the body there, `hole` of the hole; 0
-    where there is none. `reach` is (lowest z, highest z, largest half width).
+    where there is none. `reach` is (lowest z, highest z, largest half width); `flat` says that it
+    has flat faces.
     """
 
     x: float
@@ -31,6 +36,23 @@ class Body:
     reach: tuple[float, float, float]
     deep: float = 1.0
     hole: Callable[[Floats], Floats] | None = None
+    flat: bool = False
+
+    def moved(self, by_mm: Floats) -> Body:
+        """The same body elsewhere; one with flat faces keeps its heights."""
+        x, y, z = (float(mm) for mm in by_mm)
+        if self.flat:
+            return replace(self, x=self.x + x, y=self.y + y)
+        bottom, top, half = self.reach
+        hole = self.hole
+        return replace(
+            self,
+            x=self.x + x,
+            y=self.y + y,
+            radius=lambda at: self.radius(at - z),
+            reach=(bottom + z, top + z, half),
+            hole=None if hole is None else lambda at: hole(at - z),
+        )
 
     def holds(self, x: Floats, y: Floats, z: Floats) -> npt.NDArray[np.bool_]:
         """Whether positions in mm lie in the body."""
@@ -80,13 +102,18 @@ BODIES: Mapping[str, Body] = {
     "ball 5 mm": Body(11.3, -7.2, _ball(5.0, 8.37), (3.37, 13.37, 5.0)),
     "ball 20 mm": Body(9.4, 6.1, _ball(20.0, -3.61), (-23.61, 16.39, 20.0)),
     "cylinder": Body(
-        4.7, 3.3, lambda z: np.where(np.abs(z) < 30.0, 25.0, 0.0), (-30.0, 30.0, 25.0)
+        4.7,
+        3.3,
+        lambda z: np.where(np.abs(z) < 30.0, 25.0, 0.0),
+        (-30.0, 30.0, 25.0),
+        flat=True,
     ),
     "cone": Body(
         -3.1,
         8.9,
         lambda z: np.where(z > -24.0, np.maximum(28.0 * (25.3 - z) / 49.3, 0.0), 0.0),
         (-24.0, 25.3, 28.0),
+        flat=True,
     ),
     "heart": Body(
         6.6, -4.4, _ball(45.0, 1.27), (-43.73, 46.27, 45.0), deep=0.8, hole=_ball(17.0, 5.9)
@@ -101,34 +128,54 @@ DOSES: Mapping[str, tuple[Dose, float]] = {
     ),
     # The edge of a field: from 80 to 20 % within 8 mm.
     "steep": (lambda x, y, z: 50.0 / (1.0 + np.exp((x - 12.0) / 3.0)) + 0.0 * (y + z), 25.0),
+    # Within 6 mm, and askew.
+    "steeper": (
+        lambda x, y, z: 50.0 / (1.0 + np.exp((0.9 * x + 0.4 * y + 0.17 * z - 8.0) / 2.164)),
+        25.0,
+    ),
 }
 
 
+def moved_bodies(rng: np.random.Generator) -> dict[str, Body]:
+    """Each body moved by up to `MOVED_MM` along each axis: their places are drawn, not chosen."""
+    return {name: body.moved(rng.uniform(-MOVED_MM, MOVED_MM, 3)) for name, body in BODIES.items()}
+
+
 def truth_of(body: Body, dose: Dose, level_gy: float) -> Truth:
-    """By 2 million points of a Sobol sequence in the box around the body."""
+    """By a million points of a Sobol sequence in the box around the body."""
     (x, y, z), box_cc, part = _points(body, TRUTH_POINTS)
     gray = dose(x, y, z)
     percent = 100.0 * float((gray >= level_gy).mean())
     return Truth(box_cc * part, float(gray.mean()), percent, level_gy)
 
 
-def linear_limit(body: Body, dose: Dose, grid_mm: float, corner_mm: float) -> float:
-    """How far off the mean is, in %, where a dose is known on a grid and linear between.
+def limit_of(body: Body, dose: Dose, nodes: DoseNodes, between: Between) -> float:
+    """How far off the mean of the exact body is, in %, for a dose known at `nodes` only.
 
-    That is the dose's curvature: whoever interpolates linearly has this error in the exact body.
+    Nobody who takes the dose between them so can be nearer, but by chance.
     """
-    (x, y, z), _, _ = _points(body, TRUTH_POINTS // 32)
-    at = [(np.asarray(c) - corner_mm) / grid_mm for c in (x, y, z)]
-    low = [np.floor(c) for c in at]
-    between = np.zeros_like(x)
-    for ends in itertools.product((0, 1), repeat=3):
-        weight = np.ones_like(x)
-        for c, n, end in zip(at, low, ends, strict=True):
-            weight *= (c - n) if end else 1.0 - (c - n)
-        node = [corner_mm + grid_mm * (n + end) for n, end in zip(low, ends, strict=True)]
-        between += weight * dose(*node)
+    (x, y, z), _, _ = _points(body, LIMIT_POINTS)
+    at = (np.array([z, y, x]) - nodes.corner_mm) / nodes.grid_mm
+    side: Floats = nodes.corner_mm + nodes.grid_mm * np.arange(nodes.size, dtype=np.float64)
+    values = dose(side[None, None, :], side[None, :, None], side[:, None, None])
+    values = np.broadcast_to(values, (nodes.size,) * 3)
+    found = map_coordinates(values, at, order=1 if between == "linear" else 3, mode="mirror")
     exact = dose(x, y, z)
-    return 100.0 * float((between - exact).mean() / exact.mean())
+    return 100.0 * float((found - exact).mean() / exact.mean())
+
+
+@dataclass(frozen=True, slots=True)
+class DoseNodes:
+    """A cube of `size` nodes along each axis, `grid_mm` apart, about `centre_mm` on each axis."""
+
+    size: int
+    grid_mm: float
+    centre_mm: float
+
+    @property
+    def corner_mm(self) -> float:
+        """The first node, the same on each axis."""
+        return self.centre_mm - (self.size - 1) / 2.0 * self.grid_mm
 
 
 def _points(body: Body, count: int) -> tuple[tuple[Floats, Floats, Floats], float, float]:

@@ -91,3 +91,11 @@ def test_beyond_the_image_nothing_is_covered_and_contours_on_no_slice_are_told()
     assert within == pytest.approx(np.pi * 25 / 4 + 5.0 + 0.25, rel=2e-3)
     assert partial_volume([], GRID).fractions.size == 0
     assert partial_volume([circle(5.0, (-90.0, 10.0))], GRID).fractions.size == 0
+
+
+def test_polygons_that_leave_the_grid_touch_no_other_slice() -> None:
+    """They reach far above and below the rows of the grid, on slices that are done together."""
+    tall = [(10.5, -300.0), (20.5, -300.0), (20.5, 300.0), (10.5, 300.0)]
+    parts = whole(partial_volume([polygon(tall, 0.0), polygon(tall, 6.0)], GRID))
+    assert (parts[[0, 2], :, 11:21] == 1.0).all()
+    assert parts.sum() == 2 * 40 * 10
