@@ -54,7 +54,9 @@ def test_a_part_of_the_grid_is_read_as_the_whole_grid_would_be(degrees: float) -
 
 
 def test_a_line_never_leaves_the_doses_around_it_and_a_cubic_may() -> None:
-    step = filled(centred((20, 30, 30), (2.5, 2.5, 2.5)), lambda p: 40.0 * (p[..., 0] > 0.5))
+    step = filled(
+        centred((20, 30, 30), (2.5, 2.5, 2.5)), lambda p: np.where(p[..., 0] > 0.5, 40.0, 0.0)
+    )
     linear, cubic = (sample_parts(step, CT, BOX, iter(WHOLE), between=b).values_gy for b in BOTH)
     assert (linear.min(), linear.max()) == pytest.approx((0.0, 40.0))
     assert cubic.min() < -1.0
