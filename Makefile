@@ -1,4 +1,4 @@
-.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench
+.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench chaos cluster
 BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
@@ -30,6 +30,10 @@ quick: setup ## the quick tests only
 check: setup lint types layers dead  ## what needs no running: style, types, imports, dead code
 peers: setup programs ## every service before Orthanc and DCMTK, with TLS and without, as a table
 	RECONTOUR_REQUIRE_PEERS=1 $(BIN)/pytest -q tests/peers/test_services.py tests/peers/test_services_asked.py
+chaos: setup programs ## a hundred kills while thirty cases go round, on SQLite and on PostgreSQL
+	RECONTOUR_CHAOS_KILLS=100 RECONTOUR_CHAOS_CASES=30 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 tests/faults/test_chaos.py
+cluster: setup programs ## several machines as processes on this one, of which a receiver and a worker are lost
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/flow/test_cluster.py
 bench: setup  ## beside the peers: every benchmark, its last line is JSON
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 format: setup ## rewrite into the house format

@@ -6,6 +6,7 @@ Both use only what real ones use: DICOM associations and the review page's own r
 from __future__ import annotations
 
 import gzip
+import http.client
 import http.cookiejar
 import json
 import re
@@ -64,8 +65,17 @@ def running_tps(
     folder: Path, *, ae_title: str, port: int, caller: str = "RECONTOUR"
 ) -> Iterator[Tps]:
     """A TPS that listens while the block runs, to the AE title `caller` alone."""
-    callers = [PeerSettings(name=caller, ae_title=caller, host="127.0.0.1", port=0)]
     tps = Tps(folder)
+    with listening_tps(tps, ae_title=ae_title, port=port, caller=caller):
+        yield tps
+
+
+@contextmanager
+def listening_tps(
+    tps: Tps, *, ae_title: str, port: int, caller: str = "RECONTOUR"
+) -> Iterator[None]:
+    """`tps` listens while the block runs, to the AE title `caller` alone."""
+    callers = [PeerSettings(name=caller, ae_title=caller, host="127.0.0.1", port=0)]
     settings = DicomSettings(
         ae_title=ae_title,
         host="127.0.0.1",
@@ -79,7 +89,7 @@ def running_tps(
         quiet_time_s=1.0,
     )
     with listening(settings, callers, tps):
-        yield tps
+        yield
 
 
 class Physician:
@@ -192,8 +202,8 @@ class Physician:
             with error:
                 said = error.read().decode(errors="replace")[:300]
             raise PageError(f"{path} answered {error.code}: {said}") from error
-        except urllib.error.URLError as error:
-            raise PageError(f"{path}: the review page does not answer ({error.reason}).") from error
+        except (OSError, http.client.HTTPException) as error:  # also in the middle of an answer
+            raise PageError(f"{path}: the review page does not answer ({error}).") from error
 
 
 def hand_drawn(truth: Mask, rng: np.random.Generator) -> Mask:

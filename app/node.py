@@ -9,13 +9,13 @@ if __name__ == "__main__":
 
 import structlog
 
+from app.opening import opened_or_ended
 from app.receivers import run_receivers
 from app.room import Room
 from app.services import services_of
 from core.config import load_settings
 from core.database import open_engine
 from core.instance_store import InstanceStore
-from core.store import open_store
 from dicom_node.network.inbox import Inbox
 from dicom_node.network.quarantine import Quarantine, QuarantiningKeeper
 from dicom_node.network.scp import listening, open_listeners
@@ -28,7 +28,7 @@ def main() -> None:
     start_logging("node")
     stop = stop_on_signal()
     settings = load_settings(config_path())
-    store = open_store(settings)
+    store = opened_or_ended(settings)
     # The synced file is the truth; its row can be made again.
     engine = open_engine(settings.resolved_database_url(), synced=False)
     inbox = Inbox(settings.data_folder, InstanceStore(engine), reserve_mb=settings.disk_reserve_mb)

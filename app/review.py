@@ -16,8 +16,8 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.server import create_server
 
+from app.opening import opened_or_ended
 from core.config import PeerSettings, load_settings
-from core.store import open_store
 from dicom_node.network.scu import echo
 from review_ui import create_app, make_ready
 
@@ -36,7 +36,7 @@ def main() -> None:
     def ask_peer(peer: PeerSettings) -> None:
         echo(peer, calling_ae_title=dicom.ae_title, tls=dicom.tls)
 
-    app = create_app(settings, open_store(settings), ask_peer=ask_peer)
+    app = create_app(settings, opened_or_ended(settings), ask_peer=ask_peer)
     review = settings.review
     server, thread = begin(app, host=review.host, port=review.port, threads=review.threads)
     log.info("review.serving", port=settings.review.port)

@@ -19,6 +19,7 @@ from app.telling import Teller
 from app.together import Lead, Lesson, Trainers, teach
 from app.turns import wait_for_predictions
 from core.errors import ModelUnavailableError
+from core.files import require_free_space
 from core.learning_store import LearningSet
 from core.records import CHALLENGER, RELEASED, ModelVersion, Round
 from model.registry import LoadedModel, ModelDescription, Weights, load, publish
@@ -53,9 +54,11 @@ def run_round(
 
     An ordinary round goes on where the last one ended, whatever became of it, and where there was
     none from the model in service; a `challenger` begins anew, from the starting model where there
-    is one, and if it is released the next rounds go on from it.
+    is one, and if it is released the next rounds go on from it. Raises `StorageFullError` where the
+    disk's reserve is reached.
     """
     settings, store = room.settings, room.store
+    require_free_space(settings.data_folder, reserve_mb=settings.disk_reserve_mb)
     train = readable_cases(room, known.train, settings.model)
     validation = readable_cases(room, known.validation, settings.model)
     if not train or not validation:
@@ -170,7 +173,8 @@ def _resume(
     versions = tuple(model and model.version for model in (parent, in_service))
     parts = (started.corrections, settings.model, settings.training, versions)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Resume(_checkpoint(room, started.roi_name, challenger=started.is_challenger), key)
+    path = _checkpoint(room, started.roi_name, challenger=started.is_challenger)
+    return Resume(path, key, settings.disk_reserve_mb)
 
 
 def _memory(room: Room, roi_name: str) -> Resume:

@@ -1,4 +1,4 @@
-"""Starts the four processes, starts again what dies, ends all when asked."""
+"""Starts the processes of a machine, starts again what dies, ends all when asked."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+
+from app.watchdog import Watchdog
+from core.config import load_settings
+from core.errors import ConfigError
 
 log = structlog.get_logger()
 
@@ -19,6 +24,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 15.0
 STEADY_S = 30.0
 GRACE_S = 10.0
+LOOK_AT_CONFIG_S = 5.0
 
 
 @dataclass
@@ -30,23 +36,60 @@ class _Child:
     restart_at: float | None = None
 
 
+class _ConfigFile:
+    """Says once that the configuration was changed: the processes go on with what they read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = self._content()
+        self._looked_at = time.monotonic()
+
+    def tell_if_changed(self) -> None:
+        if time.monotonic() - self._looked_at < LOOK_AT_CONFIG_S:
+            return
+        self._looked_at = time.monotonic()
+        content = self._content()
+        if content == self._known:
+            return
+        self._known = content
+        try:
+            load_settings(self._path)
+        except ConfigError as error:
+            log.warning("config.changed", todo="Do not restart the node yet.", wrong=str(error))
+        else:
+            log.warning("config.changed", todo="Restart the node to use it.")
+
+    def _content(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            return b""
+
+
 @dataclass
 class Supervisor:
-    """Keeps one process of each role alive until `stop` is set."""
+    """Keeps one process of each of `roles` alive until `stop` is set."""
 
     config: Path
     stop: threading.Event
+    roles: Sequence[str] = ROLES
+    watchdog: Watchdog = field(default_factory=Watchdog)
     _children: dict[str, _Child] = field(default_factory=dict)
 
     def run(self) -> None:
         """Return when `stop` is set and every child has ended."""
-        for role in ROLES:
+        config = _ConfigFile(self.config)
+        for role in self.roles:
             self._children[role] = self._start(role, failures=0)
+        self.watchdog.ready()
         try:
             while not self.stop.wait(0.1):
                 for child in list(self._children.values()):
                     self._look_after(child)
+                self.watchdog.lives()
+                config.tell_if_changed()
         finally:
+            self.watchdog.ends()
             self._end_all()
 
     def _start(self, role: str, *, failures: int) -> _Child:

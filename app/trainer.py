@@ -28,12 +28,12 @@ from functools import partial
 import structlog
 
 from app.learning import challenge, learn_what_is_new
+from app.opening import opened_or_ended
 from app.room import Room
 from app.together import END, NOTHING_YET, Trainers, follow
 from app.turns import only_trainer
 from core.errors import RecontourError, TrainerBusyError
 from core.files import sweep_temporary
-from core.store import open_store
 from model.ranks import join
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ def main() -> None:
 
 def lead(settings: Settings, trainers: Trainers, stop: threading.Event) -> None:
     """Learn what is new, and where nothing is try whether to begin anew leads further."""
-    room = Room(settings, open_store(settings))
+    room = Room(settings, opened_or_ended(settings))
     while not stop.is_set():
         try:
             with only_trainer(settings.data_folder):

@@ -8,11 +8,11 @@ if __name__ == "__main__":
     die_with_parent()
 
 from app.jobs import Jobs
+from app.opening import opened_or_ended
 from app.room import Room
 from app.workflows import Story
 from core.config import load_settings
 from core.files import sweep_temporary
-from core.store import open_store
 from model.predict import Predictor
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     start_logging("worker")
     stop = stop_on_signal()
     settings = load_settings(config_path())
-    room = Room(settings, open_store(settings))
+    room = Room(settings, opened_or_ended(settings))
     sweep_temporary(settings.data_folder / "cases")
     jobs = Jobs(settings)
     story = Story(room, Predictor(settings.model), jobs)

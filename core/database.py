@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,18 @@ from alembic import command
 from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_PG_DISK_FULL = "53100"
+# A machine that lost power or network says no good-bye. By default the server believes in it
+# for two hours: so long nobody takes its work over, and others wait for what it had locked.
+_PG_SESSION = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "60000",
+}
+_PG_CLIENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_PG_AWAY = frozenset({"08", "57"})  # connection exception, operator intervention
+_SQLITE_AWAY = ("database is locked", "unable to open database file")
 
 
 def open_engine(url: str, *, synced: bool = True) -> sa.Engine:
@@ -27,8 +40,14 @@ def open_engine(url: str, *, synced: bool = True) -> sa.Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite if synced else _prepare_unsynced_sqlite)
         sa.event.listen(engine, "begin", _begin)
         return engine
-    options = {} if synced else {"options": "-c synchronous_commit=off"}
-    return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+    asked = _PG_SESSION if synced else {**_PG_SESSION, "synchronous_commit": "off"}
+    options = " ".join(f"-c {name}={value}" for name, value in asked.items())
+    return sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"options": options, **_PG_CLIENT},
+    )
 
 
 @contextmanager
@@ -61,6 +80,24 @@ def upgrade(engine: sa.Engine, *, lock_file: Path) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether `error` says that the disk of the files or of the database is full."""
+    if isinstance(error, sa.exc.OperationalError):
+        code = getattr(error.orig, "sqlstate", None)
+        return code == _PG_DISK_FULL or "disk is full" in str(error.orig)
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def database_is_away(error: BaseException) -> bool:
+    """Whether `error` says that the database cannot be reached now: it may be there again soon."""
+    if not isinstance(error, sa.exc.OperationalError):
+        return False
+    code = getattr(error.orig, "sqlstate", "")
+    if code != "":  # PostgreSQL; None: there was no connection
+        return code is None or code[:2] in _PG_AWAY or error.connection_invalidated
+    return any(words in str(error.orig) for words in _SQLITE_AWAY)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -202,9 +202,16 @@ def sweep_temporary(folder: Path, *, older_than_s: float = 3600.0) -> int:
 
 def require_free_space(folder: Path, *, reserve_mb: int) -> None:
     """Raise `StorageFullError` when less than `reserve_mb` megabytes are free at `folder`."""
+    if said := disk_alarm(folder, reserve_mb=reserve_mb):
+        raise StorageFullError(said)
+
+
+def disk_alarm(folder: Path, *, reserve_mb: int) -> str:
+    """Why nothing new is accepted, and what to do; empty while `reserve_mb` megabytes are free."""
     free_mb = shutil.disk_usage(folder).free // 1_000_000
-    if free_mb < reserve_mb:
-        raise StorageFullError(
-            f"{free_mb} MB are free, disk_reserve_mb asks for {reserve_mb}. Free space on the "
-            "data folder's disk; nothing was lost, senders will try again."
-        )
+    if free_mb >= reserve_mb:
+        return ""
+    return (
+        f"{free_mb} MB are free, disk_reserve_mb asks for {reserve_mb}. Free space on the "
+        "data folder's disk; nothing was lost, senders will try again."
+    )

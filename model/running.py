@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 
+from core.files import disk_alarm
 from model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from model.keeper import Keeper, Look
 from model.learner import Learner
@@ -24,6 +25,8 @@ class Resume:
 
     path: Path
     key: str
+    reserve_mb: int = 0
+    """Megabytes that stay free: below, no checkpoint is written, and the one before stays."""
 
 
 @dataclass(slots=True)
@@ -63,7 +66,7 @@ class Running:
         """Write a checkpoint, where the round has one; all processes call it after one step."""
         mine = {"sampler": self.sampler.state(), "random": self.rng.bit_generator.state}
         ranks = self.ranks.gather_values(mine)
-        if resume is None or not self.ranks.first:
+        if resume is None or not self.ranks.first or _is_full(resume):
             return
         keeper = self.keeper
         best = {f"best.{name}": value for name, value in (keeper.best or {}).items()}
@@ -103,3 +106,8 @@ class Running:
         keeper.best, keeper.best_dice = best or None, values["best_dice"]
         keeper.scores = {case: CaseScore.from_json(s) for case, s in values["scores"].items()}
         keeper.looks = [Look(*look) for look in values["looks"]]
+
+
+def _is_full(resume: Resume) -> bool:
+    folder = resume.path.parent
+    return folder.is_dir() and bool(disk_alarm(folder, reserve_mb=resume.reserve_mb))

@@ -41,6 +41,7 @@ from review_ui import (
 )
 from review_ui.context import EXTENSION, Desk
 from review_ui.memory import CaseMemory
+from review_ui.storage import storage_alarm
 
 ROOMS = (
     worklist,
@@ -104,6 +105,7 @@ def create_app(
         app.register_blueprint(room.blueprint)
     app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")
     app.add_template_global(keys.own_keys)
+    app.add_template_global(lambda: storage_alarm(settings), "storage_alarm")
     assets.install(app)
     roles.require_complete(app)
     return app

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from core.database import database_is_away, disk_is_full
 from core.errors import (
     CaseLockedError,
     EmptyStructureError,
@@ -38,6 +39,16 @@ STATUS_AND_KIND: dict[type[RecontourError], tuple[int, str]] = {
     SecondPersonError: (409, "second_person"),
 }
 """What a caller did that cannot be; any other error of ours is a fault of the node, 500."""
+
+FULL = (
+    "The node's disk is full; nothing was kept of this. Free space on the disk of the data folder, "
+    "then try again."
+)
+
+AWAY = (
+    "The database of the node does not answer. Wait a moment and try again; if it stays so, tell "
+    "whoever looks after the node. Nothing that was saved is lost."
+)
 
 OUR_CODE = frozenset({"core", "dose", "review_ui"})
 
@@ -75,8 +86,24 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:
+        if database_is_away(error):
+            log.error("review.database_away", **_fault(error))
+            return _without_database()
+        if disk_is_full(error):
+            log.error("review.disk_full", **_fault(error))
+            return answer(507, "full", FULL)
         log.error("review.crashed", **_fault(error))
         return answer(500, "node", "The node could not do this. Its log says why.")
+
+
+def _without_database() -> Response:
+    """A page would ask the database who is logged in; this asks nothing."""
+    if request.path.startswith("/api/"):
+        response = error_response(503, "database", AWAY)
+    else:
+        response = Response(AWAY, 503, mimetype="text/plain")
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 def _fault(error: Exception) -> dict[str, str]:

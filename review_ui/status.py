@@ -13,6 +13,7 @@ from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.peers import peers_of, without_ct
 from review_ui.roles import May, i_may
+from review_ui.storage import storage_alarm
 from review_ui.words import delivery_in_words, readable_name
 
 blueprint = APIBlueprint("status", __name__)
@@ -57,6 +58,7 @@ def status_of(room: Desk) -> dict[str, Any]:
         "rounds": rounds,
         "learning_set": {"train": len(examples.train), "validation": len(examples.validation)},
         "peers": peers_of(room),
+        "disk": storage_alarm(room.settings),
         "quarantined": room.store.quarantine.count(),
         "without_ct": without_ct(room),
         "may_test_peers": i_may(May.NODE),

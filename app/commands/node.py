@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,23 +12,39 @@ import typer
 
 from app.commands.options import CONFIG, ConfigOption
 
+
+class Role(StrEnum):
+    """A process of the node."""
+
+    NODE = "node"
+    WORKER = "worker"
+    TRAINER = "trainer"
+    REVIEW = "review"
+
+
 commands = typer.Typer()
 user = typer.Typer(no_args_is_help=True, help="Accounts of the review page.")
 commands.add_typer(user, name="user")
 
 
 @commands.command()
-def run(config: ConfigOption = CONFIG) -> None:
+def run(
+    *,
+    only: Annotated[
+        list[Role] | None, typer.Option(help="Start this alone; may be given several times.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+) -> None:
     """Start the node: DICOM, worker, trainer and review page; ends with Ctrl+C."""
-    from app.process import start_logging, stop_on_signal  # noqa: PLC0415 (commands load what they use)
-    from app.supervisor import Supervisor  # noqa: PLC0415
+    from app.opening import look_at  # noqa: PLC0415 (commands load what they use)
+    from app.process import start_logging, stop_on_signal  # noqa: PLC0415
+    from app.supervisor import ROLES, Supervisor  # noqa: PLC0415
     from core.config import load_settings  # noqa: PLC0415
-    from core.store import open_store  # noqa: PLC0415
 
     start_logging("supervisor")
     stop = stop_on_signal()
-    open_store(load_settings(config))  # a wrong configuration ends here, with its sentence
-    Supervisor(config.resolve(), stop).run()
+    look_at(load_settings(config))  # a wrong configuration ends here, with its sentence
+    Supervisor(config.resolve(), stop, only or ROLES).run()
 
 
 @commands.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.learning import challenge, learn_what_is_new
 from app.room import Room
 from app.rounds import NEW, _emphasised, _memory, _starting_model
 from app.together import Trainers
+from core.errors import StorageFullError
 from core.model_files import DESCRIPTION_FILE
 from core.records import Round
 from model.checkpoint import read_checkpoint
@@ -92,6 +94,13 @@ def test_no_challenger_is_tried_where_the_settings_say_none(tmp_path: Path) -> N
     before = len(rounds(room))
     assert not challenge(room, "Heart", NEVER)
     assert len(rounds(room)) == before
+
+
+def test_no_round_begins_from_the_disk_s_reserve(room: Room) -> None:
+    full = replace(room, settings=room.settings.model_copy(update={"disk_reserve_mb": 10**9}))
+    with pytest.raises(StorageFullError):
+        learn_what_is_new(full, "Heart", NEVER)
+    assert rounds(room) == []
 
 
 def test_a_correction_ends_a_challenger_at_once_and_is_learned_first(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from core.journal import encode_runs, mask_crc32
 from core.records import InstanceHeader, JournalEntry
 from core.store import Store
 from core.tables import metadata
+from tests.support.postgresql import postgresql
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SHAPE = (4, 5, 6)
@@ -197,3 +198,16 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path: Pat
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
+
+
+def test_postgresql_looks_after_seconds_whether_a_silent_machine_is_still_there() -> None:
+    asked = ("tcp_keepalives_idle", "tcp_keepalives_count", "idle_in_transaction_session_timeout")
+    with postgresql() as url:
+        for synced in (True, False):
+            engine = open_engine(url, synced=synced)
+            with engine.connect() as connection:
+                told = [connection.scalar(sa.text(f"show {name}")) for name in asked]
+                assert told == ["10", "3", "1min"]
+                commit = connection.scalar(sa.text("show synchronous_commit"))
+                assert commit == ("on" if synced else "off")
+            engine.dispose()

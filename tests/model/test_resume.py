@@ -99,6 +99,23 @@ def test_the_checkpoint_of_another_round_is_not_taken(
     assert read_checkpoint(path, key="round 2") is None
 
 
+def test_no_checkpoint_is_written_from_the_disk_s_reserve_and_the_one_before_stays(
+    cases: list[TrainingCase],
+    settings: ModelSettings,
+    training: TrainingSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train, "CHECKPOINT_STEPS", 4)
+    path = tmp_path / "round.ckpt"
+    with pytest.raises(KilledError):
+        learn(cases, settings, training, Resume(path, "round 1"), killed_at=6)
+    before = path.read_bytes()
+    with pytest.raises(KilledError):
+        learn(cases, settings, training, Resume(path, "round 1", 10**9), killed_at=11)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("keep", [0, 20, 400])
 def test_a_damaged_checkpoint_counts_as_none(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "round.ckpt"

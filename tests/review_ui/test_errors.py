@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from structlog.testing import capture_logs
@@ -46,3 +50,47 @@ def test_a_crash_says_in_which_line_of_our_code(store: Store, anna: Reviewer) ->
         assert anna.get("/api/status").status_code == 500
     assert logged[0]["route"] == "GET /api/status"
     assert str(logged[0]["at"]).startswith("core.learning_store:")
+
+
+class FromPostgresql(Exception):  # noqa: N818
+    """An error of its driver; without a state there was no connection."""
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("FATAL: of patient Alma")
+        self.sqlstate = sqlstate
+
+
+def _broken_by(error: Exception) -> Callable[..., Any]:
+    def connect(_engine: sa.Engine) -> Any:
+        raise sa.exc.OperationalError("SELECT 1", {"name": "Alma"}, error)
+
+    return connect
+
+
+def test_while_the_database_is_away_every_page_says_so_and_asks_it_nothing(
+    anna: Reviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sa.Engine, "connect", _broken_by(FromPostgresql(None)))
+    for path in ("/", "/login", "/api/worklist", "/no-such-page"):
+        answer = anna.get(path)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5"), path
+        assert "database of the node does not answer" in answer.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FromPostgresql("53100"),
+        sqlite3.OperationalError("database or disk is full"),
+    ],
+)
+def test_a_database_without_room_is_said(
+    anna: Reviewer, store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, error)
+
+    monkeypatch.setattr(type(store.reviews), "release", full)
+    answer = anna.post("/api/cases/1/release", tab="0" * 32)
+    assert answer.status_code == 507
+    assert answer.get_json()["error"]["kind"] == "full"

@@ -50,23 +50,37 @@ class RunningNode:
 
     def children(self) -> dict[str, int]:
         """Process ids of the running roles."""
-        own = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         found = {}
-        for pid in own.split():
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        for pid in children_of(self.process.pid):
+            command = _command(pid)
             module = next((part for part in command if part.startswith("app.")), "")
-            found[module.removeprefix("app.")] = int(pid)
+            found[module.removeprefix("app.")] = pid
         return found
 
 
-def start(config: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start `recontour run`."""
+def children_of(pid: int) -> list[int]:
+    """Process ids; none where it has ended."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return []
+
+
+def start(config: Path, log: Path, *options: str, **settings: str) -> subprocess.Popen[bytes]:
+    """Start `recontour run`; `settings` are environment variables."""
     with log.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "run", "--config", str(config)],
+            [sys.executable, "-m", "app.cli", "run", "--config", str(config), *options],
             stdout=file,
             stderr=file,
-            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid()), **settings},
         )
 
 

@@ -1,0 +1,102 @@
+"""One process that looks after the others, and what it tells whoever looks after it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from app import supervisor
+from app.clinic import wait_for
+from app.supervisor import Supervisor
+from app.watchdog import Watchdog
+from tests.support.node import start
+from tests.support.settings import free_port, write_config
+
+
+@contextmanager
+def running(supervised: Supervisor) -> Iterator[None]:
+    thread = threading.Thread(target=supervised.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        supervised.stop.set()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+def test_systemd_hears_that_it_is_ready_that_it_lives_and_that_it_ends(tmp_path: Path) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(10)
+        told = Watchdog({"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "200000"})
+        supervised = Supervisor(write_config(tmp_path), threading.Event(), (), told)
+        with running(supervised):
+            heard = [systemd.recv(100) for _ in range(4)]
+        assert heard == [b"READY=1"] + [b"WATCHDOG=1"] * 3
+        while (last := systemd.recv(100)) == b"WATCHDOG=1":
+            pass
+        assert last == b"STOPPING=1"
+
+
+def test_without_systemd_nobody_is_told(tmp_path: Path) -> None:
+    with running(Supervisor(write_config(tmp_path), threading.Event(), (), Watchdog({}))):
+        pass
+
+
+def test_what_keeps_dying_is_started_again_after_ever_longer_pauses(tmp_path: Path) -> None:
+    supervised = Supervisor(write_config(tmp_path), threading.Event(), ("nothing",), Watchdog({}))
+    with capture_logs() as logged, running(supervised):
+        deadline = time.monotonic() + 30
+        while sum(entry["event"] == "process.ended" for entry in logged) < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    pauses = [entry["restart_in_s"] for entry in logged if entry["event"] == "process.ended"]
+    assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
+
+
+@pytest.mark.parametrize(
+    ("change", "todo", "wrong"),
+    [
+        ("\n# as it was\n", "Restart the node to use it.", None),
+        ("\nno_such_key: 1\n", "Do not restart the node yet.", "no_such_key"),
+    ],
+)
+def test_a_changed_configuration_is_told_once_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, todo: str, wrong: str | None
+) -> None:
+    monkeypatch.setattr(supervisor, "LOOK_AT_CONFIG_S", 0.0)
+    config = write_config(tmp_path)
+    supervised = Supervisor(config, threading.Event(), (), Watchdog({}))
+    with capture_logs() as logged, running(supervised):
+        time.sleep(0.3)
+        assert logged == []
+        with config.open("a") as file:
+            file.write(change)
+        time.sleep(0.5)
+    (entry,) = logged
+    assert (entry["event"], entry["todo"]) == ("config.changed", todo)
+    assert wrong is None or wrong in entry["wrong"]
+
+
+def test_a_database_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://node@127.0.0.1:{free_port()}/recontour"
+    config, log = write_config(tmp_path, database_url=url), tmp_path / "node.log"
+    process = start(config, log, "--only", "review")
+    try:
+        tried = lambda: log.read_text().count("process.ended") >= 2  # noqa: E731
+        wait_for(tried, timeout_s=60, what="the review page to be tried again")
+        assert process.poll() is None
+        assert log.read_text().count("database.away") >= 3
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
