@@ -21,6 +21,7 @@ OPEN = frozenset(
         "worklist.page",
         "worklist.api",
         "worklist.following",
+        "worklist.search",
         "work.page",
         "status.page",
         "status.api",

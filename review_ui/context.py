@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -14,6 +14,7 @@ from core.records import Case
 from core.rules import structure_under_review
 from core.store import Store
 from review_ui.memory import CaseMemory
+from review_ui.searches import Searches
 
 EXTENSION = "recontour"
 
@@ -27,6 +28,7 @@ class Desk:
     memory: CaseMemory
     now: Callable[[], datetime]
     ask_peer: Callable[[PeerSettings], None] | None = None
+    searches: Searches = field(default_factory=Searches)
 
     @property
     def roi_name(self) -> str:

@@ -71,6 +71,7 @@ ENDPOINTS: dict[str, May] = {
     "worklist.page": May.LOOK,
     "worklist.api": May.LOOK,
     "worklist.following": May.LOOK,
+    "worklist.search": May.LOOK,
     "review.page": May.LOOK,
     "review.rtstruct": May.LOOK,
     "figures.page": May.LOOK,

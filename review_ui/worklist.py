@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from apiflask import APIBlueprint
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from core.worklist_store import Asked, Order, Shown
@@ -35,8 +36,16 @@ def page() -> str:
 
 @blueprint.get("/api/worklist")
 def api() -> dict[str, Any]:
-    """One page of the worklist as JSON: `?q=`, `order=`, `show=`, `page=`."""
+    """One page of the worklist as JSON: `?q=` number of a search, `order=`, `show=`, `page=`."""
     return worklist_of(desk(), _asked_for())
+
+
+@blueprint.post("/search")
+def search() -> ResponseReturnValue:
+    """Search: the form's words become a number, and the address of the worklist has that alone."""
+    number = desk().searches.number_of(request.form.get("q", ""), who=current_user.username)
+    asked: dict[str, Any] = {name: request.form.get(name) or None for name in ("order", "show")}
+    return redirect(url_for("worklist.page", q=number or None, **asked), code=303)
 
 
 @blueprint.get("/api/next")
@@ -66,12 +75,12 @@ def worklist_of(room: Desk, asked: Asked) -> dict[str, Any]:
 
 def _asked_for() -> Asked:
     """What the address asks for; what it does not know is as if it were not there."""
-    args = request.args
+    args, room = request.args, desk()
     order, shown = args.get("order", ""), args.get("show", "")
     return Asked(
-        search=args.get("q", "")[:100],
+        search=room.searches.words_of(args.get("q", ""), who=current_user.username),
         order=next((name for name in get_args(Order) if name == order), "priority"),
         shown=next((name for name in get_args(Shown) if name == shown), "all"),
         page=args.get("page", 1, type=int),
-        hidden=frozenset(hidden_from(desk().store, current_user.username)),
+        hidden=frozenset(hidden_from(room.store, current_user.username)),
     )

@@ -41,5 +41,6 @@ def test_a_long_worklist_is_turned_page_by_page_and_searched(
     page.fill("input[type=search]", "nobody")
     page.keyboard.press("Enter")
     expect(page.locator("#nothing-found")).to_be_visible()
+    assert "nobody" not in page.url
     page.click("text=show all cases")
     expect(rows).to_have_count(PAGE_ROWS)

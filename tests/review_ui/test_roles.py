@@ -28,6 +28,7 @@ WHO = {
     "GET /": EVERYBODY,
     "GET /api/worklist": EVERYBODY,
     "GET /api/next": EVERYBODY,
+    "POST /search": EVERYBODY,
     "GET /cases/<case_id>": EVERYBODY,
     "GET /cases/<case_id>/rtstruct": EVERYBODY,
     "GET /cases/<case_id>/figures": EVERYBODY,

@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from flask import Flask
 
 from core.records import Correction, DoseFigure
 from core.store import Store
 from core.tables import case
 from core.volume import Volume
 from core.worklist_store import PAGE_ROWS
+from review_ui.accounts import create_user
 from tests.support.review_case import (
     ASSEMBLY,
     NOW,
+    PASSWORD,
     ROUTING,
     Reviewer,
     another_object,
@@ -41,6 +44,13 @@ def worklist(who: Reviewer, query: str = "") -> dict[str, Any]:
     answer = who.get(f"/api/worklist{query}").json
     assert answer is not None
     return dict(answer)
+
+
+def searched(who: Reviewer, words: str) -> dict[str, Any]:
+    form = {"q": words, "csrf_token": who.csrf_token, "order": "", "show": ""}
+    answer = who.client.post("/search", data=form)
+    assert answer.status_code == 303
+    return worklist(who, answer.headers["Location"].removeprefix("/"))
 
 
 def row_of(who: Reviewer, case_id: str) -> dict[str, Any]:
@@ -208,7 +218,7 @@ def test_a_page_of_ten_thousand_cases_costs_as_many_statements_as_one_of_one(
     assert [row["patient"]["id"] for row in last["cases"]][-1] == "P-001"
     assert len(last["cases"]) == PAGE_ROWS
     assert len(of_all) == len(of_one)
-    found = worklist(anna, "?q=m-09999")
+    found = searched(anna, "m-09999")
     assert [row["patient"]["id"] for row in found["cases"]] == ["M-09999"]
 
 
@@ -235,8 +245,26 @@ def test_the_words_of_a_search_are_sought_in_name_patient_id_and_series(
         ("P_", ["P_78"]),
         ("doe berta", []),
     ):
-        found = worklist(anna, f"?q={words}")["cases"]
+        found = searched(anna, words)["cases"]
         assert [row["patient"]["id"] for row in found] == ids, words
+
+
+def test_no_address_carries_what_is_searched_for(anna: Reviewer, app: Flask, store: Store) -> None:
+    put_case(store, CT, patient_name="Doe^Anna")
+    put_case(store, CT, patient_name="Roe^Berta")
+    form = {"q": "Doe", "order": "arrival", "show": "all", "csrf_token": anna.csrf_token}
+    where = anna.client.post("/search", data=form).headers["Location"]
+    assert "doe" not in where.lower()
+    assert "order=arrival" in where
+    page = anna.get(where).text
+    assert 'value="Doe"' in page
+    assert "Berta" not in page
+    # A number is of whoever searched; for others, and after a restart, it means nothing.
+    create_user(app, "carla", PASSWORD)
+    other = Reviewer.log_in(app, "carla").get(where).text
+    assert "Berta" in other
+    assert 'value="Doe"' not in other
+    assert anna.client.post("/search", data={**form, "q": " "}).headers["Location"].count("q=") == 0
 
 
 def test_cases_stand_in_the_order_that_is_asked_for(anna: Reviewer, store: Store) -> None:
