@@ -57,6 +57,14 @@ def conformance(config: ConfigOption = CONFIG) -> None:
 
 
 @commands.command()
+def sbom() -> None:
+    """Print every package the node runs with, its version and licence, as CycloneDX JSON."""
+    from app.components import as_cyclonedx, components  # noqa: PLC0415
+
+    typer.echo(as_cyclonedx(components()))
+
+
+@commands.command()
 def doctor(*, as_json: JsonOption = False, config: ConfigOption = CONFIG) -> None:
     """Check everything the node stands on and say what to do; exit code 1 where something fails."""
     from app.doctor import diagnose, is_healthy, rows_of  # noqa: PLC0415
