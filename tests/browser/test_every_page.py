@@ -194,6 +194,38 @@ def test_the_menus_of_an_administrator_open_by_key_and_close_by_themselves(
     context.close()
 
 
+def test_the_dialogs_of_a_review_can_be_read_and_used(chromium: Browser, busy: Busy) -> None:
+    context = chromium.new_context(viewport=SIZES[0])
+    page = context.new_page()
+    log_in(page, busy, "olga")
+    page.locator("tr", has_text="Maximiliana").get_by_role("link", name="Review").click()
+    page.wait_for_selector("body[data-ready=true]")
+    for key in ("y", "+", "+"):
+        page.keyboard.press(key)
+    page.wait_for_selector("body:not([data-box=''])")
+    wrong = looked_at(page, "review with a box")
+    for name in ("approve", "reject", "pass-on", "help"):
+        page.click(f"#{name}")
+        shown = page.locator("dialog[open]")
+        expect(shown).to_be_visible()
+        if name == "approve":
+            expect(page.locator("#confirm-approve")).to_be_enabled()
+            # What is only proposed is not approved, and is not seen behind.
+            expect(page.locator("#proposal")).to_be_hidden()
+        # What lies behind a dialog cannot get the focus.
+        wrong += [what for what in looked_at(page, name) if "no focus seen" not in what]
+        for size in SIZES:
+            page.set_viewport_size(size)
+            box = shown.bounding_box()
+            assert box is not None
+            assert box["y"] >= 0, name
+            assert box["y"] + box["height"] <= size["height"], name
+        page.keyboard.press("Escape")
+        expect(shown).to_have_count(0)
+    context.close()
+    assert wrong == [], "\n".join(wrong)
+
+
 def test_reports_are_printed_dark_on_white_without_navigation_or_blank_pages(
     chromium: Browser, busy: Busy
 ) -> None:

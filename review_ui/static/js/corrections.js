@@ -55,6 +55,8 @@ export class CorrectionLayer {
     /** Voxels inside the corrected structure, in all and per axial slice. */
     this.voxels = 0;
     this.voxelsPerSlice = new Int32Array(grid.dims[2]);
+    /** Whether a voxel may be painted; undo and replay do not ask. @type {(index: number) => boolean} */
+    this.permits = () => true;
     /** Called for each voxel that comes in or goes out. @type {(index: number, inside: boolean) => void} */
     this.onVoxel = () => {};
     /** Called after every change. @type {() => void} */
@@ -72,6 +74,15 @@ export class CorrectionLayer {
   /** Volume of the corrected structure in cc; slices may differ in thickness. */
   get volumeCc() {
     return this.voxelsPerSlice.reduce((sum, count, z) => sum + count * this.grid.voxelCc[z], 0);
+  }
+
+  /** Where the structure may be: every row of the axial slices it is in. @returns {import("./blocks.js").Bounds} */
+  get contouredBounds() {
+    const { dims } = this.grid;
+    const lowest = this.voxelsPerSlice.findIndex((count) => count > 0);
+    let highest = dims[2] - 1;
+    while (highest >= 0 && this.voxelsPerSlice[highest] === 0) highest--;
+    return { low: [0, 0, Math.max(0, lowest)], high: [dims[0] - 1, dims[1] - 1, highest] };
   }
 
   get isPainting() {
@@ -106,7 +117,7 @@ export class CorrectionLayer {
     const { value, indices, before } = stroke;
     const already = indices.length;
     forEachVoxel((index) => {
-      if (this.values[index] === value) return;
+      if (this.values[index] === value || !this.permits(index)) return;
       indices.push(index);
       before.push(this.values[index]);
       this.#set(index, value);
@@ -132,11 +143,18 @@ export class CorrectionLayer {
    * @param {Omit<StepLabel, "tool">} label
    * @returns {boolean} whether there was anything to do
    */
-  applyChange({ added, removed }, label) {
+  applyChange(change, label) {
+    const { added, removed } = this.permitted(change);
     if (added.length + removed.length === 0) return false;
     const tool = added.length ? "add" : "remove";
     this.#assign([[added, ADDED], [removed, REMOVED]], { ...label, tool });
     return true;
+  }
+
+  /** What of a change may be done. @param {import("./blocks.js").Change} change */
+  permitted({ added, removed }) {
+    const may = (/** @type {number} */ index) => this.permits(index);
+    return { added: added.filter(may), removed: removed.filter(may) };
   }
 
   /** Take the last stroke back. @returns {boolean} whether there was one */

@@ -52,10 +52,11 @@ const GUIDE_WORDS = Object.freeze({
 /**
  * @param {ReviewSession} session
  * @param {() => {view: SliceView, point: PlanePoint} | null} pointer  where the pointer is
+ * @param {(view: SliceView) => void} drawUnder  below what tools draw
  * @returns {Record<string, () => void>} by the names of keyboard.js
  */
-export function connectEditing(session, pointer) {
-  const editing = new Editing(session, pointer);
+export function connectEditing(session, pointer, drawUnder) {
+  const editing = new Editing(session, pointer, drawUnder);
   return editing.actions();
 }
 
@@ -63,10 +64,12 @@ class Editing {
   /**
    * @param {ReviewSession} session
    * @param {() => {view: SliceView, point: PlanePoint} | null} pointer
+   * @param {(view: SliceView) => void} drawUnder
    */
-  constructor(session, pointer) {
+  constructor(session, pointer, drawUnder) {
     this.session = session;
     this.pointer = pointer;
+    this.drawUnder = drawUnder;
     this.proposals = new Proposals(session);
     session.afterStroke = () => this.#propose();
     session.state.onUpdate(() => this.#show());
@@ -94,10 +97,10 @@ class Editing {
       propagate: () => this.#togglePropagation(),
       grow: () => this.#margin(MARGIN_STEP_MM),
       shrink: () => this.#margin(-MARGIN_STEP_MM),
-      largestPiece: () => this.#change("largest-piece", "Largest piece only", largestPiece(layer.grid, contains)),
+      largestPiece: () => this.#change("largest-piece", "Largest piece only", largestPiece(layer.grid, contains, layer.contouredBounds)),
       removeIslands: () =>
-        this.#change("remove-islands", `Islands below ${ISLAND_CC} ml`, withoutIslands(layer.grid, contains, ISLAND_CC)),
-      fillHoles: () => this.#change("fill-holes", "Holes", withoutHoles(layer.grid, contains)),
+        this.#change("remove-islands", `Islands below ${ISLAND_CC} ml`, withoutIslands(layer.grid, contains, ISLAND_CC, layer.contouredBounds)),
+      fillHoles: () => this.#change("fill-holes", "Holes", withoutHoles(layer.grid, contains, layer.contouredBounds)),
       takeProposal: () => this.proposals.take(),
       dismissProposal: () => this.proposals.dismiss(),
     };
@@ -132,9 +135,8 @@ class Editing {
   #change(name, words, change) {
     if (!this.#isFree()) return;
     const { plane, slice } = this.#here();
-    const done = this.session.applyChange(change, { name, plane: plane.name, slice });
-    const pieces = change.added.length + change.removed.length;
-    this.proposals.say(done ? `${words}: ${pieces} voxels changed.` : `${words}: nothing to change.`);
+    const voxels = this.session.applyChange(change, { name, plane: plane.name, slice });
+    this.proposals.say(voxels > 0 ? `${words}: ${voxels} voxels changed.` : `${words}: nothing to change.`);
   }
 
   #interpolate() {
@@ -154,7 +156,7 @@ class Editing {
     const marginMm = this.proposals.marginMm + stepMm;
     if (marginMm === 0) return this.proposals.dismiss();
     const { plane, slice } = this.#here();
-    const change = withMargin(layer.grid, (index) => layer.contains(index), marginMm);
+    const change = withMargin(layer.grid, (index) => layer.contains(index), marginMm, layer.contouredBounds);
     const grows = marginMm > 0;
     const words = `${grows ? "Grow" : "Shrink"} by ${Math.abs(marginMm)} mm`;
     const label = { name: grows ? "grow" : "shrink", plane: plane.name, slice };
@@ -201,6 +203,7 @@ class Editing {
   #draw(view) {
     const { stroke, state } = this.session;
     const { current } = this.proposals;
+    this.drawUnder(view);
     if (current) drawProposal(view, state.settings.position[view.plane.normal], current.change);
     if (stroke?.shape === "lasso" && stroke.plane === view.plane) drawLasso(view, stroke.points);
   }

@@ -46,6 +46,7 @@ export const BINDINGS = Object.freeze([
   { keys: ["i"], action: "showIsodose", label: "Isodose lines on and off" },
   { keys: ["u"], action: "showUncertainty", label: "Undecided voxels on and off" },
   { keys: ["o"], action: "showLeverage", label: "Dose leverage on and off: what near the contour moves the mean dose" },
+  { keys: ["y"], action: "showBox", label: "Box that painting keeps to, on and off" },
   { keys: ["."], action: "nextDoubt", label: "Next slice of doubt, towards the head" },
   { keys: [","], action: "previousDoubt", label: "Next slice of doubt, towards the feet" },
   { keys: ["shift+d"], action: "highestDose", label: "Highest dose within the contour" },

@@ -14,18 +14,19 @@ import { squaredDistances, TOLERANCE_MM2 } from "./distance.js";
  * @param {import("./geometry.js").Grid} grid
  * @param {import("./blocks.js").Contains} contains
  * @param {number} marginMm  above zero to grow, below to shrink
+ * @param {import("./blocks.js").Bounds} [within]  where the structure may be
  * @returns {Change}
  */
-export function withMargin(grid, contains, marginMm) {
-  const bounds = boundsOf(grid, contains);
+export function withMargin(grid, contains, marginMm, within) {
+  const bounds = boundsOf(grid, contains, within);
   if (!bounds || marginMm === 0) return { added: new Uint32Array(), removed: new Uint32Array() };
   const grows = marginMm > 0;
   const reach = /** @type {Vector3} */ ([0, 1, 2].map((axis) => (grows ? voxelsWithin(grid, axis, marginMm) : 1)));
   const block = new Block(grid, widened(grid, bounds, reach), contains);
   const source = grows ? block.inside : block.inside.map((value) => 1 - value);
   const squared = squaredDistances(source, block.centresMm);
-  const within = marginMm * marginMm + TOLERANCE_MM2;
-  return block.changeTo((at) => (squared[at] <= within ? grows : block.inside[at] !== 0));
+  const squaredMm = marginMm * marginMm + TOLERANCE_MM2;
+  return block.changeTo((at) => (squared[at] <= squaredMm ? grows : block.inside[at] !== 0));
 }
 
 /**

@@ -36,6 +36,7 @@ const LAYER_ROWS = /** @type {const} */ ([
   ["layer-dose", "showDose"],
   ["layer-isodose", "showIsodose"],
   ["layer-uncertainty", "showUncertainty"],
+  ["layer-box", "showBox"],
 ]);
 
 /** @param {Settings} settings */

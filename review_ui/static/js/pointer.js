@@ -8,6 +8,9 @@
  *
  * @typedef {object} PointerActions  what the page does about it
  * @property {() => boolean} canPaint
+ * @property {(view: SliceView, at: PlanePoint, withinPx: number) => boolean} grabBox  whether a side of the box is there
+ * @property {(view: SliceView, at: PlanePoint) => void} dragBox
+ * @property {() => void} dropBox
  * @property {(view: SliceView, tool: Tool, at: PlanePoint) => boolean} startStroke  false while another hand draws
  * @property {(view: SliceView, from: PlanePoint, to: PlanePoint) => void} continueStroke
  * @property {() => void} endStroke
@@ -29,6 +32,8 @@ import { Fingers } from "./touch.js";
 const ERASER = 5;
 const ERASER_HELD = 32;
 const ZOOM_STEP = 1.15;
+/** So near a mouse takes a side of the box. */
+export const SIDE_PX = 5;
 /** Wheel travel of one slice; a notch of a mouse wheel is more, a trackpad's event less. */
 const WHEEL_STEP = 50;
 
@@ -45,7 +50,7 @@ export class PointerInput {
     this.actions = actions;
     /** @type {number | null} */
     this.pointer = null;
-    /** @type {"paint" | "pan" | "cross" | "window" | null} */
+    /** @type {"paint" | "pan" | "cross" | "window" | "box" | null} */
     this.mode = null;
     /** @type {PlanePoint} */
     this.last = [0, 0];
@@ -76,7 +81,7 @@ export class PointerInput {
     if (event.pointerType === "pen") this.pen.note(event);
     if (this.pointer !== null) return;
     const point = this.#pointOf(event);
-    this.mode = this.#modeOf(event);
+    this.mode = this.#modeOf(event, point);
     if (this.mode === null) return;
     event.preventDefault();
     this.pointer = event.pointerId;
@@ -90,11 +95,16 @@ export class PointerInput {
     } else this.mode = null;
   }
 
-  /** @param {PointerEvent} event @returns {"paint" | "pan" | "cross" | "window" | null} */
-  #modeOf(event) {
+  /**
+   * @param {PointerEvent} event
+   * @param {PlanePoint} point
+   * @returns {"paint" | "pan" | "cross" | "window" | "box" | null}
+   */
+  #modeOf(event, point) {
     if (event.button === 1 || (event.button === 0 && this.actions.isSpaceHeld())) return "pan";
     if (event.button === 0 && event.altKey) return "cross";
     if (event.button === 0 && (event.ctrlKey || event.metaKey)) return "window";
+    if (event.button === 0 && this.actions.grabBox(this.view, point, SIDE_PX)) return "box";
     const paints = [0, 2, ERASER].includes(event.button);
     return paints && this.actions.canPaint() ? "paint" : null;
   }
@@ -125,6 +135,7 @@ export class PointerInput {
       return;
     }
     if (this.mode === "cross") this.actions.cross(this.view, this.#pointOf(event));
+    if (this.mode === "box") this.actions.dragBox(this.view, this.#pointOf(event));
     if (this.mode === "paint") this.#paintAlong(event);
     this.actions.hover(this.view, this.#pointOf(event), this.#toolOf(event));
   }
@@ -149,6 +160,7 @@ export class PointerInput {
       else this.actions.breakStroke();
     }
     if (this.mode === "window") this.actions.windowSet();
+    if (this.mode === "box") this.actions.dropBox();
     this.mode = null;
     this.pointer = null;
   }

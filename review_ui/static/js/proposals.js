@@ -33,10 +33,11 @@ export class Proposals {
   show(proposal) {
     this.dismiss();
     this.marginMm = proposal.marginMm ?? 0;
-    const { added, removed } = proposal.change;
+    const change = this.session.layer.permitted(proposal.change);
+    const { added, removed } = change;
     const voxels = added.length + removed.length;
     if (voxels === 0) return this.say(`${proposal.words}: nothing to change.`);
-    this.current = proposal;
+    this.current = { ...proposal, change };
     const parts = [];
     if (added.length) parts.push(this.#ml(added, 1));
     if (removed.length) parts.push(this.#ml(removed, -1));

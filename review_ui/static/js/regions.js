@@ -1,6 +1,7 @@
 /**
  * Pieces and holes of a structure. Voxels hang together through their faces, as in the node. No DOM.
  *
+ * @typedef {import("./blocks.js").Bounds} Bounds
  * @typedef {import("./blocks.js").Change} Change
  * @typedef {import("./blocks.js").Contains} Contains
  * @typedef {import("./geometry.js").Grid} Grid
@@ -46,10 +47,11 @@ export function pieces(set, [nx, ny, nz]) {
  * Give up every piece but the largest in volume; of equals the lowest stays.
  * @param {Grid} grid
  * @param {Contains} contains
+ * @param {Bounds} [within]  where the structure may be
  */
-export function largestPiece(grid, contains) {
-  return keepPieces(grid, contains, (volumesCc) => {
-    const largest = volumesCc.indexOf(Math.max(...volumesCc));
+export function largestPiece(grid, contains, within) {
+  return keepPieces(grid, contains, within, (volumesCc) => {
+    const largest = largestOf(volumesCc);
     return (piece) => piece === largest;
   });
 }
@@ -59,10 +61,11 @@ export function largestPiece(grid, contains) {
  * @param {Grid} grid
  * @param {Contains} contains
  * @param {number} smallestCc
+ * @param {Bounds} [within]  where the structure may be
  */
-export function withoutIslands(grid, contains, smallestCc) {
-  return keepPieces(grid, contains, (volumesCc) => {
-    const largest = volumesCc.indexOf(Math.max(...volumesCc));
+export function withoutIslands(grid, contains, smallestCc, within) {
+  return keepPieces(grid, contains, within, (volumesCc) => {
+    const largest = largestOf(volumesCc);
     return (piece) => piece === largest || volumesCc[piece] >= smallestCc;
   });
 }
@@ -71,10 +74,11 @@ export function withoutIslands(grid, contains, smallestCc) {
  * Take in every cavity: what is outside and cannot reach the end of the volume.
  * @param {Grid} grid
  * @param {Contains} contains
+ * @param {Bounds} [within]  where the structure may be
  * @returns {Change}
  */
-export function withoutHoles(grid, contains) {
-  return filled(grid, contains, boundsOf(grid, contains), [1, 1, 1]);
+export function withoutHoles(grid, contains, within) {
+  return filled(grid, contains, boundsOf(grid, contains, within), [1, 1, 1]);
 }
 
 /**
@@ -111,11 +115,12 @@ function filled(grid, contains, bounds, margin) {
 /**
  * @param {Grid} grid
  * @param {Contains} contains
+ * @param {Bounds | undefined} within
  * @param {(volumesCc: number[]) => (piece: number) => boolean} choose
  * @returns {Change}
  */
-function keepPieces(grid, contains, choose) {
-  const bounds = boundsOf(grid, contains);
+function keepPieces(grid, contains, within, choose) {
+  const bounds = boundsOf(grid, contains, within);
   if (!bounds) return nothing();
   const block = new Block(grid, bounds, contains);
   const { labels, count } = pieces(block.inside, block.dims);
@@ -125,6 +130,11 @@ function keepPieces(grid, contains, choose) {
   });
   const stays = choose(volumesCc);
   return block.changeTo((at) => labels[at] > 0 && stays(labels[at] - 1));
+}
+
+/** Which is the largest, of equals the first; there may be more than a function takes. @param {number[]} values */
+function largestOf(values) {
+  return values.reduce((best, value, at) => (value > values[best] ? at : best), 0);
 }
 
 /** @returns {Change} */

@@ -136,6 +136,8 @@ function connectLeaving(session) {
  */
 function connectApproval(session, lock) {
   const { facts, layer } = session;
+  // What is only proposed is not approved, and must not look as if.
+  button("approve").addEventListener("click", () => session.beforeEdit());
   prepareApproval({
     url,
     facts,

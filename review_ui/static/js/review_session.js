@@ -55,6 +55,8 @@ export class ReviewSession {
     this.beforeEdit = () => {};
     /** Called when a stroke is done and kept. @type {() => void} */
     this.afterStroke = () => {};
+    /** Called when the hand has rested after a change. @type {() => void} */
+    this.onRest = () => {};
     this.figuresTimer = 0;
     this.shapeTimer = 0;
     /** As the server told of the structure as it stands; null until it has. @type {panel.Figures | null} */
@@ -152,19 +154,20 @@ export class ReviewSession {
   }
 
   /**
-   * Add and remove voxels at once, as one step.
-   * @param {import("./blocks.js").Change} change
+   * Add and remove voxels at once, as one step, where they may be changed.
+   * @param {import("./blocks.js").Change} wanted
    * @param {Omit<import("./corrections.js").StepLabel, "tool">} label
-   * @returns {boolean} whether anything changed
+   * @returns {number} how many voxels were changed
    */
-  applyChange(change, label) {
+  applyChange(wanted, label) {
     this.beforeEdit();
-    if (!this.isEditable || this.stroke || !this.layer.applyChange(change, label)) return false;
+    const change = this.layer.permitted(wanted);
+    if (!this.isEditable || this.stroke || !this.layer.applyChange(change, label)) return 0;
     const [added, removed] = [change.added, change.removed].map((voxels) => encodeRuns(runsOf(voxels)));
     const voxels = added ? { tool: "add", runs: added, ...(removed && { removes: removed }) } : { tool: "remove", runs: removed };
     this.#journal({ kind: "stroke", ...label, ...voxels });
     this.log.note("tool-applied", { name: label.name, voxels: change.added.length + change.removed.length });
-    return true;
+    return change.added.length + change.removed.length;
   }
 
   undo() {
@@ -265,7 +268,10 @@ export class ReviewSession {
     panel.showChecks(this.layer, this.seen);
     panel.showButtons(this.layer, this.isEditable);
     window.clearTimeout(this.shapeTimer);
-    this.shapeTimer = window.setTimeout(() => panel.showShape(shapeOf(this.layer)), SHAPE_PAUSE_MS);
+    this.shapeTimer = window.setTimeout(() => {
+      panel.showShape(shapeOf(this.layer));
+      this.onRest();
+    }, SHAPE_PAUSE_MS);
   }
 
   #drawn() {

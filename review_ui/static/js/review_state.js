@@ -18,6 +18,7 @@
  * @property {boolean} showIsodose
  * @property {boolean} showUncertainty
  * @property {boolean} showReference  the contour of the TPS
+ * @property {boolean} showBox  that painting keeps to
  * @property {boolean} showLeverage  how much voxels near the contour move the mean dose
  * @property {Vector3} position  the voxel where the three slices cross
  */
@@ -42,6 +43,7 @@ export class ReviewState {
       showUncertainty: false,
       showReference: false,
       showLeverage: false,
+      showBox: false,
       position,
     };
     /** @type {((changed: Partial<Settings>) => void)[]} */

@@ -6,6 +6,9 @@
 const COLOURS = { added: "#ff7a6d", removed: "#4fdc8d" };
 const LINE = "#e6edf3";
 const HATCH_PX = 5;
+const OUTSIDE = "rgba(28, 8, 10, 0.55)";
+const SIDES = "#9fb4c8";
+const HANDLE_PX = 5;
 
 /** @type {Record<string, HTMLCanvasElement>} */
 const hatches = {};
@@ -60,6 +63,35 @@ export function drawProposal(view, slice, change) {
     close();
     context.fillStyle = context.createPattern(hatch(kind), "repeat") ?? COLOURS[kind];
     context.fill(path);
+  }
+}
+
+/**
+ * Darkens what lies outside the box, and draws its sides.
+ * @param {SliceView} view
+ * @param {number} slice
+ * @param {import("./edit_box.js").EditBox} box
+ */
+export function drawBox({ context, viewport, plane, grid }, slice, box) {
+  const outside = new Path2D();
+  outside.rect(0, 0, viewport.width, viewport.height);
+  context.fillStyle = OUTSIDE;
+  if (!box.meets(plane, slice)) return context.fill(outside);
+  const { across, down, flipped } = plane;
+  const [left, right] = [box.edgeMm(across, "low"), box.edgeMm(across, "high")].map((mm) => viewport.left + mm * viewport.scale);
+  const rows = flipped ? [box.high[down], box.low[down]].map((at) => grid.dims[down] - 1 - at) : [box.low[down], box.high[down]];
+  const [top, bottom] = [viewport.rowTop(rows[0]), viewport.rowTop(rows[1] + 1)];
+  outside.rect(left, top, right - left, bottom - top);
+  context.fill(outside, "evenodd");
+  context.strokeStyle = SIDES;
+  context.lineWidth = 1;
+  context.strokeRect(left, top, right - left, bottom - top);
+  context.fillStyle = SIDES;
+  for (const x of [left, (left + right) / 2, right]) {
+    for (const y of [top, (top + bottom) / 2, bottom]) {
+      const isMiddle = x !== left && x !== right && y !== top && y !== bottom;
+      if (!isMiddle) context.fillRect(x - HANDLE_PX / 2, y - HANDLE_PX / 2, HANDLE_PX, HANDLE_PX);
+    }
   }
 }
 

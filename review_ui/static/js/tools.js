@@ -7,6 +7,7 @@
  * @typedef {import("./geometry.js").Vector3} Vector3
  * @typedef {import("./corrections.js").Tool} Tool
  */
+import { Boxing } from "./boxing.js";
 import { nextRadius } from "./brush.js";
 import { brushAt, connectEditing, EDIT_BUTTONS } from "./editing.js";
 import { connectKeySheet } from "./key_sheet.js";
@@ -14,7 +15,7 @@ import { listenToKeys } from "./keyboard.js";
 import { bindingsNow, printKeys } from "./own_keys.js";
 import { button, byId, dialog } from "./page.js";
 import { contouredSlices, showHover } from "./panel.js";
-import { PointerInput } from "./pointer.js";
+import { PointerInput, SIDE_PX } from "./pointer.js";
 import { Pen } from "./touch.js";
 import { dragWindow, noteWindow, valuesAt, VIEW_BUTTONS, viewActions } from "./viewer.js";
 
@@ -58,6 +59,7 @@ class ReviewInput {
   /** @param {ReviewSession} session */
   constructor(session) {
     this.session = session;
+    this.boxing = new Boxing(session);
     this.isSpaceHeld = false;
     /** Where the pointer is. @type {{view: SliceView, point: PlanePoint} | null} */
     this.pointer = null;
@@ -67,7 +69,7 @@ class ReviewInput {
   keyActions() {
     const { session } = this;
     return {
-      ...connectEditing(session, () => this.pointer),
+      ...connectEditing(session, () => this.pointer, (view) => this.boxing.draw(view)),
       toolAdd: () => this.#pick("add"),
       toolRemove: () => this.#pick("remove"),
       toolErase: () => this.#pick("erase"),
@@ -91,6 +93,9 @@ class ReviewInput {
     const { session } = this;
     return {
       canPaint: () => session.isEditable,
+      grabBox: (view, at, withinPx) => this.boxing.grab(view, at, withinPx),
+      dragBox: (view, at) => this.boxing.drag(view, at),
+      dropBox: () => this.boxing.drop(),
       startStroke: (view, tool, at) => session.startStroke(view, tool, at),
       continueStroke: (_, from, to) => session.continueStroke(from, to),
       endStroke: () => session.endStroke(),
@@ -190,6 +195,7 @@ class ReviewInput {
     const { state, stage, isEditable } = this.session;
     this.pointer = point && { view, point };
     const { position } = state.settings;
+    this.boxing.hover(view, point, SIDE_PX);
     view.brush = point && isEditable ? brushAt(this.session, view, point, tool) : null;
     const voxel = point && view.grid.voxelAt(view.plane, position[view.plane.normal], point);
     showHover(view.plane.name, voxel ? valuesAt(view, voxel) : "");

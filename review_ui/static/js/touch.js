@@ -9,6 +9,8 @@
 
 /** A finger that moves less has not begun a stroke: another may still come. */
 const RESTS_PX = 6;
+/** So near a finger takes a side of the box. */
+const SIDE_PX = 14;
 /** Travel of a finger for one slice. */
 const SLICE_PX = 14;
 /** So long after a pen was seen the hand that holds it may rest on the screen. */
@@ -50,7 +52,7 @@ export class Fingers {
     this.pen = pen;
     /** Where each finger is, in the order they came. @type {Map<number, Spot>} */
     this.spots = new Map();
-    /** @type {"rest" | "paint" | "slices" | "two" | "done"} */
+    /** @type {"rest" | "paint" | "box" | "slices" | "two" | "done"} */
     this.mode = "done";
     /** Where the finger came down, and where its stroke has come to. @type {Spot} */
     this.from = { x: 0, y: 0 };
@@ -91,6 +93,7 @@ export class Fingers {
       if (event.type === "pointerup") this.actions.endStroke();
       else this.actions.breakStroke();
     }
+    if (this.mode === "box") this.actions.dropBox();
     // The finger that stays after two does not begin to paint.
     this.mode = "done";
   }
@@ -99,9 +102,11 @@ export class Fingers {
   #one(spot) {
     const [dx, dy] = [spot.x - this.from.x, spot.y - this.from.y];
     if (this.mode === "rest" && Math.hypot(dx, dy) >= RESTS_PX) {
-      if (this.pen.paints) this.mode = "slices";
+      if (this.actions.grabBox(this.view, this.#pointAt(this.from), SIDE_PX)) this.mode = "box";
+      else if (this.pen.paints) this.mode = "slices";
       else this.#startPainting();
     }
+    if (this.mode === "box") this.actions.dragBox(this.view, this.#pointAt(spot));
     if (this.mode === "paint") {
       this.actions.continueStroke(this.view, this.#pointAt(this.from), this.#pointAt(spot));
       this.from = spot;

@@ -6,7 +6,7 @@
  * @typedef {import("./review_state.js").Settings} Settings
  * @typedef {import("./slice_view.js").SliceView} SliceView
  *
- * @typedef {"showPrediction" | "showCorrections" | "showOutline" | "showDose" | "showIsodose" | "showUncertainty" | "showReference" | "showLeverage"} LayerSetting
+ * @typedef {"showPrediction" | "showCorrections" | "showOutline" | "showDose" | "showIsodose" | "showUncertainty" | "showReference" | "showLeverage" | "showBox"} LayerSetting
  */
 import { showPassingNote } from "./banner.js";
 import { differingSlices, doubtfulSlices, highestSlice, hottestVoxel, nextOf } from "./guidance.js";
@@ -26,6 +26,7 @@ export const VIEW_BUTTONS = Object.freeze({
   "layer-dose": "showDose",
   "layer-isodose": "showIsodose",
   "layer-uncertainty": "showUncertainty",
+  "layer-box": "showBox",
   "window-1": "window1",
   "window-2": "window2",
   "window-3": "window3",
@@ -47,6 +48,7 @@ const LAYERS = [
   "showDose",
   "showIsodose",
   "showUncertainty",
+  "showBox",
 ];
 
 /**

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { boundsOf } from "../../../review_ui/static/js/blocks.js";
 import { crc32 } from "../../../review_ui/static/js/checksum.js";
 import { CorrectionLayer } from "../../../review_ui/static/js/corrections.js";
 import { Grid, PLANES } from "../../../review_ui/static/js/geometry.js";
@@ -132,4 +133,18 @@ test("the layer's checksum is that of one byte a voxel", () => {
   paintAtRandom(layer, 20);
   const bytes = Uint8Array.from({ length: grid.count }, (_, i) => Number(layer.contains(i)));
   assert.equal(layer.checksum(), crc32(bytes));
+});
+
+test("the bounds of what is contoured hold all of it, and nothing where nothing is", () => {
+  const layer = new CorrectionLayer(grid, new Uint8Array(grid.count));
+  assert.equal(boundsOf(grid, (index) => layer.contains(index), layer.contouredBounds), null);
+  for (const slice of [7, 3]) {
+    layer.beginStroke("add");
+    layer.paint(PLANES.axial, slice, { from: [5, 5], to: [9, 9], radiusMm: 3 });
+    layer.endStroke();
+    const whole = boundsOf(grid, (index) => layer.contains(index));
+    assert.deepEqual(boundsOf(grid, (index) => layer.contains(index), layer.contouredBounds), whole);
+    assert.equal(layer.contouredBounds.low[2], slice);
+    assert.equal(layer.contouredBounds.high[2], 7);
+  }
 });
