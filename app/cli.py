@@ -11,6 +11,7 @@ from app.commands import (
     cohort,
     evaluation,
     keeping,
+    keys,
     labels,
     models,
     node,
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="A radiotherapy DICOM node that contours and learns. Not a medical device.",
 )
 for group in (
+    keys,
     node,
     rules,
     peers,

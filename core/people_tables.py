@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from core.tables import UtcTime, key_column, metadata
+from core.tables import Digest, UtcTime, key_column, metadata
 
 # Logins that were ended by logging out; each is in one browser's cookie.
 ended_session = sa.Table(
@@ -21,4 +21,13 @@ case_look = sa.Table(
     sa.Column("case_id", sa.ForeignKey("case.id"), primary_key=True),
     sa.Column("who", sa.String(64), primary_key=True),
     sa.Column("first_at", UtcTime, nullable=False),
+)
+
+# By which a machine, not a person, reads the metrics; the key itself is kept nowhere.
+machine_key = sa.Table(
+    "machine_key",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("digest", Digest, nullable=False, unique=True),
+    sa.Column("made_at", UtcTime, nullable=False),
 )

@@ -25,8 +25,10 @@ from core.errors import BackupError
 from core.export_store import ExportStore
 from core.flow_store import FlowStore
 from core.instance_store import InstanceStore
+from core.key_store import KeyStore
 from core.learning_store import LearningStore
 from core.look_store import LookStore
+from core.metrics_store import MetricsStore
 from core.model_store import ModelStore
 from core.observation_store import ObservationStore
 from core.outbox_store import OutboxStore
@@ -59,7 +61,9 @@ class Store:
     looks: LookStore
     accounts: AccountStore
     sessions: SessionStore
+    keys: KeyStore
     audit: AuditStore
+    metrics: MetricsStore
     deliveries: DeliveryStore
     outbox: OutboxStore
     asked: AskedStore
@@ -116,7 +120,9 @@ def open_store(settings: Settings) -> Store:
         looks=LookStore(engine),
         accounts=AccountStore(engine),
         sessions=SessionStore(engine),
+        keys=KeyStore(engine),
         audit=AuditStore(engine),
+        metrics=MetricsStore(engine),
         deliveries=DeliveryStore(engine),
         outbox=OutboxStore(engine),
         asked=AskedStore(engine),

@@ -50,6 +50,7 @@ OPEN = frozenset(
         "users.change_active",
         "flow.colleagues",
         "peers.echo",
+        "metrics.page",
         "openapi.spec",
     }
 )

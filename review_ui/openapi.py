@@ -9,6 +9,8 @@ from apiflask import APIFlask
 OCTETS, PAGE = "application/octet-stream", "text/html"
 MEDIA = {
     "/healthz": "text/plain",
+    "/readyz": "text/plain",
+    "/metrics": "text/plain",
     "/cases/{case_id}/rtstruct": "application/dicom",
     "/report/dose.csv": "text/csv",
     "/report/returned.csv": "text/csv",
@@ -19,6 +21,9 @@ MEDIA = {
     "/api/observations/{observation_id}/ct": OCTETS,
 }
 """Answers that are neither JSON (below /api) nor a page."""
+
+OPEN = frozenset({"/healthz", "/readyz"})
+"""Of nobody: for supervisors."""
 
 REFUSAL = {
     "type": "object",
@@ -48,7 +53,7 @@ def completed(spec: dict[str, Any]) -> dict[str, Any]:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             operation["responses"] = _answers(path, method)
-            if path != "/healthz":
+            if path not in OPEN:
                 operation["security"] = [{"login": []} if method == "get" else _BOTH]
     return spec
 
@@ -60,12 +65,12 @@ def _answers(path: str, method: str) -> dict[str, Any]:
     to_api = path.startswith("/api/")
     media = MEDIA.get(path, "application/json" if to_api else PAGE)
     answers: dict[str, Any] = {"200": {"description": "As asked.", "content": {media: {}}}}
-    if path == "/healthz":
-        return answers
+    if path in OPEN:
+        return {**answers, "503": {"description": "Not now.", "content": {media: {}}}}
     if not to_api:
         answers["3XX"] = {"description": "Done, or not logged in: go there."}
     told = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-    refused = told if to_api else {PAGE: {}}
+    refused = told if to_api else {PAGE: {}, media: {}}
     answers["4XX"] = {"description": "Refused, and why.", "content": refused}
     if method == "post":
         answers["413"] = {"description": "The body is too large.", "content": refused}

@@ -54,7 +54,7 @@ GRANTS: dict[str, frozenset[May]] = {
 }
 ROLES = tuple(GRANTS)
 
-PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz"})
+PUBLIC_ENDPOINTS = frozenset({"static", "security.login", "status.healthz", "metrics.readyz"})
 OWN_ENDPOINTS = frozenset(
     {
         "security.logout",
@@ -92,6 +92,7 @@ ENDPOINTS: dict[str, May] = {
     "observations.sign": May.CONTOUR,
     "status.page": May.LOOK,
     "status.api": May.LOOK,
+    "metrics.page": May.NODE,
     "deliveries.page": May.LOOK,
     "work.page": May.LOOK,
     "deliveries.send_again": May.SEND,

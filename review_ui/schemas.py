@@ -15,6 +15,10 @@ from pydantic import (
     model_validator,
 )
 
+from review_ui.border import LARGEST_ROW
+
+Count = Annotated[int, Field(ge=0, le=LARGEST_ROW)]
+"""As large as the database can hold."""
 TabId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{8,64}$")]
 """Names one browser tab; made by it at random."""
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,31}$")]
@@ -71,11 +75,11 @@ class JournalBody(_Body):
     """The next entry of a journal. A stroke tells which voxels changed, and by what tool."""
 
     tab: TabId
-    seq: Annotated[int, Field(ge=1)]
+    seq: Annotated[Count, Field(ge=1)]
     kind: Literal["stroke", "undo", "redo"]
     tool: Literal["add", "remove", "erase"] | None = None
     plane: Literal["axial", "sagittal", "coronal"] | None = None
-    slice: Annotated[int, Field(ge=0)] | None = None
+    slice: Count | None = None
     runs: str | None = None
     radius_mm: Annotated[float, Field(gt=0, le=500)] | None = None
     name: Word | None = None
@@ -108,10 +112,10 @@ class ApproveBody(_Body):
     """What the page shows at the moment of approval; the node's replay must come to the same."""
 
     tab: TabId
-    seq: Annotated[int, Field(ge=0)]
-    voxels: Annotated[int, Field(ge=0)]
+    seq: Count
+    voxels: Count
     crc32: Annotated[int, Field(ge=0, le=0xFFFFFFFF)]
-    slices_seen: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10000)]
+    slices_seen: Annotated[list[Count], Field(max_length=10000)]
 
 
 Said = Annotated[str, StringConstraints(max_length=64)]

@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
-from review_ui import blind
+from review_ui import blind, metrics
 from review_ui.accounts import SESSION_ID
 from review_ui.context import desk
 from review_ui.errors import answer, error_response
@@ -38,6 +38,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
+_ASK_FOR_A_KEY = {"WWW-Authenticate": "Bearer", "Content-Type": "text/plain; charset=utf-8"}
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -94,11 +95,15 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
         name = current_user.username if logged_in else ""
         # The account is read; do not hold its database snapshot while a CT streams.
         accounts.remove()
-        if request.endpoint in PUBLIC_ENDPOINTS:
+        if request.endpoint in PUBLIC_ENDPOINTS or (
+            request.endpoint == "metrics.page" and metrics.has_key()
+        ):
             return None
         if logged_in:
             permitted = _unless_permitted(ENDPOINTS.get(request.endpoint or ""), roles)
             return _first_page() or permitted or blind.refusal_for(desk().store, name)
+        if request.endpoint == "metrics.page":
+            return "A key is missing: recontour key add NAME.\n", 401, _ASK_FOR_A_KEY
         if request.path.startswith("/api/"):
             return error_response(401, "login", "You are not logged in. Log in in another tab.")
         return redirect(url_for("security.login", next=request.full_path.rstrip("?")))

@@ -46,6 +46,8 @@ FILES = frozenset(
         "openapi.spec",
         "static",
         "status.healthz",
+        "metrics.readyz",
+        "metrics.page",
         "review.rtstruct",
         "reports.dose_csv",
         "reports.returned_csv",

@@ -81,6 +81,16 @@ def test_no_body_makes_any_route_crash(app: Flask, omnia: Reviewer, store: Store
     assert crashed == []
 
 
+def test_a_number_beyond_what_the_database_holds_is_refused(anna: Reviewer, store: Store) -> None:
+    case_id = put_case(store, CT)
+    anna.open(case_id)
+    contour = {"tab": anna.tab, "seq": 0, "voxels": 0, "crc32": 0, "slices_seen": [0]}
+    for wrong in ({"seq": 2**63}, {"voxels": 2**31}, {"slices_seen": [10**30]}):
+        answer = anna.post(f"/api/cases/{case_id}/approve", **{**contour, **wrong})
+        assert answer.status_code == 422, wrong
+    assert anna.step(case_id, 2**63, "undo").status_code == 422
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_address_makes_any_route_crash_or_leave_its_folder(
     app: Flask, omnia: Reviewer, method: str

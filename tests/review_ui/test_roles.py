@@ -50,6 +50,7 @@ WHO = {
     "GET /status": EVERYBODY,
     "GET /work": EVERYBODY,
     "GET /api/status": EVERYBODY,
+    "GET /metrics": {ADMIN, PHYSICIST},
     "GET /deliveries/": EVERYBODY,
     "POST /deliveries/<delivery_id>/send-again": {ADMIN, PHYSICIST, PHYSICIAN},
     "GET /models/": EVERYBODY,
