@@ -139,6 +139,10 @@ def looked_at(page: Page, name: str) -> list[str]:
             wrong += [f"{name} at {size['width']}: {pair}" for pair in overlapping(page, row)]
         if folder:
             page.screenshot(path=Path(folder) / f"{name}-{size['width']}.png")
+    page.evaluate(
+        "document.querySelectorAll('main details').forEach((one) => { one.open = true; })"
+    )
+    wrong += [f"{name}, unfolded: {what}" for what in cut_or_overflowing(page)]
     wrong += [f"{name}: {finding}" for finding in findings_of_axe(page)]
     return wrong + [f"{name}: no focus seen on {what!r}" for what in without_visible_focus(page)]
 

@@ -34,6 +34,15 @@ def test_from_the_worklist_to_an_approval(open_page: OpenPage, site: Site) -> No
     review = ReviewPage(page, GEOMETRY)
     review.wait(ready="true")
 
+    # Space moves the picture, also after a click on a button; one that Tab reached it presses.
+    page.click("#tool-remove")
+    page.click("#tool-add")
+    page.keyboard.press("w")
+    page.keyboard.down("Space")
+    expect(page.locator("#views")).to_have_class("views grabbing")
+    page.keyboard.up("Space")
+    review.wait(tool="remove")
+
     first = review.slice_of("axial")
     page.keyboard.press("ArrowUp")
     review.wait(slice=first + 1)

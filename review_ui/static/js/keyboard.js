@@ -68,11 +68,15 @@ export const BINDINGS = Object.freeze([
  * @param {(held: boolean) => void} onSpace
  */
 export function listenToKeys(bindings, actions, onSpace) {
+  // From button to button by Tab; :focus-visible is no help, any key makes it so after a click as well.
+  let isWalking = false;
+  window.addEventListener("pointerdown", () => (isWalking = false), { capture: true });
   window.addEventListener("keydown", (event) => {
+    if (event.key === "Tab") isWalking = true;
     if (isTyping(event.target)) return;
     if (event.key === " ") {
       // A button that was reached by key is pressed by it; elsewhere it moves the picture.
-      if (event.target instanceof Element && event.target.matches("button:focus-visible")) return;
+      if (isWalking && event.target instanceof HTMLButtonElement) return;
       event.preventDefault();
       onSpace(true);
       return;
