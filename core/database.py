@@ -21,9 +21,15 @@ _PG_SESSION = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # where an answer was on its way, nothing else is asked
     "idle_in_transaction_session_timeout": "60000",
 }
-_PG_CLIENT = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_PG_CLIENT = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25000,
+}
 _PG_AWAY = frozenset({"08", "57"})  # connection exception, operator intervention
 _SQLITE_AWAY = ("database is locked", "unable to open database file")
 

@@ -1,0 +1,251 @@
+"""50 associations and 20 reviewers at once, while predictions run: errors, and how long pages take.
+
+    python -m benchmarks.load
+
+A node as `recontour run` starts it, with two receivers. 50 associations are opened before any of
+them sends; each sends 6 slices of 512 x 512, and again, until the reviewers are done. 20 reviewers
+are logged in with a case open each: like the page they ask for the worklist every 2 s, send what
+was done every 5 s, and turn to another page every 4 s. Meanwhile the worker predicts scans of
+256 x 256 x 100, one after the other. Senders and reviewers take their share of the same machine.
+The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from copy import deepcopy
+from datetime import UTC, datetime
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pynetdicom import AE, build_context
+
+from app.clinic import PageError, Physician, wait_for
+from app.room import Room
+from core.config import Settings, load_settings
+from core.geometry import VolumeGeometry
+from core.store import Store, open_store
+from core.volume import Volume
+from review_ui import create_app
+from review_ui.accounts import create_user
+from tests.support.node import PASSWORD, RunningNode, node_config, start, wait_until_it_answers
+from tests.support.review_case import put_case
+from tests.support.settings import free_port
+from tests.support.synthetic_dicom import ct_series
+from tests.support.versions import put_real
+
+ASSOCIATIONS, REVIEWERS, SCANS = 50, 20, 40
+SECONDS = 60.0
+SLICES, SIZE = 6, 512
+SHAPE = (100, 256, 256)
+PAGES = ("/", "/status", "/deliveries/", "/work", "/cases/{case_id}")
+EVERY_S = {"worklist": 2.0, "events": 5.0, "page": 4.0}
+PAGE_P95_MS = 300.0
+
+
+def main() -> int:
+    """Run it, print the figures and the verdict; 0 when it holds."""
+    with tempfile.TemporaryDirectory(prefix="load-") as name:
+        folder = Path(name)
+        config = _config(folder)
+        settings = load_settings(config)
+        cases, scans = _prepared(settings)
+        log = folder / "node.log"
+        node = RunningNode(settings, config, log, start(config, log))
+        try:
+            wait_until_it_answers(node)
+            found = _under_load(node, cases, scans)
+        finally:
+            node.process.terminate()
+            node.process.wait(timeout=60)
+    sys.stdout.write(json.dumps(found) + "\n")
+    return 0 if found["holds"] else 1
+
+
+def _config(folder: Path) -> Path:
+    dicom = {
+        "port": free_port(),
+        "quiet_time_s": 600,
+        "receivers": 2,
+        "maximum_associations": ASSOCIATIONS,
+        "maximum_associations_per_address": ASSOCIATIONS,
+    }
+    return node_config(
+        folder, free_port(), dicom=dicom, review={"port": free_port(), "threads": 32}
+    )
+
+
+def _prepared(settings: Settings) -> tuple[list[str], list[str]]:
+    """A small case for each reviewer, scans to predict, accounts, a model; ids of both."""
+    store = open_store(settings)
+    app = create_app(settings, store)
+    for number in range(REVIEWERS):
+        create_user(app, f"reviewer{number}", PASSWORD, "physician")
+    rng = np.random.default_rng(3)
+    cases = [put_case(store, _scan((20, 64, 64), rng)) for _ in range(REVIEWERS)]
+    scans = [put_case(store, _scan(SHAPE, rng)) for _ in range(SCANS)]
+    put_real(Room(settings, store), 1)
+    store.engine.dispose()
+    return cases, scans
+
+
+def _scan(shape: tuple[int, int, int], rng: np.random.Generator) -> Volume:
+    frame = f"2.25.{rng.integers(1 << 60)}"
+    geometry = VolumeGeometry(shape, (0.0, 0.0, 0.0), (3.0, 0.98, 0.98), frame)
+    return Volume(rng.integers(-200, 200, shape, np.int16), geometry)
+
+
+def _under_load(node: RunningNode, cases: list[str], scans: list[str]) -> dict[str, Any]:
+    store = open_store(node.settings)
+    reviewers = [_Reviewer(node.url, number, case) for number, case in enumerate(cases)]
+    for reviewer in reviewers:
+        reviewer.arrive()
+    spawn = multiprocessing.get_context("spawn")
+    done, answers = spawn.Event(), spawn.Queue()
+    sender = spawn.Process(target=_send, args=(node.settings.dicom.port, done, answers))
+    sender.start()
+    answers.get(timeout=120)  # all associations are open
+    begun, before = time.monotonic(), _predicted(store, scans)
+    for reviewer in reviewers:
+        reviewer.start()
+    for reviewer in reviewers:
+        reviewer.join()
+    seconds, predicted = time.monotonic() - begun, _predicted(store, scans)
+    done.set()
+    sent, send_errors = answers.get(timeout=120)
+    sender.join()
+    store.engine.dispose()
+    took = {kind: [ms for r in reviewers for ms in r.took_ms[kind]] for kind in EVERY_S}
+    page_errors = [error for reviewer in reviewers for error in reviewer.errors]
+    found: dict[str, Any] = {f"{kind}_p95_ms": _p95(values) for kind, values in took.items()}
+    found |= {
+        "page_median_ms": round(statistics.median(took["page"]), 1),
+        "pages": len(took["page"]),
+        "associations": ASSOCIATIONS,
+        "instances_per_s": round(sent / seconds, 1),
+        "errors": len(page_errors) + len(send_errors),
+        "predicted": predicted - before,
+        "still_to_predict": SCANS - predicted,
+    }
+    for error in [*page_errors, *send_errors][:5]:
+        sys.stdout.write(f"{error}\n")
+    found["holds"] = (
+        found["errors"] == 0
+        and found["page_p95_ms"] < PAGE_P95_MS
+        and found["predicted"] > 0
+        and found["still_to_predict"] > 0
+    )
+    return found
+
+
+def _predicted(store: Store, scans: list[str]) -> int:
+    return sum(bool(store.teaching.predictions(case_id)) for case_id in scans)
+
+
+def _p95(values: list[float]) -> float:
+    return round(float(np.percentile(values, 95)), 1)
+
+
+class _Reviewer(threading.Thread):
+    """An open tab: what it asks for, when, and how long the answers took."""
+
+    def __init__(self, url: str, number: int, case_id: str) -> None:
+        super().__init__()
+        self._page = Physician(url, f"reviewer{number}", PASSWORD)
+        self._case_id = case_id
+        self._rng = random.Random(number)  # noqa: S311 (no secret)
+        self.took_ms: dict[str, list[float]] = {kind: [] for kind in EVERY_S}
+        self.errors: list[str] = []
+
+    def arrive(self) -> None:
+        """Log in, as soon as the page is there, and take the case."""
+
+        def logged_in() -> bool:
+            self._page.log_in()
+            return True
+
+        wait_for(logged_in, timeout_s=120, what="the review page")
+        self._page.post_json(f"/api/cases/{self._case_id}/open", {"tab": "0" * 32})
+
+    def run(self) -> None:
+        """Go on for `SECONDS`."""
+        begun = time.monotonic()
+        due = {kind: begun + self._rng.uniform(0, every) for kind, every in EVERY_S.items()}
+        while (next_one := min(due, key=lambda kind: due[kind])) and due[
+            next_one
+        ] < begun + SECONDS:
+            time.sleep(max(0.0, due[next_one] - time.monotonic()))
+            due[next_one] += EVERY_S[next_one]
+            asked = time.perf_counter()
+            try:
+                self._ask(next_one)
+            except PageError as error:
+                self.errors.append(str(error))
+            self.took_ms[next_one].append((time.perf_counter() - asked) * 1e3)
+
+    def _ask(self, kind: str) -> None:
+        if kind == "worklist":
+            self._page.get("/api/worklist")
+        elif kind == "page":
+            self._page.get(self._rng.choice(PAGES).format(case_id=self._case_id))
+        else:
+            done = {"at": datetime.now(UTC).isoformat(), "kind": "slice", "detail": {}}
+            self._page.post_json(f"/api/cases/{self._case_id}/events", {"events": [done] * 20})
+
+
+def _send(port: int, done: Event, answers: Any) -> None:
+    """In a process of its own: open all associations, say so, send until `done`; tell how many."""
+    (slice_,) = ct_series(shape=(1, SIZE, SIZE), hu=lambda x, _y, _z: 0 * x)
+    errors: list[str] = []
+    sent = [0] * ASSOCIATIONS
+    open_ = threading.Barrier(ASSOCIATIONS + 1)
+
+    def associate(number: int) -> None:
+        own = deepcopy(slice_)
+        ae = AE("TPS")
+        contexts = [build_context(CTImageStorage, ExplicitVRLittleEndian)]
+        association = ae.associate("127.0.0.1", port, contexts=contexts, ae_title="RECONTOUR")
+        if not association.is_established:
+            errors.append(f"association {number} was not established")
+        open_.wait()
+        while association.is_established and not done.is_set():
+            sent[number] += _send_series(association, own, errors)
+        association.release()
+
+    threads = [threading.Thread(target=associate, args=(n,)) for n in range(ASSOCIATIONS)]
+    for thread in threads:
+        thread.start()
+    open_.wait()
+    answers.put("open")
+    for thread in threads:
+        thread.join()
+    answers.put((sum(sent), errors))
+
+
+def _send_series(association: Any, ds: Any, errors: list[str]) -> int:
+    """How many of a new series were accepted."""
+    accepted = 0
+    series = f"2.25.{random.getrandbits(90)}"
+    for number in range(SLICES):
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = series, f"{series}.{number}"
+        status = getattr(association.send_c_store(ds), "Status", None)
+        if status == 0x0000:
+            accepted += 1
+        else:
+            errors.append(f"C-STORE was answered {status}")
+            return accepted
+    return accepted
+
+
+if __name__ == "__main__":
+    sys.exit(main())
