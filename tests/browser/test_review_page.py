@@ -14,6 +14,7 @@ from scipy import ndimage
 from app.phantom import make_phantom, phantom_dose
 from core.geometry import Mask
 from tests.browser.conftest import Complaints, OpenPage, Site, answers_lost, log_in
+from tests.browser.looks import cut_or_overflowing
 from tests.browser.reference_case import CT, DOSE, GEOMETRY, HEART, corrected, kept_strokes
 from tests.browser.review_page import PLANES, ReviewPage
 from tests.support.browser import launch
@@ -213,6 +214,10 @@ def test_strokes_wait_for_a_lost_server_and_arrive_in_order(
         review.drag((x + 90, y - 50), (x + 110, y - 50))
         expect(review.page.locator("#save-status")).to_contain_text("Not saved")
         review.wait(pending=2)
+        expect(review.page.locator("#save-status")).to_contain_text(
+            "Not saved: 2 changes. The server does not answer. Trying again."
+        )
+        assert cut_or_overflowing(review.page) == []
     review.saved(2)
     expect(review.page.locator("#save-status")).to_contain_text("Saved")
     assert corrected(site, case_id).sum() == review.voxels

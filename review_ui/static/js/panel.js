@@ -137,7 +137,7 @@ export function showSaveStatus({ acknowledged, pending, condition, message }) {
   const words = {
     saved: `Saved ${clockTime(new Date())}`,
     saving: "Saving…",
-    retrying: `Not saved: ${message} Trying again.`,
+    retrying: `Not saved: ${changes(pending)}. ${message} Trying again.`,
     refused: `Not saved: ${changes(pending)}`,
   };
   setText("save-status", words[condition]);
