@@ -29,6 +29,7 @@ from app import (
     intake,
     plan_doses,
     predicting,
+    sending_audit,
     shadowing,
 )
 from app.jobs import Jobs
@@ -95,6 +96,10 @@ class Story:
             "ask_to_commit", lambda asked_id, _last: committing.ask_to_commit(room, asked_id)
         )
 
+        self._send_audit = _one_step(
+            "send_audit", lambda sent_id, _attempt: sending_audit.send_audit(room, sent_id)
+        )
+
     def reconcile(self) -> None:
         """Bring everything that is due on its way; one part that fails does not stop the others."""
         for part in (
@@ -111,6 +116,7 @@ class Story:
             self._compare_what_was_approved,
             self._measure_what_was_approved,
             self._run_in_shadow,
+            self._send_what_was_audited,
         ):
             try:
                 part()
@@ -216,6 +222,13 @@ class Story:
             key = f"ask-{asked.id}-{asked.transaction_uid}"
             last = asked.transaction_uid
             self._jobs.ensure(self._ask_to_commit, key, asked.id, last, queue="commit")
+
+    def _send_what_was_audited(self) -> None:
+        host = self._room.settings.audit.syslog.host
+        due = self._room.store.audit_export.due(host, now=self._room.now()) if host else None
+        if due is not None:
+            key = f"audit-{host}-{due.sent_id}-{due.attempts}"
+            self._jobs.ensure(self._send_audit, key, due.sent_id, due.attempts, queue="commit")
 
 
 def _one_step(name: str, action: Callable[..., Any]) -> Callable[..., Any]:

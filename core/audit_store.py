@@ -72,13 +72,13 @@ class AuditStore:
             pages = max(1, -(-total // PAGE_ROWS))
             shown = min(max(page, 1), pages)
             query = _newest(asked).limit(PAGE_ROWS).offset((shown - 1) * PAGE_ROWS)
-            rows = [_entry(row) for row in connection.execute(query).mappings()]
+            rows = [to_entry(row) for row in connection.execute(query).mappings()]
         return AuditPage(rows, total, shown, pages)
 
     def all(self, asked: AuditQuestion) -> list[AuditEntry]:
         """Everything that is asked for, the newest first."""
         with reading(self._engine) as connection:
-            return [_entry(row) for row in connection.execute(_newest(asked)).mappings()]
+            return [to_entry(row) for row in connection.execute(_newest(asked)).mappings()]
 
     def chain(self, noted: str = "") -> AuditChain:
         """Whether every row follows from the one before, and the digest `noted` is among them."""
@@ -128,5 +128,6 @@ def _conditions(asked: AuditQuestion) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def _entry(row: sa.RowMapping) -> AuditEntry:
+def to_entry(row: sa.RowMapping) -> AuditEntry:
+    """The row as people read it."""
     return AuditEntry(**{name: value for name, value in row.items() if name != "chain"})

@@ -194,6 +194,20 @@ class TrainingSettings(_Section):
     seed: Annotated[int, Field(ge=0)]
 
 
+class SyslogSettings(_Section):
+    """Where the audit is sent as syslog over TLS (RFC 5425); without a host nowhere."""
+
+    host: Annotated[str, StringConstraints(max_length=253)] = ""
+    port: Port = 6514
+    authorities: Path = Path("syslog-ca.pem")
+
+
+class AuditSettings(_Section):
+    """What is done with the audit beside keeping it."""
+
+    syslog: SyslogSettings = SyslogSettings()
+
+
 class JobSettings(_Section):
     """Durable work."""
 
@@ -221,6 +235,7 @@ class Settings(BaseSettings):
     model: ModelSettings
     training: TrainingSettings
     jobs: JobSettings
+    audit: AuditSettings = AuditSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -319,7 +334,10 @@ def _with_whole_paths(settings: Settings, folder: Path) -> Settings:
         key: folder / getattr(tls, key) for key in ("certificate", "private_key", "authorities")
     }
     dicom = settings.dicom.model_copy(update={"tls": tls.model_copy(update=files)})
-    changes = {"data_folder": folder / settings.data_folder, "dicom": dicom}
+    syslog = settings.audit.syslog
+    trusted = syslog.model_copy(update={"authorities": folder / syslog.authorities})
+    audit = settings.audit.model_copy(update={"syslog": trusted})
+    changes = {"data_folder": folder / settings.data_folder, "dicom": dicom, "audit": audit}
     return settings.model_copy(update=changes)
 
 

@@ -31,3 +31,14 @@ machine_key = sa.Table(
     sa.Column("digest", Digest, nullable=False, unique=True),
     sa.Column("made_at", UtcTime, nullable=False),
 )
+
+# How far the audit was sent to each log elsewhere, up to and with which row.
+audit_export = sa.Table(
+    "audit_export",
+    metadata,
+    sa.Column("destination", sa.String(300), primary_key=True),
+    sa.Column("sent_id", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_try_at", UtcTime, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from core.account_store import AccountStore
 from core.arm_store import ArmStore
 from core.asked_store import AskedStore
+from core.audit_export_store import AuditExportStore
 from core.audit_store import AuditStore
 from core.case_files import CaseFiles
 from core.case_store import CaseStore
@@ -63,6 +64,7 @@ class Store:
     sessions: SessionStore
     keys: KeyStore
     audit: AuditStore
+    audit_export: AuditExportStore
     metrics: MetricsStore
     deliveries: DeliveryStore
     outbox: OutboxStore
@@ -122,6 +124,7 @@ def open_store(settings: Settings) -> Store:
         sessions=SessionStore(engine),
         keys=KeyStore(engine),
         audit=AuditStore(engine),
+        audit_export=AuditExportStore(engine),
         metrics=MetricsStore(engine),
         deliveries=DeliveryStore(engine),
         outbox=OutboxStore(engine),

@@ -33,7 +33,17 @@ def test_every_key_of_the_shipped_configuration_has_a_remark() -> None:
         if line.strip() and not line.strip().startswith("#") and "#" not in line
     ]
     # Sections, and the list items' first keys.
-    sections = {"dicom", "peers", "rules", "structures", "review", "model", "training", "jobs"}
+    sections = {
+        "dicom",
+        "peers",
+        "rules",
+        "structures",
+        "review",
+        "model",
+        "training",
+        "jobs",
+        "audit",
+    }
     allowed = {f"{section}:" for section in sections}
     assert not [b for b in bare if b.strip() not in allowed and not b.strip().startswith("- ")]
 
