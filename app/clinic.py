@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,9 @@ from core.geometry import Mask
 from core.journal import encode_runs, mask_crc32
 from dicom_node.network.inbox import Received
 from dicom_node.network.scp import listening
+
+# What the page takes at once.
+MOST_EVENTS = 500
 
 
 class PageError(RecontourError):
@@ -144,14 +147,32 @@ class Physician:
             )
         )
 
-    def correct(self, case_id: str, wanted: Mask) -> None:
-        """Open a case, paint slice by slice what differs from `wanted`, approve.
-
-        May be called again after a failure: strokes that are kept already change nothing.
-        """
+    def open(self, case_id: str) -> str:
+        """Take the lock of a case; the tab that has it."""
         tab = uuid.uuid4().hex
         self.post_json(f"/api/cases/{case_id}/open", {"tab": tab})
-        base = self._prediction(case_id, wanted.shape)
+        return tab
+
+    def put_into_arm(self, case_id: str, arm: str) -> None:
+        """As the form on the page of a case's figures does; needs the role of a physicist."""
+        values = {"arm": arm, "csrf_token": self._csrf}
+        self._request(f"/cases/{case_id}/arm", body=urllib.parse.urlencode(values).encode())
+
+    def correct(
+        self,
+        case_id: str,
+        wanted: Mask,
+        *,
+        slices_seen: Sequence[int] | None = None,
+        done: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Open a case, paint slice by slice what differs from `wanted`, approve.
+
+        `slices_seen` are those of the structure if not given; `done` is what else the page would
+        report. May be called again after a failure: strokes that are kept already change nothing.
+        """
+        tab = self.open(case_id)
+        base = self.proposal(case_id, wanted.shape)
         seq = int(self.get_json(f"/api/cases/{case_id}")["journal"]["seq"])
         for tool, k, voxels in _strokes(base, wanted):
             seq += 1
@@ -166,16 +187,22 @@ class Physician:
                 "runs": encode_runs(voxels),
             }
             self.post_json(f"/api/cases/{case_id}/journal", entry)
+        for start in range(0, len(done), MOST_EVENTS):
+            batch = list(done[start : start + MOST_EVENTS])
+            self.post_json(f"/api/cases/{case_id}/events", {"events": batch})
+        if slices_seen is None:
+            slices_seen = [int(k) for k in np.flatnonzero(wanted.any((1, 2)))]
         body = {
             "tab": tab,
             "seq": seq,
             "voxels": int(wanted.sum()),
             "crc32": mask_crc32(wanted),
-            "slices_seen": [int(k) for k in np.flatnonzero(wanted.any((1, 2)))],
+            "slices_seen": list(slices_seen),
         }
         self.post_json(f"/api/cases/{case_id}/approve", body)
 
-    def _prediction(self, case_id: str, shape: tuple[int, ...]) -> Mask:
+    def proposal(self, case_id: str, shape: tuple[int, ...]) -> Mask:
+        """What the page shows at first; empty where nothing is proposed."""
         if self.get_json(f"/api/cases/{case_id}")["prediction"] is None:
             return np.zeros(shape, bool)
         content = self._request(f"/api/cases/{case_id}/prediction")

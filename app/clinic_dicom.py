@@ -29,11 +29,16 @@ class SyntheticPatient:
 
 
 def write_patient(
-    folder: Path, seed: int, *, spacing_mm: tuple[float, float, float]
+    folder: Path,
+    seed: int,
+    *,
+    spacing_mm: tuple[float, float, float],
+    tumour: bool | None = None,
+    contrast: bool | None = None,
 ) -> SyntheticPatient:
     """Write the CT and the dose of phantom `seed` into `folder`; the same seed, the same files."""
     folder.mkdir(parents=True, exist_ok=True)
-    phantom = make_phantom(seed, spacing_mm=spacing_mm)
+    phantom = make_phantom(seed, spacing_mm=spacing_mm, tumour=tumour, contrast=contrast)
     series = _uid(seed, "series")
     paths = [
         _save(_ct_slice(phantom, seed, k), folder / f"CT.{k:03d}.dcm")

@@ -62,7 +62,7 @@ def go_round(
             timeout_s=120,
             what="three deliveries",
         )
-    _verify_at_the_tps(tps, approved, roi_name)
+    verify_at_the_tps(tps, approved, roi_name)
     rows = wait_for(lambda: _dose_rows(physician), timeout_s=60, what="the dose report")
     console.print(
         f"[green]The loop went round:[/green] 3 structure sets at the TPS equal what was approved; "
@@ -75,7 +75,7 @@ def _released(physician: Physician) -> Any:
     return physician.get_json("/api/status")["released"]
 
 
-def _verify_at_the_tps(
+def verify_at_the_tps(
     tps: Tps, approved: list[tuple[SyntheticPatient, Mask]], roi_name: str
 ) -> None:
     """Each approved contour must be at the TPS once, voxel for voxel."""

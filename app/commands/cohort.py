@@ -1,4 +1,4 @@
-"""The command that writes the report of a cohort."""
+"""The commands about a cohort: the report of this node's, and the experiment that makes one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ import typer
 from app.commands.options import CONFIG, ConfigOption
 
 commands = typer.Typer()
+
+
+class ExperimentSize(StrEnum):
+    """How many patients; see `SIZES` in app/experiment/sizes.py."""
+
+    TINY = "tiny"
+    SMALL = "small"
+    PAPER = "paper"
 
 
 class CohortKind(StrEnum):
@@ -31,22 +39,31 @@ def report(
     config: ConfigOption = CONFIG,
 ) -> None:
     """Write what the reviews of this node show over time: duration, Dice, mean dose."""
-    from app import approved_figures  # noqa: PLC0415
-    from app.comparing import EDITION, compare  # noqa: PLC0415
-    from app.evaluation_report import KINDS  # noqa: PLC0415
-    from app.progress import bars  # noqa: PLC0415
-    from app.room import Room  # noqa: PLC0415
+    from app.reporting import write_cohort  # noqa: PLC0415
     from core.config import load_settings  # noqa: PLC0415
-    from core.store import open_store  # noqa: PLC0415
-    from review_ui.cohort.report import PAGE, report_of, write_report  # noqa: PLC0415
 
-    settings = load_settings(config)
-    room = Room(settings, open_store(settings))
-    with bars() as shown:
-        for made_id in shown.track(room.store.changes.due(EDITION), description="cases"):
-            compare(room, made_id)
-        for made_id, reference_id in shown.track(room.store.cohort.due(), description="volumes"):
-            approved_figures.measure(room, made_id, reference_id)
-    made = report_of(room.store, roi, KINDS[kind])
-    write_report(out, made)
-    typer.echo(f"{len(made.rows)} cases; the page is {out / PAGE}.")
+    cases = write_cohort(load_settings(config), out, roi, kind)
+    typer.echo(f"{cases} cases; the page is {out / 'report.html'}.")
+
+
+@commands.command()
+def experiment(
+    out: Annotated[Path, typer.Option(help="Folder for the node's data and the report.")],
+    *,
+    size: Annotated[
+        ExperimentSize, typer.Option(help="tiny: minutes; small: 40 patients; paper: 933.")
+    ] = ExperimentSize.TINY,
+    seed: Annotated[int, typer.Option(help="Another one, other patients.", min=0)] = 0,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """The paper's experiment: synthetic patients and a simulated physician, on a node of its own.
+
+    Goes on after an interruption with the same folder. Ends with the report of the cohort.
+    """
+    from app.experiment.run import run_experiment  # noqa: PLC0415
+    from app.experiment.sizes import SIZES  # noqa: PLC0415
+    from app.reporting import write_cohort  # noqa: PLC0415
+
+    settings = run_experiment(config, SIZES[size], out, seed=seed)
+    cases = write_cohort(settings, out, settings.structures[0].name, CohortKind.PHANTOM)
+    typer.echo(f"{cases} cases; the page is {out / 'report.html'}.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from app.experiment.physician import Corrected
 from benchmarks.stream.patients import SimulatedPatient
-from benchmarks.stream.physician import Corrected
 from core.geometry import Mask
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from app.experiment.physician import Corrected
 from app.synthetic_cases import (
     FIRST_SEED,
     MOST_REPLAYED,
@@ -19,7 +20,6 @@ from app.synthetic_cases import (
 )
 from benchmarks.stream.budget import seconds_a_step
 from benchmarks.stream.patients import SimulatedPatient
-from benchmarks.stream.physician import Corrected
 from benchmarks.stream.sizes import Size
 from core.case import Split, next_split
 from core.config import ModelSettings, load_settings

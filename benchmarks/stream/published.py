@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from app.experiment.physician import Corrected
 from benchmarks.stream.budget import seconds_a_step
 from benchmarks.stream.patients import SimulatedPatient
-from benchmarks.stream.physician import Corrected
 from benchmarks.stream.sizes import Size, Spacing
 from core.case import Split, next_split
 from core.files import read_array, write_array

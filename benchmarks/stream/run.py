@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from app.experiment.physician import correct, opinion_of
 from benchmarks.stream.contender import Contender
 from benchmarks.stream.ours import Ours
 from benchmarks.stream.patients import HELD_OUT, SimulatedPatient, patient_of, plans_of
-from benchmarks.stream.physician import correct, opinion_of
 from benchmarks.stream.published import Published
 from benchmarks.stream.sizes import Size
 from core.files import read_json, write_json

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.clinic_contours import write_contours
 from app.import_folder import import_folder
 from app.importing import ImportPlan, cases_with_references, import_cases
 from app.intake import route_now
@@ -27,7 +28,7 @@ from core.records import Prediction
 from core.store import open_store
 from core.tables import audit
 from dicom_node.objects.uids import derived_uid
-from tests.support.labelled_patients import LabelledPatient, write_contours, write_labelled
+from tests.support.labelled_patients import LabelledPatient, write_labelled
 from tests.support.review_case import NOW
 from tests.support.room import approve_mask, bring_up_to_date, open_room, receive, taught
 from tests.support.settings import settings_for, write_config

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.stream.physician import Opinion, correct, opinion_of
+from app.experiment.physician import Opinion, correct, opinion_of
 from core.geometry import Mask, VolumeGeometry
 from dose.difference import dice
 

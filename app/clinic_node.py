@@ -1,0 +1,128 @@
+"""A node on this machine beside a synthetic clinic: its configuration, its processes, its door."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.clinic import Physician, wait_for
+from core.config import PeerSettings, Settings
+from core.errors import RecontourError
+from core.store import open_store
+from dicom_node.network.scu import echo
+from review_ui import create_app
+from review_ui.accounts import create_user, set_password, user_exists
+
+
+def write_clinic_config(
+    config: Path, folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = None
+) -> Path:
+    """config.yaml with a folder of its own, free ports, a short quiet time and a short hold.
+
+    `changes` by section go over what stands there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = yaml.safe_load(config.read_text())
+    values["data_folder"] = str(folder / "data")
+    values["dicom"]["quiet_time_s"] = 2
+    values["review"]["hold_s"] = 5
+    for section, changed in (changes or {}).items():
+        values[section] |= changed
+    taken: set[int] = set()
+    for section in (values["dicom"], values["peers"][0], values["review"]):
+        section["port"] = _free_port(section["port"], taken)
+        taken.add(section["port"])
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return path
+
+
+def _free_port(wanted: int, taken: set[int]) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found = int(probe.getsockname()[1])
+            if found not in taken:
+                return found
+    raise RecontourError("No TCP port is free on this machine.")
+
+
+@contextmanager
+def running_node(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`recontour run` while the block runs; what it says goes to `log`."""
+    with log.open("ab") as file:
+        node = subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-m", "app.cli", "run", "--config", str(config)],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+        )
+    try:
+        yield node
+    finally:
+        node.terminate()
+        try:
+            node.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            node.kill()
+
+
+def node_as_peer(settings: Settings) -> PeerSettings:
+    """How the clinic calls the node."""
+    return PeerSettings(
+        name="the node",
+        ae_title=settings.dicom.ae_title,
+        host=settings.dicom.host,
+        port=settings.dicom.port,
+    )
+
+
+def wait_until_it_hears(settings: Settings) -> None:
+    """Until the node answers a C-ECHO of the TPS."""
+    caller = settings.peers[0].ae_title  # the node answers nobody else
+
+    def hears_us() -> bool:
+        echo(node_as_peer(settings), calling_ae_title=caller)
+        return True
+
+    wait_for(hears_us, timeout_s=90, what="the node to answer C-ECHO")
+
+
+def prepare_account(
+    settings: Settings, username: str, password: str, role: str = "physician"
+) -> None:
+    """An account with this password, whether it was there or not."""
+    page = create_app(settings, open_store(settings))
+    if user_exists(page, username):
+        set_password(page, username, password)
+    else:
+        create_user(page, username, password, role)
+
+
+def logged_in(settings: Settings, username: str, password: str) -> Physician:
+    """Somebody at the review page, as soon as it lets them in."""
+    physician = Physician(page_address(settings), username, password)
+
+    def enters() -> bool:
+        physician.log_in()
+        return True
+
+    wait_for(enters, timeout_s=90, what="the review page to let us in")
+    return physician
+
+
+def page_address(settings: Settings) -> str:
+    """Where a browser on this machine finds the review page."""
+    return f"http://{settings.review.host}:{settings.review.port}"

@@ -1,0 +1,1 @@
+"""The experiment of the paper on the real node: synthetic patients, a simulated physician."""
