@@ -14,7 +14,7 @@ from core.store import Store
 from core.volume import Volume
 from review_ui.accounts import create_user
 from review_ui.security import LARGEST_BODY_BYTES
-from tests.support.accounts import create_all_rounder
+from tests.support.accounts import give_every_role
 from tests.support.review_case import NOW, PASSWORD, Reviewer, put_case, small_geometry
 
 GEOMETRY = small_geometry()
@@ -63,10 +63,10 @@ def paths(app: Flask, method: str, value: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def omnia(app: Flask, store: Store) -> Reviewer:
+def omnia(anna: Reviewer, store: Store) -> Reviewer:
     """Somebody whom no role stops, so that the routes themselves are reached."""
-    create_all_rounder(app, store, "omnia")
-    return Reviewer.log_in(app, "omnia")
+    give_every_role(store, "anna")
+    return anna
 
 
 def test_no_body_makes_any_route_crash(app: Flask, omnia: Reviewer, store: Store) -> None:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from core.store import Store
 from core.tables import case
 from core.volume import Volume
-from tests.support.accounts import create_all_rounder
+from tests.support.accounts import give_every_role
 from tests.support.review_case import Reviewer, box_mask, put_case, small_geometry
 
 GEOMETRY = small_geometry()
@@ -27,9 +27,9 @@ IDENTITY = ("Zzyzx", "QX-4711", "19010203", "1901-02-03")
 
 
 @pytest.fixture
-def omnia(app: Flask, store: Store) -> Reviewer:
-    create_all_rounder(app, store, "omnia")
-    return Reviewer.log_in(app, "omnia")
+def omnia(anna: Reviewer, store: Store) -> Reviewer:
+    give_every_role(store, "anna")
+    return anna
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from core.store import Store
 from core.volume import Volume
-from tests.support.accounts import create_all_rounder
+from tests.support.accounts import give_every_role
 from tests.support.review_case import NOW, Reviewer, box_mask, put_case, small_geometry
 
 GEOMETRY = small_geometry()
@@ -45,17 +45,17 @@ FEW = hypothesis.settings(
 
 
 @pytest.fixture
-def omnia(app: Flask, store: Store) -> Reviewer:
+def omnia(anna: Reviewer, store: Store) -> Reviewer:
     """Somebody whom no role stops, so that the operations themselves are reached."""
-    create_all_rounder(app, store, "omnia")
-    return Reviewer.log_in(app, "omnia")
+    give_every_role(store, "anna")
+    return anna
 
 
 @pytest.fixture
 def known(omnia: Reviewer, store: Store) -> dict[str, str]:
     """Names for addresses that exist: a case that is open, a peer, an observation to be made."""
     case_id = put_case(store, CT, prediction=PREDICTED, dose=DOSE)
-    asked = store.observations.assign(put_case(store, CT), "Heart", "omnia", who="phil", now=NOW)
+    asked = store.observations.assign(put_case(store, CT), "Heart", "anna", who="phil", now=NOW)
     assert omnia.open(case_id).status_code == 200
     return {"case_id": case_id, "observation_id": asked.id, "name": "TPS"}
 
