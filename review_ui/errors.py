@@ -50,6 +50,13 @@ AWAY = (
     "whoever looks after the node. Nothing that was saved is lost."
 )
 
+IN_OUR_WORDS = {
+    404: "There is no such page. The address may be mistyped or old.",
+    405: "This address is not opened in a browser. Go back and use the page's own buttons.",
+    413: "This is more than the node takes at once; nothing was kept of it.",
+}
+"""What everybody may meet; others keep the words of their cause."""
+
 OUR_CODE = frozenset({"core", "dose", "review_ui"})
 
 
@@ -82,7 +89,7 @@ def install(app: Flask) -> None:
     def _http(error: HTTPException) -> ResponseReturnValue:
         if error.response is not None or error.code is None:
             return error
-        return answer(error.code, error.name.lower().replace(" ", "_"), error.description or "")
+        return answer(error.code, error.name.lower().replace(" ", "_"), _words(error))
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> ResponseReturnValue:
@@ -129,6 +136,13 @@ def answer(status: int, kind: str, message: str) -> ResponseReturnValue:
     if request.path.startswith("/api/"):
         return error_response(status, kind, message)
     return render_template("message.html", title=f"Error {status}", message=message), status
+
+
+def _words(error: HTTPException) -> str:
+    """Those of its cause, or ours where there are only the framework's."""
+    if error.code in IN_OUR_WORDS and error.description == type(error).description:
+        return IN_OUR_WORDS[error.code]
+    return error.description or ""
 
 
 def _sentence(error: HTTPError) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, abort
 from structlog.testing import capture_logs
 
 from core.store import Store
-from tests.support.review_case import Reviewer
+from core.volume import Volume
+from tests.support.review_case import Reviewer, put_case, small_geometry
 
 
 def test_a_crash_is_logged_by_type_and_route_without_any_value(
@@ -90,7 +92,24 @@ def test_a_database_without_room_is_said(
     def full(*_: object, **__: object) -> None:
         raise sa.exc.OperationalError("INSERT", {}, error)
 
+    geometry = small_geometry()
+    case_id = put_case(store, Volume(np.zeros(geometry.shape, np.int16), geometry))
     monkeypatch.setattr(type(store.reviews), "release", full)
-    answer = anna.post("/api/cases/1/release", tab="0" * 32)
+    answer = anna.post(f"/api/cases/{case_id}/release", tab="0" * 32)
     assert answer.status_code == 507
     assert answer.get_json()["error"]["kind"] == "full"
+
+
+def test_a_page_that_is_not_there_says_so_in_our_words_and_leads_back(anna: Reviewer) -> None:
+    answer = anna.get("/no-such-page")
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.text
+    assert 'href="/"' in answer.text
+
+
+def test_what_a_page_says_of_a_missing_thing_stays_as_it_is(app: Flask, anna: Reviewer) -> None:
+    def missing() -> NoReturn:
+        abort(404, "This delivery is not there.")
+
+    app.add_url_rule("/missing", view_func=missing)
+    assert "This delivery is not there." in anna.get("/missing").text
