@@ -5,9 +5,9 @@
 A node as `recontour run` starts it, with two receivers. 50 associations are opened before any of
 them sends; each sends 6 slices of 512 x 512, and again, until the reviewers are done. 20 reviewers
 are logged in with a case open each: like the page they ask for the worklist every 2 s, send what
-was done every 5 s, and turn to another page every 4 s. Meanwhile the worker predicts scans of
-256 x 256 x 100, one after the other. Senders and reviewers take their share of the same machine.
-The last line is JSON.
+was done every 5 s, and turn to another page every 4 s. Meanwhile the worker predicts scans
+of a thorax, one after the other. Senders and reviewers take their share of the same machine. The
+last line is JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
@@ -28,26 +29,31 @@ from typing import Any
 
 import numpy as np
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pynetdicom import build_context
 
 from app.clinic import PageError, Physician, wait_for
+from app.clinic_dicom import write_patient
+from app.peer import parse_peer
 from app.room import Room
 from core.config import Settings, load_settings
+from core.errors import DeliveryError
 from core.geometry import VolumeGeometry
 from core.store import Store, open_store
 from core.volume import Volume
+from dicom_node.network.association import associated
 from review_ui import create_app
 from review_ui.accounts import create_user
 from tests.support.node import PASSWORD, RunningNode, node_config, start, wait_until_it_answers
-from tests.support.review_case import put_case
+from tests.support.review_case import put_case, put_prediction
+from tests.support.room import bring_up_to_date, receive
 from tests.support.settings import free_port
 from tests.support.synthetic_dicom import ct_series
 from tests.support.versions import put_real
 
-ASSOCIATIONS, REVIEWERS, SCANS = 50, 20, 40
+ASSOCIATIONS, REVIEWERS, SCANS = 50, 20, 12
 SECONDS = 60.0
 SLICES, SIZE = 6, 512
-SHAPE = (100, 256, 256)
+SPACING_MM = (3.0, 2.0, 2.0)
 PAGES = ("/", "/status", "/deliveries/", "/work", "/cases/{case_id}")
 EVERY_S = {"worklist": 2.0, "events": 5.0, "page": 4.0}
 PAGE_P95_MS = 300.0
@@ -59,7 +65,7 @@ def main() -> int:
         folder = Path(name)
         config = _config(folder)
         settings = load_settings(config)
-        cases, scans = _prepared(settings)
+        cases, scans = _prepared(settings, folder / "scans")
         log = folder / "node.log"
         node = RunningNode(settings, config, log, start(config, log))
         try:
@@ -85,16 +91,23 @@ def _config(folder: Path) -> Path:
     )
 
 
-def _prepared(settings: Settings) -> tuple[list[str], list[str]]:
+def _prepared(settings: Settings, folder: Path) -> tuple[list[str], list[str]]:
     """A small case for each reviewer, scans to predict, accounts, a model; ids of both."""
     store = open_store(settings)
     app = create_app(settings, store)
     for number in range(REVIEWERS):
         create_user(app, f"reviewer{number}", PASSWORD, "physician")
     rng = np.random.default_rng(3)
+    room = Room(settings, store)
+    version = put_real(room, 1)
     cases = [put_case(store, _scan((20, 64, 64), rng)) for _ in range(REVIEWERS)]
-    scans = [put_case(store, _scan(SHAPE, rng)) for _ in range(SCANS)]
-    put_real(Room(settings, store), 1)
+    for case_id in cases:
+        put_prediction(store, case_id, np.ones((20, 64, 64), bool), version=version)
+    for number in range(SCANS):
+        patient = write_patient(folder / f"{number}", 100 + number, spacing_mm=SPACING_MM)
+        receive(room, list(patient.ct_paths))
+    bring_up_to_date(room)
+    scans = [case.id for case in store.cases.all() if case.id not in cases]
     store.engine.dispose()
     return cases, scans
 
@@ -210,22 +223,25 @@ def _send(port: int, done: Event, answers: Any) -> None:
     sent = [0] * ASSOCIATIONS
     open_ = threading.Barrier(ASSOCIATIONS + 1)
 
+    contexts = [build_context(CTImageStorage, ExplicitVRLittleEndian)]
+    node = parse_peer(f"RECONTOUR@127.0.0.1:{port}")
+
     def associate(number: int) -> None:
         own = deepcopy(slice_)
-        ae = AE("TPS")
-        contexts = [build_context(CTImageStorage, ExplicitVRLittleEndian)]
-        association = ae.associate("127.0.0.1", port, contexts=contexts, ae_title="RECONTOUR")
-        if not association.is_established:
-            errors.append(f"association {number} was not established")
-        open_.wait()
-        while association.is_established and not done.is_set():
-            sent[number] += _send_series(association, own, errors)
-        association.release()
+        try:
+            with associated(node, contexts, calling_ae_title="TPS") as association:
+                open_.wait()
+                while not done.is_set():
+                    sent[number] += _send_series(association, own, errors)
+        except (DeliveryError, RuntimeError, threading.BrokenBarrierError) as error:
+            errors.append(f"association {number}: {error}")
+            open_.abort()
 
     threads = [threading.Thread(target=associate, args=(n,)) for n in range(ASSOCIATIONS)]
     for thread in threads:
         thread.start()
-    open_.wait()
+    with suppress(threading.BrokenBarrierError):
+        open_.wait()
     answers.put("open")
     for thread in threads:
         thread.join()
