@@ -105,7 +105,7 @@ class Learner:
         if self.scaler.is_enabled():
             self.scaler.update(float(kept["scale"]))
         self.steps = int(kept["steps"])
-        self.age = int(kept["age"])
+        self.age = int(kept.get("age", kept["steps"]))  # earlier editions did not count it
 
     def _share(self) -> None:
         # Before it is known whether half precision overflowed: then all processes skip the step.

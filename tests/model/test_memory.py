@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from core.config import ModelSettings, TrainingSettings
-from model.checkpoint import read_checkpoint
+from model.checkpoint import read_checkpoint, write_checkpoint
 from model.running import Resume
 from model.samples import TrainingCase
 from model.train import FINAL_RATE, GOING_ON_RATE, Candidate, rate_at, train_round, warmth
@@ -83,6 +83,21 @@ def test_a_memory_of_something_else_and_a_stopped_round_leave_no_trace(
     other = Resume(memory.path, "heart, with other settings")
     learn(cases, settings, training, other)
     assert int(kept(other)["steps"]) == 8
+
+
+def test_a_memory_that_an_earlier_edition_left_is_gone_on_with(
+    cases: list[TrainingCase],  # noqa: F811
+    settings: ModelSettings,
+    training: TrainingSettings,
+    tmp_path: Path,
+) -> None:
+    """It did not say how old its average was."""
+    memory = Resume(tmp_path / "memory.ckpt", "heart")
+    learn(cases, settings, training, memory)
+    without = {name: value for name, value in kept(memory).items() if name != "age"}
+    write_checkpoint(memory.path, without, {"key": memory.key})
+    learn(cases, settings, training, memory)
+    assert int(kept(memory)["steps"]) == int(kept(memory)["age"]) == 16
 
 
 def test_an_optimiser_warms_up_once_in_its_life_and_rounds_in_a_row_stay_warm() -> None:
