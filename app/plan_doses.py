@@ -34,7 +34,9 @@ def join_dose(room: Room, current: Case, found: Instance) -> Joined:
     Raises `UnreadableObjectError` for a dose that is of no use to a mean dose.
     """
     dose = keep_dose(room, current, found)
-    detail = dose.origin.to_json()
+    # The DVHs of a beam are of that beam alone: once it is part of a sum they say nothing of it.
+    said = None if dose.dvhs is None else dose.dvhs.to_json()
+    detail = {**dose.origin.to_json(), "dvhs": said}
     kind = dose.origin.summation_type
     if kind == BEAM and dose.origin.plan_uids and dose.origin.beams:
         return BEAM_DOSE, BEAM_WAITS, detail

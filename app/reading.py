@@ -18,14 +18,16 @@ from core.plans import DoseOrigin, Plan
 from core.records import Case, Instance
 from core.structure_files import read_structures
 from core.structures import StructureSet
+from core.tps_dvh import TpsDvhs
 
 
 @dataclass(frozen=True, slots=True)
 class FoundDose:
-    """What a dose is the dose of, and its shape (slice, row, column)."""
+    """What a dose is the dose of, its shape (slice, row, column), and the DVHs that it brings."""
 
     origin: DoseOrigin
     shape: tuple[int, int, int]
+    dvhs: TpsDvhs | None
 
 
 def assemble_series(
@@ -40,7 +42,11 @@ def keep_dose(room: Room, current: Case, found: Instance) -> FoundDose:
     """Write a dose grid to the case, unless it is a beam's (see `read_dose`)."""
     read = _read(room, "dose", [found], **_case(room, current.id), instance_id=found.id)
     rows, columns = read["shape"][1:]
-    return FoundDose(DoseOrigin.from_json(read["origin"]), (read["shape"][0], rows, columns))
+    return FoundDose(
+        DoseOrigin.from_json(read["origin"]),
+        (read["shape"][0], rows, columns),
+        None if read["dvhs"] is None else TpsDvhs.from_json(read["dvhs"]),
+    )
 
 
 def keep_sum(room: Room, current: Case, members: Sequence[Instance]) -> None:

@@ -28,12 +28,16 @@ def series(paths: Sequence[str], *, data_folder: str, case_id: str, assembly: st
 
 
 def dose(paths: Sequence[str], *, data_folder: str, case_id: str, instance_id: int) -> Any:
-    """Write a dose grid that is shown by itself; returns what it is the dose of, and its shape."""
+    """Write a dose grid that is shown by itself; returns what it is of, shape, and DVHs."""
     read = read_dose(Path(paths[0]))
     # A beam's dose is only shown as part of a sum, which is made from the instances.
     if read.origin.summation_type != BEAM:
         CaseFiles(Path(data_folder)).write_dose(case_id, instance_id, read.volume)
-    return {"origin": read.origin.to_json(), "shape": read.volume.geometry.shape}
+    return {
+        "origin": read.origin.to_json(),
+        "shape": read.volume.geometry.shape,
+        "dvhs": None if read.dvhs is None else read.dvhs.to_json(),
+    }
 
 
 def sum_doses(paths: Sequence[str], *, data_folder: str, case_id: str, instance_id: int) -> Any:

@@ -4,7 +4,8 @@ An instance arrives (dicom_node) -> its series falls quiet -> ASSEMBLE -> dose a
 JOIN -> PREDICT with the model in service -> a physician corrects and approves (review_ui) ->
 DELIVER to the TPS; CHECK whether it may be learned from; the trainer learns from it (app.trainer).
 SUM makes a plan's dose of the doses of its beams; MEASURE runs whenever a contour and a dose have
-met. A version in SHADOW predicts last, and nobody sees it.
+met, SELF_CHECK where a dose brings the TPS's own figures. A version in SHADOW predicts last, and
+nobody sees it.
 
 The store's rows are the outbox: `reconcile` reads what is due and makes sure that a workflow with
 a deterministic id is on its way. Whatever dies, the rows stay, and the next look goes on.
@@ -13,6 +14,7 @@ a deterministic id is on its way. Whatever dies, the rows stay, and the next loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import astuple
 from datetime import timedelta
 from typing import Any
 
@@ -29,13 +31,16 @@ from app import (
     intake,
     plan_doses,
     predicting,
+    self_checking,
     sending_audit,
     shadowing,
 )
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
+from core.difference_store import DifferenceDue
 from core.rules import urgency
+from core.self_check_store import CheckDue
 from model.predict import Predictor
 
 log = structlog.get_logger()
@@ -80,6 +85,12 @@ class Story:
             "measure_approved",
             lambda made_id, reference_id: approved_figures.measure(room, made_id, reference_id),
         )
+        self._self_check = _one_step(
+            "self_check", lambda *due: self_checking.check(room, CheckDue(*due))
+        )
+        self._compare_dose = _one_step(
+            "compare_dose", lambda *due: comparing.compare_dose(room, DifferenceDue(*due))
+        )
         self._check = _one_step("check", lambda roi: checking.check_what_is_new(room, roi))
         self._predict_in_shadow = _one_step(
             "predict_in_shadow",
@@ -112,9 +123,11 @@ class Story:
             self._sum_where_all_beams_came,
             self._predict_with_the_model_in_service,
             self._measure_where_contour_and_dose_met,
+            self._hold_against_the_tps,
             self._check_what_was_approved,
             self._compare_what_was_approved,
             self._measure_what_was_approved,
+            self._compare_on_each_dose,
             self._run_in_shadow,
             self._send_what_was_audited,
         ):
@@ -172,6 +185,12 @@ class Story:
             what = (due.case_id, due.dose_instance_id, due.source, due.source_id, due.roi_name)
             self._jobs.ensure(self._measure, key, *what, queue="dose")
 
+    def _hold_against_the_tps(self) -> None:
+        basis = self_checking.basis_of(self._room)
+        due = [astuple(one) for one in self._room.store.self_checks.due(basis)]
+        keys = [f"self-check-{basis}-{'-'.join(map(str, what))}" for what in due]
+        self._a_few((key, self._self_check, what) for key, what in zip(keys, due, strict=True))
+
     def _check_what_was_approved(self) -> None:
         for structure in self._room.settings.structures:
             for approved in self._room.store.checks.due(structure.name)[-1:]:
@@ -194,6 +213,12 @@ class Story:
             on_their_way += self._jobs.ensure(workflow, key, *what, queue="dose", priority=LAST)
             if on_their_way == FEW:
                 return
+
+    def _compare_on_each_dose(self) -> None:
+        edition = comparing.EDITION
+        due = [astuple(one) for one in self._room.store.differences.due(edition)]
+        keys = [f"dose-change-{edition}-{'-'.join(map(str, what))}" for what in due]
+        self._a_few((key, self._compare_dose, what) for key, what in zip(keys, due, strict=True))
 
     def _run_in_shadow(self) -> None:
         for structure in self._room.settings.structures:

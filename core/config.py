@@ -152,6 +152,14 @@ class ReviewSettings(_Section):
     session_minutes: Annotated[int, Field(ge=1)]
 
 
+class SelfCheckSettings(_Section):
+    """How far our dose figures may lie from those of the planning system."""
+
+    mean_percent: Annotated[float, Field(gt=0, le=100)]
+    mean_gy: Annotated[float, Field(gt=0)]
+    volume_percent: Annotated[float, Field(gt=0, le=100)]
+
+
 PatchSide = Annotated[int, Field(ge=16, multiple_of=8)]
 
 
@@ -232,6 +240,7 @@ class Settings(BaseSettings):
     rules: Annotated[tuple[RuleSettings, ...], Field(min_length=1)]
     structures: Annotated[tuple[StructureSettings, ...], Field(min_length=1)]
     review: ReviewSettings
+    self_check: SelfCheckSettings
     model: ModelSettings
     training: TrainingSettings
     jobs: JobSettings

@@ -11,6 +11,7 @@ from core.database import reading, writing
 from core.plans import DoseOrigin, Plan
 from core.records import Case
 from core.tables import attachment, case
+from core.tps_dvh import TpsDvhs
 
 # Kinds of attachment: the dose of a whole plan; of a part of one, shown and never taken for the
 # whole; of beams, which counts when all of them are there; a plan.
@@ -68,6 +69,13 @@ class DoseStore:
         """The dose that the page's figures are about: of the doses of whole plans the newest."""
         whole = [dose for dose in self.joined(case_id) if dose.kind == WHOLE_DOSE]
         return whole[-1] if whole else None
+
+    def dvhs(self, case_id: str, instance_id: int) -> TpsDvhs | None:
+        """What the TPS's own DVHs beside a dose say; None where it brought none."""
+        rows = self._rows(case_id, WITH_FIGURES)
+        detail = next((row["detail"] for row in rows if row["instance_id"] == instance_id), None)
+        said = None if detail is None else detail.get("dvhs")
+        return None if said is None else TpsDvhs.from_json(said)
 
     def cases_with_waiting_beams(self) -> list[str]:
         """Cases with a beam dose that waits for its plan or for other beams."""

@@ -20,6 +20,7 @@ from core.cohort_store import CohortStore
 from core.config import Settings
 from core.database import open_engine, upgrade
 from core.delivery_store import DeliveryStore
+from core.difference_store import DifferenceStore
 from core.dose_store import DoseStore
 from core.doubt_store import DoubtStore
 from core.errors import BackupError
@@ -38,6 +39,7 @@ from core.quarantine_store import QuarantineStore
 from core.query_store import QueryStore
 from core.returned_store import ReturnedStore
 from core.review_store import ReviewStore
+from core.self_check_store import SelfCheckStore
 from core.session_store import SessionStore
 from core.shadow_store import ShadowStore
 from core.teaching_store import TeachingStore
@@ -79,6 +81,8 @@ class Store:
     checks: CheckStore
     changes: ChangeStore
     cohort: CohortStore
+    differences: DifferenceStore
+    self_checks: SelfCheckStore
     models: ModelStore
     doubts: DoubtStore
     shadows: ShadowStore
@@ -139,6 +143,8 @@ def open_store(settings: Settings) -> Store:
         checks=CheckStore(engine),
         changes=ChangeStore(engine),
         cohort=CohortStore(engine),
+        differences=DifferenceStore(engine),
+        self_checks=SelfCheckStore(engine),
         models=ModelStore(engine),
         doubts=DoubtStore(engine),
         shadows=ShadowStore(engine),

@@ -114,8 +114,9 @@ attachment = sa.Table(
     sa.Column("instance_id", sa.ForeignKey("instance.id"), primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("note", sa.Text, nullable=False),
-    # What a dose is the dose of (core.plans.DoseOrigin), what a plan says (core.plans.Plan), or
-    # what was noticed about a structure set (findings).
+    # What a dose is the dose of (core.plans.DoseOrigin) with the DVHs it brings
+    # (core.tps_dvh.TpsDvhs), what a plan says (core.plans.Plan), or what was
+    # noticed about a structure set (findings).
     sa.Column("detail", sa.JSON),
     sa.Column("attached_at", UtcTime, nullable=False),
 )

@@ -23,6 +23,7 @@ from core.plans import DoseOrigin, Plan
 from core.records import MANUAL, REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
 from core.rules import structure_under_review
+from core.self_check_store import standing
 from core.tables import (
     attachment,
     case,
@@ -79,7 +80,8 @@ class CaseSummary:
     `prediction` is the one a reviewer sees; `predicted` and `corrected` are figures on the dose
     that came last, `dose_instance_id`; `dose_words` names its plan. `instances` counts the CT
     series as it is now, `kept_aside` the objects of the study whose UID was taken; `refusals` say
-    why objects are not used, `suspicions` why what was approved waits before it is learned from.
+    why objects are not used, `suspicions` why what was approved waits before it is learned from;
+    `deviations` where our dose figures and the TPS's own differ.
     """
 
     case: Case
@@ -94,6 +96,7 @@ class CaseSummary:
     deliveries: tuple[Delivery, ...]
     refusals: tuple[str, ...]
     suspicions: tuple[str, ...]
+    deviations: tuple[str, ...]
     instances: int
     kept_aside: int
 
@@ -291,6 +294,7 @@ class _Tables:
             if row["note"]:
                 self.refusals[row["case_id"]].append(row["note"])
         self.suspicions = _suspicions(connection, rois)
+        self.deviations = standing(connection, list(rois))
         self.holders = {
             row["case_id"]: row["holder"] for row in rows(review_lock) if row["expires_at"] > now
         }
@@ -319,6 +323,7 @@ class _Tables:
             deliveries=tuple(self.deliveries[current.id]),
             refusals=tuple(self.refusals[current.id]),
             suspicions=tuple(self.suspicions[current.id]),
+            deviations=tuple(self.deviations.get(current.id, ())),
             instances=self.instances.get(current.series_instance_uid, 0),
             kept_aside=self.aside.get(current.study_instance_uid, 0),
         )

@@ -64,14 +64,17 @@ def worklist_row(summary: CaseSummary, *, has_model: bool, now: datetime) -> dic
         "state": str(current.state),
         "words": state_in_words(current, instances=summary.instances, has_model=has_model),
         "reason": current.reason,
-        "flags": flags_of(
-            current,
-            refusals=summary.refusals,
-            suspicions=summary.suspicions,
-            doubts=sentences_of(shown),
-            kept_aside=summary.kept_aside,
-            instances=summary.instances,
-        ),
+        "flags": [
+            *flags_of(
+                current,
+                refusals=summary.refusals,
+                suspicions=summary.suspicions,
+                doubts=sentences_of(shown),
+                kept_aside=summary.kept_aside,
+                instances=summary.instances,
+            ),
+            *beside_the_tps(summary.deviations),
+        ],
         "reviewable": current.state in REVIEWABLE and current.geometry is not None,
         "dose": summary.dose_instance_id is not None,
         "roi": summary.roi_name,
@@ -123,6 +126,11 @@ def flags_of(
     return flags
 
 
+def beside_the_tps(deviations: Sequence[str]) -> list[str]:
+    """Where our dose figures differ from those of the planning system, as flags."""
+    return [f"Dose figures beside the TPS's own: {words}" for words in deviations]
+
+
 def sentences_of(shown: Prediction | None) -> list[str]:
     """What is odd about a prediction, as it was noticed when it was made."""
     return [] if shown is None else list(shown.doubts.get("sentences", ()))
@@ -143,6 +151,7 @@ def flags_now(desk: Desk, current: Case) -> list[str]:
         kept_aside=instances.kept_aside_count(current.study_instance_uid),
         instances=counts.get(current.series_instance_uid, 0),
     )
+    flags += beside_the_tps(desk.store.self_checks.deviations(current.id))
     missing = desk.store.owed.missing_beside(current.series_instance_uid)
     if missing:
         flags.append(

@@ -13,6 +13,7 @@ from core.records import MANUAL, Case, Correction, Observation
 from review_ui.access import CLOSED
 from review_ui.agreement import agreement_of, contour_of
 from review_ui.context import Desk, desk
+from review_ui.differences import differences_of
 from review_ui.doses import primary_in_words
 from review_ui.facts import patient_of
 from review_ui.memory import shown_prediction
@@ -41,6 +42,8 @@ def page(case_id: str) -> str:
         arm_words=ARM_WORDS[current.arm],
         other_arm="assisted" if current.arm == MANUAL else "manual",
         dose=primary_in_words(room, case_id),
+        differences=differences_of(room, current, _approved(room, current)),
+        checks=room.store.self_checks.newest(case_id),
         work=[
             {"who": w.who, "arm": ARM_WORDS[w.arm], "took": duration_in_words(w.seconds)}
             for w in room.store.timing.work_on(case_id)

@@ -59,12 +59,14 @@ class Curve:
     points: Points
     words: str = ""
     colour: str = DOT
+    dashed: bool = False
 
     def drawn(self, x: Axis, y: Axis) -> str:
         """It as SVG elements."""
+        dashes = ' stroke-dasharray="6 4"' if self.dashed else ""
         drawn = (
             f'<polyline points="{_joined(x, y, self.points)}" fill="none" '
-            f'stroke="{self.colour}" stroke-width="2"/>'
+            f'stroke="{self.colour}" stroke-width="2"{dashes}/>'
         )
         if not self.words or not self.points:
             return drawn

@@ -2,10 +2,14 @@
 
 from alembic import context
 
-from core import model_tables, people_tables
+from core import dose_tables, model_tables, people_tables
 
 # Whichever is named: all tables are in the same metadata once both are imported.
-KNOWN = (people_tables.case_look.metadata, model_tables.model_version.metadata)
+KNOWN = (
+    people_tables.case_look.metadata,
+    model_tables.model_version.metadata,
+    dose_tables.difference.metadata,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

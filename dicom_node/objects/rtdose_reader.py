@@ -14,6 +14,7 @@ from pydicom.uid import RTDoseStorage
 from core.errors import UnreadableObjectError
 from core.geometry import Points
 from core.plans import BEAM, MULTI_PLAN, BeamKey, DoseOrigin
+from core.tps_dvh import TpsDvhs
 from core.volume import Volume
 from dicom_node.objects.attributes import (
     items,
@@ -24,6 +25,7 @@ from dicom_node.objects.attributes import (
     required_text,
     text,
 )
+from dicom_node.objects.dvh_reader import read_dvhs
 from dicom_node.objects.orientation import axes_of, canonical_volume
 from dicom_node.objects.pixels import image_size, stored_values
 
@@ -38,11 +40,13 @@ _OF_SEVERAL_PLANS = frozenset({MULTI_PLAN, "PLAN_OVERVIEW"})
 class ReadDose:
     """A dose grid: float32 gray on its own geometry, canonical like every volume.
 
-    `origin` says what it is the dose of: a plan, several, one beam of it ...
+    `origin` says what it is the dose of: a plan, several, one beam of it ...; `dvhs` what the
+    planning system says of its structures, None where it says nothing.
     """
 
     volume: Volume
     origin: DoseOrigin
+    dvhs: TpsDvhs | None = None
 
 
 def read_dose(path: Path) -> ReadDose:
@@ -70,7 +74,7 @@ def read_dose(path: Path) -> ReadDose:
         (gap_mm, *_pixel_spacing_mm(ds)),
         required_text(ds, "FrameOfReferenceUID"),
     )
-    return ReadDose(volume, origin)
+    return ReadDose(volume, origin, read_dvhs(ds))
 
 
 def _require_gray(ds: Dataset) -> None:

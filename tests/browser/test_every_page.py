@@ -14,12 +14,15 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from core.dose_records import Difference, SelfCheck
 from core.journal import mask_crc32
 from core.records import ASSISTED, MANUAL
 from core.store import Store, open_store
 from core.volume import Volume
 from dicom_node.network.inbox import Received
 from dicom_node.network.quarantine import Quarantine
+from dose.contour_change import dose_change
+from dose.self_check import Beside
 from review_ui import create_app
 from review_ui.accounts import create_user
 from review_ui.roles import PHYSICIST
@@ -98,6 +101,7 @@ def fill(app: Flask, store: Store) -> tuple[str, str]:
     anna.open(ids[0])
     body = {"tab": anna.tab, "seq": 0, "voxels": int(HEART.sum()), "crc32": mask_crc32(HEART)}
     assert anna.post(f"/api/cases/{ids[0]}/approve", **body, slices_seen=[20]).status_code == 200
+    hold_against(store, ids[0])
     geometry = small_geometry()
     small = Volume(np.zeros(geometry.shape, np.int16), geometry)
     ids += [put_case(store, small, patient_id=f"P-1{n:02}") for n in range(12)]
@@ -112,6 +116,26 @@ def fill(app: Flask, store: Store) -> tuple[str, str]:
     put_version(store, A, 1)
     made = store.observations.assign(ids[0], "Heart", "phil", who="olga", now=NOW)
     return ids[0], made.id
+
+
+def hold_against(store: Store, case_id: str) -> None:
+    """The approved contour against what was proposed, and our figures against the TPS's."""
+    (dose,) = store.instances.attached(case_id, kind="dose")
+    approved = store.reviews.correction_of(case_id, "Heart")
+    assert approved is not None
+    change = dose_change(DOSE, np.roll(HEART, 2, axis=2), HEART, CT.geometry)
+    assert change is not None
+    names = "dice surface_dice_2mm surface_dice_3mm hausdorff_95_mm mean_surface_mm "
+    names += "added_path_length_mm predicted_cc added_cc removed_cc"
+    contours: dict[str, float | None] = dict.fromkeys(names.split(), 0.9)
+    store.differences.add(
+        Difference(approved.id, "prediction", "p", dose.id, 1, contours, change.to_json(), NOW)
+    )
+    figures = [Beside("Heart", 3.0, 2.0, 500.0, 501.0, mean_differs=True).to_json()]
+    words = "Heart 2.00 Gy, the TPS says 3.00. Export both again."
+    store.self_checks.add(
+        SelfCheck(case_id, approved.assembly, dose.id, dose.id, "1", figures, words, NOW)
+    )
 
 
 def pages_of(app: Flask, values: dict[str, str]) -> dict[str, str]:

@@ -39,6 +39,7 @@ def test_every_key_of_the_shipped_configuration_has_a_remark() -> None:
         "rules",
         "structures",
         "review",
+        "self_check",
         "model",
         "training",
         "jobs",

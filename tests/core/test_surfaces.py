@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from core.errors import GeometryMismatchError
@@ -53,3 +54,31 @@ def test_an_empty_mask_is_infinitely_far_from_a_full_one() -> None:
 def test_masks_of_different_shape_are_refused() -> None:
     with pytest.raises(GeometryMismatchError, match="Resample"):
         surface_distances(cube(5, 15), np.zeros((3, 3, 3), bool), SPACING_MM)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_distances_of_ragged_shapes_are_those_of_every_pair_of_surface_voxels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = (rng.random((6, 8, 9)) < share for share in (0.5, 0.4))
+    here, there = (_surface_mm(mask) for mask in (a, b))
+    pairs = np.linalg.norm(here[:, None] - there[None], axis=-1)
+    both = [pairs.min(axis=1), pairs.min(axis=0)]
+    found = surface_distances(a, b, SPACING_MM)
+    joined = np.concatenate(both)
+    assert found.mean_mm() == pytest.approx(joined.mean())
+    assert found.hausdorff_95_mm() == pytest.approx(max(np.percentile(one, 95) for one in both))
+    for tolerance_mm in (1.0, 2.0, 3.0):
+        assert found.surface_dice(tolerance_mm) == pytest.approx((joined <= tolerance_mm).mean())
+
+
+def _surface_mm(mask: Mask) -> npt.NDArray[np.float64]:
+    """Voxels of `mask` with one of six neighbours outside it, by looking at each."""
+    found = []
+    for index in np.argwhere(mask):
+        for axis, step in ((axis, step) for axis in range(3) for step in (-1, 1)):
+            other = index.copy()
+            other[axis] += step
+            if not 0 <= other[axis] < mask.shape[axis] or not mask[tuple(other)]:
+                found.append(index * SPACING_MM)
+                break
+    return np.array(found, np.float64)

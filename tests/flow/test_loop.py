@@ -207,6 +207,15 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> 
             f"volume {row['volume_predicted_cc']} -> {row['volume_corrected_cc']} cc"
         )
         assert float(row["mean_difference_gy"]) == pytest.approx(difference, rel=0.01)
+        (dose,) = store.instances.attached(case.id, kind="dose")
+        (measured,) = wait_for(
+            lambda: store.differences.of(approved.id, dose.id),
+            timeout_s=30,
+            what="what the correction means for the dose",
+        )
+        assert measured.dose is not None
+        parts_gy = [gray for _, gray in measured.dose["slices_gy"]]
+        assert sum(parts_gy) == pytest.approx(difference, rel=0.01)
 
 
 def what_the_tps_received(tps: Orthanc, store: Store, case: Case) -> bytes:

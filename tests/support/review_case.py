@@ -97,6 +97,7 @@ def put_dose(
     *,
     origin: DoseOrigin | None = None,
     kind: str = "dose",
+    note: str = "",
 ) -> int:
     """A dose that joined the case; returns its instance id."""
     series = f"2.25.{uuid.uuid4().int}"
@@ -104,7 +105,7 @@ def put_dose(
     store.files.write_dose(case_id, instance_id, dose)
     detail = None if origin is None else origin.to_json()
     current = store.cases.get(case_id)
-    store.instances.attach(current, instance_id, kind=kind, note="", detail=detail, now=NOW)
+    store.instances.attach(current, instance_id, kind=kind, note=note, detail=detail, now=NOW)
     return instance_id
 
 

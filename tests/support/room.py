@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 
-from app import checking, dosing, intake, plan_doses
+from app import checking, dosing, intake, plan_doses, self_checking
 from app.room import Room
 from core.approval import Approval, approve, base_mask
 from core.geometry import Mask
@@ -67,6 +67,8 @@ def bring_up_to_date(room: Room) -> None:
         plan_doses.sum_beams(room, case.id, plan_uid)
     for due in room.store.cases.dose_due():
         dosing.measure(room, due)
+    for to_check in room.store.self_checks.due(self_checking.basis_of(room)):
+        self_checking.check(room, to_check)
     checking.check_what_is_new(room, "Heart")
 
 
