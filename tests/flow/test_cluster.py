@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,10 @@ def hold_still(process: int, store: Store) -> None:
 
     def still() -> bool:
         os.kill(process, signal.SIGSTOP)
-        if ask(store, IN_TRANSACTION) == 0:
-            return True
+        for _ in range(20):  # what others have begun ends meanwhile
+            if ask(store, IN_TRANSACTION) == 0:
+                return True
+            time.sleep(0.02)
         os.kill(process, signal.SIGCONT)
         return False
 
