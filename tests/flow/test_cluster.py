@@ -35,7 +35,11 @@ TRAINING = {
 
 
 WORKERS_ALIVE = "select count(*) from pg_locks where locktype = 'advisory' and classid = 7401"
-IN_TRANSACTION = "select count(*) from pg_stat_activity where state = 'idle in transaction'"
+# But for the lock of DBOS's background jobs: of one that is frozen it lets go by itself.
+IN_TRANSACTION = (
+    "select count(*) from pg_stat_activity where state = 'idle in transaction' "
+    "and query not like '%pg_try_advisory_xact_lock%'"
+)
 TAKEN = "select workflow_uuid from dbos.workflow_status where status = 'PENDING'"
 
 
