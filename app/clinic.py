@@ -67,8 +67,11 @@ _NO_TLS = TlsSettings(
 def running_tps(
     folder: Path, *, ae_title: str, port: int, caller: str = "RECONTOUR"
 ) -> Iterator[Tps]:
-    """A TPS that listens while the block runs, to the AE title `caller` alone."""
-    tps = Tps(folder)
+    """A TPS that listens while the block runs, to the AE title `caller` alone.
+
+    What it received before into `folder` it still has.
+    """
+    tps = Tps(folder, {path.stem: path for path in folder.glob("*.dcm")})
     with listening_tps(tps, ae_title=ae_title, port=port, caller=caller):
         yield tps
 
@@ -125,8 +128,11 @@ class Physician:
         self._csrf = found.group(1)
 
     def worklist(self) -> list[dict[str, Any]]:
-        """The worklist as the page polls it."""
-        cases: list[dict[str, Any]] = self.get_json("/api/worklist")["cases"]
+        """The worklist as the page polls it, all its pages."""
+        first = self.get_json("/api/worklist")
+        cases: list[dict[str, Any]] = list(first["cases"])
+        for page in range(2, first["pages"] + 1):
+            cases += self.get_json(f"/api/worklist?page={page}")["cases"]
         return cases
 
     def get_json(self, path: str) -> Any:

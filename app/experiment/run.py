@@ -50,7 +50,6 @@ console = Console()
 class Experiment:
     """A clinic at work: what it is told by, and where it stands."""
 
-    size: Size
     seed: int
     settings: Settings
     folder: Path
@@ -175,9 +174,7 @@ def run_experiment(config: Path, size: Size, folder: Path, *, seed: int) -> Sett
         wait_until_it_hears(settings)
         people = {name: logged_in(settings, name, word) for name, word in passwords.items()}
         time = clock.Clock.at(done[-1]["clock"]) if done else clock.Clock()
-        clinic = Experiment(
-            size, seed, settings, folder, tps, people[PHYSICIAN], people[PHYSICIST], time
-        )
+        clinic = Experiment(seed, settings, folder, tps, people[PHYSICIAN], people[PHYSICIST], time)
         for planned in stream_of(size, seed)[len(done) :]:
             done.append(clinic.go_through(planned))
             write_json(log, done)
