@@ -1,7 +1,8 @@
-.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench chaos cluster
+.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench chaos cluster docs
 BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
+SITE ?= docs/_build
 export PYTHON
 # Each takes one file of tests after another.
 TEST_PROCESSES ?= $(shell nproc | awk '{print ($$1 < 4 ? $$1 : 4)}')
@@ -36,6 +37,8 @@ cluster: setup programs ## several machines as processes on this one, of which a
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/flow/test_cluster.py
 bench: setup  ## beside the peers: every benchmark, its last line is JSON
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+docs: setup   ## the documentation as a site in docs/_build; a warning is an error
+	@rm -rf $(SITE) && $(BIN)/python -m sphinx -q -E -W --keep-going -c docs -b html . $(SITE)
 format: setup ## rewrite into the house format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 lint:    ## ruff
