@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.process import config_path, die_with_parent, start_logging, stop_on_signal
+from app.process import config_path, die_with_parent, give_way, start_logging, stop_on_signal
 
 if __name__ == "__main__":
     die_with_parent()
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 def main() -> None:
     """Listen until asked to stop."""
     start_logging("node")
+    give_way(5)
     stop = stop_on_signal()
     settings = load_settings(config_path())
     store = opened_or_ended(settings)

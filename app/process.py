@@ -40,6 +40,15 @@ def die_with_parent() -> None:
         sys.exit(1)
 
 
+def give_way(nice: int) -> None:
+    """Let the page be answered first where the processor is short of time: a person waits for it.
+
+    `nice` as the system counts it (0 to 19). Whoever was started with more keeps that.
+    """
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, max(nice, here))
+
+
 def become_torchrun(settings: Settings, module: str) -> None:
     """Become torchrun with as many processes of `module` as the settings ask for; one: return.
 

@@ -9,6 +9,7 @@ from app.process import (
     become_torchrun,
     config_path,
     die_with_parent,
+    give_way,
     start_logging,
     stop_on_signal,
 )
@@ -42,6 +43,7 @@ log = structlog.get_logger()
 def main() -> None:
     """Learn until asked to stop. A round that a crash cut off goes on from its checkpoint."""
     start_logging("trainer")
+    give_way(10)
     settings = load_settings(config_path())
     stop = stop_on_signal()
     ranks = join(settings.model)

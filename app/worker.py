@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.process import config_path, die_with_parent, start_logging, stop_on_signal
+from app.process import config_path, die_with_parent, give_way, start_logging, stop_on_signal
 
 if __name__ == "__main__":
     die_with_parent()
@@ -19,6 +19,7 @@ from model.predict import Predictor
 def main() -> None:
     """Work until asked to stop; what is unfinished goes on at the next start."""
     start_logging("worker")
+    give_way(5)
     stop = stop_on_signal()
     settings = load_settings(config_path())
     room = Room(settings, opened_or_ended(settings))

@@ -38,6 +38,14 @@ threading.Thread(target=ask).start()
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 stop.wait()
 """
+_GIVES_WAY = """
+import os
+from app.process import give_way
+for nice in (5, 3):
+    give_way(nice)
+    print(os.getpriority(os.PRIO_PROCESS, 0))
+"""
+
 _AT_ANY_LINE_OF_THE_WAIT = """
 import os, signal, sys
 from app.process import stop_on_signal
@@ -61,6 +69,17 @@ for number in range(1, 9):
 @pytest.mark.parametrize("program", [_TAKEN_BY_ANOTHER_THREAD, _AT_ANY_LINE_OF_THE_WAIT])
 def test_a_process_stops_at_whatever_moment_and_thread_the_signal_reaches_it(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True, timeout=30)
+
+
+def test_a_process_gives_way_and_never_takes_more_than_it_was_given() -> None:
+    ran = subprocess.run(
+        ["nice", "-n", "4", sys.executable, "-c", _GIVES_WAY],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout.split() == ["5", "5"]
 
 
 def test_libraries_that_quote_what_they_read_do_not_get_it_into_the_log() -> None:

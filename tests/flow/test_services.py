@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,9 @@ def test_a_tps_pushes_has_it_committed_and_fetches_it_back(tmp_path: Path) -> No
         assert (moved.Status, asked.Status) == (0x0000, 0x0000)
         assert len(received.stored) == len(ct)
         wait_until(lambda: received.reports, timeout_s=30)
+        nice = {role: os.getpriority(os.PRIO_PROCESS, pid) for role, pid in node.children().items()}
     ((event_type, report),) = received.reports
     assert event_type == 1
     assert len(report.ReferencedSOPSequence) == len(ct)
+    # A person waits for the page: everything else gives way to it.
+    assert nice["review"] < min(nice["node"], nice["worker"]) < nice["trainer"]
