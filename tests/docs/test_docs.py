@@ -170,7 +170,8 @@ def test_every_error_says_what_it_means_and_what_to_do() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_every_file_that_a_page_names_exists(path: Path) -> None:
     named = [word for word in code(path.read_text()) if PATH.fullmatch(word)]
-    missing = [word for word in named if not (REPOSITORY / word).exists()]
+    built = "docs/_build"  # by `make docs`
+    missing = [word for word in named if not (word == built or (REPOSITORY / word).exists())]
     assert missing == []
 
 
