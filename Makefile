@@ -21,7 +21,7 @@ test:    ## everything this machine can run
 	@$(MAKE) --no-print-directory -j2 setup typescript
 	@$(MAKE) --no-print-directory -j2 check tests
 tests: setup typescript
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations=15 --durations-min=5
 programs:
 	@scripts/install-peers
 typescript: programs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.demo import run_demo
-from tests.support.settings import write_config
+from tests.support.settings import ports_of_its_own, write_config
 
 
 @pytest.mark.slow
@@ -15,5 +15,5 @@ def test_the_demo_goes_round_once_and_finds_everything_right(tmp_path: Path) -> 
     stage = {"widths": [16, 32, 64], "spacing_mm": [6.0] * 3, "patch_voxels": [24, 32, 32]}
     model = {"device": "cpu", "coarse": stage, "fine": stage}
     training = {"steps_first": 100, "steps_per_case": 30}
-    config = write_config(tmp_path, model=model, training=training)
+    config = write_config(tmp_path, model=model, training=training, **ports_of_its_own())
     assert run_demo(config, tmp_path / "demo", check=True) == 0

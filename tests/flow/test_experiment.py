@@ -11,12 +11,12 @@ import pytest
 from app.experiment.run import run_experiment
 from app.experiment.sizes import SIZES
 from app.reporting import write_cohort
-from tests.support.settings import write_config
+from tests.support.settings import ports_of_its_own, write_config
 
 
 @pytest.mark.slow
 def test_the_tiny_experiment_goes_through_and_goes_on_where_it_stood(tmp_path: Path) -> None:
-    config = write_config(tmp_path, model={"device": "cpu"})
+    config = write_config(tmp_path, model={"device": "cpu"}, **ports_of_its_own())
     folder, size = tmp_path / "experiment", SIZES["tiny"]
     run_experiment(config, size, folder, seed=0)  # raises where the TPS has another contour
     log = folder / "progress.json"

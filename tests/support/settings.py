@@ -70,6 +70,19 @@ def peer_values(ae_title: str = "TPS", *, port: int = 11113, **changes: Any) -> 
     }
 
 
+def ports_of_its_own() -> dict[str, Any]:
+    """Changes for `write_config`: no other node on this machine has these ports.
+
+    Two nodes that start at the same moment both find the usual ports free, and one clinic would
+    push to the node of the other.
+    """
+    return {
+        "dicom": {"port": free_port()},
+        "review": {"port": free_port()},
+        "peers": [peer_values(port=free_port())],
+    }
+
+
 def free_port() -> int:
     """A TCP port that nobody uses at this moment.
 
