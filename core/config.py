@@ -33,6 +33,7 @@ Byte = Annotated[int, Field(ge=0, le=255)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Group = Annotated[str, StringConstraints(pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
 Right = Literal["echo", "store", "query", "commit"]
 SentObject = Literal["RTSTRUCT", "SEG", "SR"]
 
@@ -135,6 +136,7 @@ class RuleSettings(_Section):
     destinations: Annotated[tuple[str, ...], Field(min_length=1)]
     priority: Literal["urgent", "normal", "low"] = "normal"
     returning: Literal["compare", "learn"] = "compare"
+    group: Group = ""
 
 
 class ReviewSettings(_Section):
@@ -294,6 +296,10 @@ class Settings(BaseSettings):
                     "series; move it to the end"
                 )
         return self
+
+    def groups(self) -> list[str]:
+        """The groups that rules put cases into, in order; empty where everybody sees every case."""
+        return sorted({rule.group for rule in self.rules if rule.group})
 
     def resolved_database_url(self) -> str:
         """The database's URL; SQLite in the data folder where none is given."""

@@ -12,6 +12,7 @@ from core import audit
 from core.case import CaseState
 from core.case_store import NODE, fetch_case, move
 from core.database import reading, writing
+from core.group_store import Sight, is_seen
 from core.records import REVIEWED, Delivery
 from core.tables import case, commitment_asked, correction, delivery
 
@@ -40,11 +41,14 @@ class DeliveryStore:
         with reading(self._engine) as connection:
             return [Delivery(**row) for row in connection.execute(query).mappings()]
 
-    def newest(self, most: int, *, hidden: Collection[str] = ()) -> list[Delivery]:
-        """The newest deliveries, at most so many, but of `hidden` cases."""
+    def newest(
+        self, most: int, *, hidden: Collection[str] = (), sight: Sight = None
+    ) -> list[Delivery]:
+        """The newest deliveries of cases in sight, at most so many, but of `hidden` cases."""
         query = (
             select_deliveries()
-            .where(delivery.c.case_id.not_in(hidden))
+            .join(case, case.c.id == delivery.c.case_id)
+            .where(delivery.c.case_id.not_in(hidden), is_seen(sight))
             .order_by(delivery.c.created_at.desc(), delivery.c.id)
             .limit(most)
         )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from core.asked_store import COMMITTED, REFUSED
 from core.database import reading
 from core.delivery_store import HELD, QUEUED, SENT, is_replaced
+from core.group_store import Sight, is_seen
 from core.tables import UtcTime, audit, case, commitment_asked, delivery
 
 PAGE_ROWS = 50
@@ -59,9 +60,15 @@ class OutboxStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def page(self, *, state: DeliveryState | None, page: int, now: datetime) -> Outbox:
-        """One page of the deliveries in `state`, or of all; a page beyond the last is the last."""
-        everything = sa.union_all(_existing(now), _undone()).subquery()
+    def page(
+        self, *, state: DeliveryState | None, page: int, now: datetime, sight: Sight = None
+    ) -> Outbox:
+        """One page of the deliveries in `state`, or of all, of the cases in sight.
+
+        A page beyond the last is the last.
+        """
+        parts = (part.where(is_seen(sight)) for part in (_existing(now), _undone()))
+        everything = sa.union_all(*parts).subquery()
         counting = sa.select(everything.c.state, sa.func.count()).group_by(everything.c.state)
         query = sa.select(everything).order_by(
             everything.c.created_at.desc(), everything.c.case_id, everything.c.destination

@@ -42,3 +42,11 @@ audit_export = sa.Table(
     sa.Column("next_try_at", UtcTime, nullable=False),
     sa.Column("last_error", sa.Text, nullable=False),
 )
+
+# Whose cases an account sees besides those that everybody sees (core.group_store).
+account_group = sa.Table(
+    "account_group",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+)

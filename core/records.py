@@ -63,7 +63,8 @@ class Instance:
 class Routing:
     """What the rules decided for a series when it was assembled.
 
-    `because` says which rule fired and why; `priority` is urgent, normal or low.
+    `because` says which rule fired and why; `priority` is urgent, normal or low; `group` is whose
+    the case is (core.group_store), empty: everybody's.
     """
 
     rule: str
@@ -71,6 +72,7 @@ class Routing:
     destinations: tuple[str, ...]
     priority: str
     because: str
+    group: str = ""
 
 
 ASSISTED, MANUAL, OBSERVER = "assisted", "manual", "observer"

@@ -61,6 +61,7 @@ def route(rules: Sequence[RuleSettings], header: InstanceHeader, calling_ae_titl
         destinations=decided.rule.destinations,
         priority=decided.rule.priority,
         because=decided.why,
+        group=decided.rule.group,
     )
 
 

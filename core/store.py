@@ -26,6 +26,7 @@ from core.doubt_store import DoubtStore
 from core.errors import BackupError
 from core.export_store import ExportStore
 from core.flow_store import FlowStore
+from core.group_store import GroupStore
 from core.instance_store import InstanceStore
 from core.key_store import KeyStore
 from core.learning_store import LearningStore
@@ -63,6 +64,7 @@ class Store:
     observations: ObservationStore
     looks: LookStore
     accounts: AccountStore
+    groups: GroupStore
     sessions: SessionStore
     keys: KeyStore
     audit: AuditStore
@@ -125,6 +127,7 @@ def open_store(settings: Settings) -> Store:
         observations=ObservationStore(engine),
         looks=LookStore(engine),
         accounts=AccountStore(engine),
+        groups=GroupStore(engine),
         sessions=SessionStore(engine),
         keys=KeyStore(engine),
         audit=AuditStore(engine),

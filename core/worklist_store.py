@@ -16,6 +16,7 @@ from core.check_store import is_waiting
 from core.database import reading
 from core.delivery_store import select_deliveries
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
+from core.group_store import Sight, is_seen
 from core.instance_store import UNUSED_KINDS, is_joined
 from core.model_tables import correction_check
 from core.observation_store import is_asked_for
@@ -53,7 +54,7 @@ UNOPENED = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED})
 class Asked:
     """What a reader asks of the worklist. `search` is words of name, patient ID or description.
 
-    `hidden` are cases that this reader must not see.
+    `hidden` are cases that this reader must not see, of those in `sight`.
     """
 
     search: str = ""
@@ -61,6 +62,7 @@ class Asked:
     shown: Shown = "all"
     page: int = 1
     hidden: frozenset[str] = frozenset()
+    sight: Sight = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +124,28 @@ class WorklistStore:
             tables = _Tables(connection, cases, roi_name, now)
         return [tables.summary(current) for current in cases], found
 
-    def all(self, roi_name: str, *, now: datetime) -> list[CaseSummary]:
-        """Every case, newest first."""
+    def all(self, roi_name: str, *, now: datetime, sight: Sight = None) -> list[CaseSummary]:
+        """Every case in sight, newest first."""
         with reading(self._engine) as connection:
-            query = sa.select(case).order_by(case.c.created_at.desc(), case.c.id)
+            query = (
+                sa.select(case).where(is_seen(sight)).order_by(case.c.created_at.desc(), case.c.id)
+            )
             cases = [to_case(row) for row in connection.execute(query).mappings()]
             tables = _Tables(connection, cases, roi_name, now)
         return [tables.summary(current) for current in cases]
 
-    def cases(self, case_ids: Iterable[str]) -> dict[str, Case]:
-        """These cases, by id."""
-        query = sa.select(case).where(case.c.id.in_(set(case_ids)))
+    def cases(self, case_ids: Iterable[str], *, sight: Sight = None) -> dict[str, Case]:
+        """Those of these cases that are in sight, by id."""
+        query = sa.select(case).where(case.c.id.in_(set(case_ids)), is_seen(sight))
         with reading(self._engine) as connection:
             return {row["id"]: to_case(row) for row in connection.execute(query).mappings()}
 
-    def next_waiting(self, *, who: str, now: datetime, after: str | None = None) -> str | None:
+    def next_waiting(
+        self, *, who: str, now: datetime, after: str | None = None, sight: Sight = None
+    ) -> str | None:
         """Id of the case to review next (see `core.worklist_store.next_waiting`)."""
         with reading(self._engine) as connection:
-            return next_waiting(connection, who=who, now=now, after=after)
+            return next_waiting(connection, who=who, now=now, after=after, sight=sight)
 
 
 def count(connection: sa.Connection, asked: Asked) -> Found:
@@ -160,9 +166,9 @@ def select_page(asked: Asked, page: int) -> sa.Select[Any]:
 
 
 def next_waiting(
-    connection: sa.Connection, *, who: str, now: datetime, after: str | None
+    connection: sa.Connection, *, who: str, now: datetime, after: str | None, sight: Sight
 ) -> str | None:
-    """Id of the case to review next: of the most urgent the oldest, and nobody else's.
+    """Id of the case to review next: of the most urgent in sight the oldest, and nobody else's.
 
     With `after`, the one that comes after that case in this order, from the last one to the first.
     """
@@ -184,13 +190,15 @@ def next_waiting(
             ~elsewhere,
             case.c.assigned_to.is_(None) | (case.c.assigned_to == who),
             ~observed,
+            is_seen(sight),
             case.c.id != (after or ""),
         )
         .order_by(*place)
         .limit(1)
     )
     found: str | None = None
-    here = connection.execute(sa.select(*place).where(case.c.id == (after or ""))).first()
+    known = (case.c.id == (after or "")) & is_seen(sight)
+    here = connection.execute(sa.select(*place).where(known)).first()
     if here is not None:
         later = sa.tuple_(*place) > sa.tuple_(
             sa.literal(here[0]), sa.literal(here[1], case.c.created_at.type), sa.literal(here[2])
@@ -205,7 +213,7 @@ def may_be_worked_on() -> sa.ColumnElement[bool]:
 
 
 def _fits(asked: Asked) -> sa.ColumnElement[bool]:
-    conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    conditions: list[sa.ColumnElement[bool]] = [is_seen(asked.sight)]
     if asked.hidden:
         conditions.append(case.c.id.not_in(asked.hidden))
     if asked.shown == "waiting":

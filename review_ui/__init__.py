@@ -22,6 +22,7 @@ from review_ui import (
     errors,
     figures,
     flow,
+    groups,
     keys,
     layers,
     metrics,
@@ -110,6 +111,7 @@ def create_app(
     app.add_template_global(lambda: storage_alarm(settings), "storage_alarm")
     assets.install(app)
     roles.require_complete(app)
+    groups.require_complete(app)
     return app
 
 

@@ -170,6 +170,28 @@ def create_user(
     _store(app).accounts.add(new, who=who, now=datetime.now(UTC))
 
 
+def set_groups(app: Flask, username: str, groups: Iterable[str], *, who: str = CONSOLE) -> None:
+    """Let an account see the cases of these groups alone, from its next request on.
+
+    Raises `AccountError` for a group that neither config.yaml nor the account knows.
+    """
+    had = _store(app).groups.of(username)
+    wanted = require_groups(app, groups, had)
+    _store(app).groups.change(username, wanted, who=who, now=datetime.now(UTC))
+
+
+def require_groups(
+    app: Flask, groups: Iterable[str], had: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """The groups; raises `AccountError` for one that is not in config.yaml and was not `had`."""
+    known, wanted = _settings(app).groups(), frozenset(groups)
+    for name in sorted(wanted - had - set(known)):
+        raise AccountError(
+            f"There is no group {name!r}. Groups of config.yaml: {', '.join(known) or 'none'}."
+        )
+    return wanted
+
+
 def set_password(
     app: Flask, username: str, password: str, *, one_time: bool = False, who: str = CONSOLE
 ) -> str:

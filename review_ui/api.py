@@ -18,6 +18,7 @@ from review_ui.access import REVIEWABLE
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
 from review_ui.facts import case_facts, flags_now
+from review_ui.groups import my_sight
 from review_ui.live_dose import live_figures
 from review_ui.roles import granted
 from review_ui.schemas import ApproveBody, EventsBody, JournalBody, OpenBody, TabBody
@@ -194,7 +195,7 @@ def _require_replayable(room: Desk, current: Case, entry: JournalEntry) -> None:
 
 def next_case(room: Desk) -> str | None:
     """The case to review next."""
-    return room.store.worklist.next_waiting(who=user_name(), now=room.now())
+    return room.store.worklist.next_waiting(who=user_name(), now=room.now(), sight=my_sight())
 
 
 def user_name() -> str:

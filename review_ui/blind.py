@@ -48,7 +48,7 @@ OPEN = frozenset(
         "users.reset_password",
         "users.change_roles",
         "users.change_active",
-        "flow.colleagues",
+        "users.change_groups",
         "peers.echo",
         "metrics.page",
         "openapi.spec",

@@ -14,6 +14,7 @@ from flask_security import current_user
 from core.errors import TransitionError
 from core.outbox_store import DeliveryState, Shipment
 from review_ui.context import desk
+from review_ui.groups import my_sight
 from review_ui.words import readable_name
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/deliveries", enable_openapi=False)
@@ -25,7 +26,8 @@ def page() -> str:
     room, asked = desk(), request.args.get("state", "")
     state = next((name for name in get_args(DeliveryState) if name == asked), None)
     now = room.now()
-    found = room.store.outbox.page(state=state, page=request.args.get("page", 1, type=int), now=now)
+    page = request.args.get("page", 1, type=int)
+    found = room.store.outbox.page(state=state, page=page, now=now, sight=my_sight())
     return render_template(
         "deliveries.html",
         rows=[_described(row, now) for row in found.rows],

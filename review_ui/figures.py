@@ -50,7 +50,7 @@ def page(case_id: str) -> str:
             if w.who == current_user.username or sees_times_of_others()
         ],
         observers=_observers(room, current),
-        colleagues=may_observe(room),
+        colleagues=may_observe(room, case_id),
         **_contours(room, current),
     )
 

@@ -10,6 +10,7 @@ from flask import abort
 from review_ui.api import next_case, require_reviewable, role_names, user_name
 from review_ui.context import desk
 from review_ui.facts import case_facts
+from review_ui.groups import who_sees
 from review_ui.roles import May, granted, roles_that
 from review_ui.schemas import PassOnBody, RejectBody, ReopenBody, TabBody
 
@@ -50,7 +51,7 @@ def pass_on(case_id: str, json_data: PassOnBody) -> dict[str, Any]:
     """Give the case, as it stands, to another account that may contour; names the next case."""
     room = desk()
     require_reviewable(room.case(case_id))
-    if json_data.to not in _colleagues():
+    if json_data.to not in _colleagues(case_id):
         abort(422, "Only another account that may contour can get a case. Choose one of the list.")
     room.store.flow.pass_on(
         case_id, who=user_name(), tab=json_data.tab, to=json_data.to, now=room.now()
@@ -70,15 +71,14 @@ def reopen(case_id: str, json_data: ReopenBody) -> dict[str, Any]:
     return case_facts(room, opened, user=user_name(), may=granted(role_names()))
 
 
-@blueprint.get("/colleagues")
-def colleagues() -> dict[str, Any]:
-    """Other accounts that a case can be passed on to."""
-    return {"colleagues": _colleagues()}
+@blueprint.get("/cases/<case_id>/colleagues")
+def colleagues(case_id: str) -> dict[str, Any]:
+    """Other accounts that the case can be passed on to."""
+    return {"colleagues": _colleagues(case_id)}
 
 
-def _colleagues() -> list[str]:
-    return [
-        name
-        for name in desk().store.accounts.names_with(roles_that(May.CONTOUR))
-        if name != user_name()
-    ]
+def _colleagues(case_id: str) -> list[str]:
+    room = desk()
+    who_may = room.store.accounts.names_with(roles_that(May.CONTOUR))
+    others = [name for name in who_may if name != user_name()]
+    return who_sees(room, case_id, others)

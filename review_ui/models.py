@@ -16,6 +16,7 @@ from core.model_files import require_whole
 from core.model_store import ModelStore
 from core.records import IMPORTED, CorrectionCheck, ModelState, ModelVersion, Round
 from review_ui.context import Desk, desk
+from review_ui.groups import my_sight
 from review_ui.roles import May, i_may
 from review_ui.words import readable_name
 
@@ -105,6 +106,8 @@ def _structure(room: Desk, roi_name: str) -> dict[str, Any]:
     versions = list(reversed(learning.versions(roi_name)))
     released = next((v for v in versions if v.version == state.in_service), None)
     checks = list(reversed(room.store.checks.all(roi_name)))
+    seen = room.store.worklist.cases((c.case_id for c in checks), sight=my_sight())
+    checks = [c for c in checks if c.case_id in seen]
     rounds = [r for r in learning.rounds(roi_name, newest=SHOWN_VERDICTS) if r.verdict]
     learned = learning.learning_set(roi_name)
     return {

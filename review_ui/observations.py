@@ -20,6 +20,7 @@ from review_ui.api import user_name
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
 from review_ui.facts import patient_of, scan_facts
+from review_ui.groups import who_sees
 from review_ui.roles import May, roles_that
 from review_ui.schemas import ApproveBody, EventsBody, JournalBody, OpenBody, TabBody
 from review_ui.volumes import ct_stream
@@ -36,7 +37,7 @@ def ask_observer(case_id: str) -> ResponseReturnValue:
     room = desk()
     current = room.case(case_id)
     observer = request.form.get("observer", "")
-    if observer not in may_observe(room):
+    if observer not in may_observe(room, case_id):
         raise TransitionError(
             "Only an account that may contour, and may not read the audit, can observe: the audit "
             "tells of every case. Choose another."
@@ -205,11 +206,12 @@ def sign(observation_id: str, json_data: ApproveBody) -> dict[str, Any]:
     return {"state": "SIGNED", "next": None}
 
 
-def may_observe(room: Desk) -> list[str]:
+def may_observe(room: Desk, case_id: str) -> list[str]:
     """Accounts that can be asked: who looks after the audit needs it at any time."""
     accounts = room.store.accounts
     readers = accounts.names_with(roles_that(May.AUDIT))
-    return [name for name in accounts.names_with(roles_that(May.CONTOUR)) if name not in readers]
+    others = [name for name in accounts.names_with(roles_that(May.CONTOUR)) if name not in readers]
+    return who_sees(room, case_id, others)
 
 
 def facts_of(room: Desk, found: Observation, current: Case) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from apiflask import APIBlueprint, abort
 
 from core.config import PeerSettings
 from core.errors import DeliveryError
+from core.group_store import UNDECIDED
 from core.records import Instance
 from review_ui.context import Desk, desk
+from review_ui.groups import my_sight
 from review_ui.words import readable_date, readable_name
 
 SHOWN_WITHOUT_CT = 20
@@ -43,6 +45,9 @@ def peers_of(room: Desk) -> list[dict[str, Any]]:
 
 def without_ct(room: Desk) -> list[dict[str, str]]:
     """Doses and contours whose CT is not here, and how to fetch it."""
+    sight = my_sight()
+    if sight is not None and UNDECIDED not in sight:
+        return []  # nobody can say yet whose they will be
     found = room.store.query.without_ct(newest=SHOWN_WITHOUT_CT)
     return [
         {

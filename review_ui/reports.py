@@ -19,6 +19,7 @@ from dose.difference import dice
 from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.facts import mean_difference_gy
+from review_ui.groups import my_sight
 from review_ui.words import outcome_in_words
 
 blueprint = APIBlueprint("reports", __name__, url_prefix="/report")
@@ -61,7 +62,7 @@ def dose_csv() -> Response:
     room = desk()
     changes = room.store.changes.newest()
     hidden = hidden_from(room.store, current_user.username)
-    summaries = room.store.worklist.all(room.roi_name, now=room.now())
+    summaries = room.store.worklist.all(room.roi_name, now=room.now(), sight=my_sight())
     summaries = [s for s in summaries if s.case.id not in hidden]
     return table("dose.csv", COLUMNS, [report_row(room, s, changes) for s in reversed(summaries)])
 
@@ -71,11 +72,12 @@ def returned_csv() -> Response:
     """One line a structure that came back after delivery: what was changed, what became of it."""
     store = desk().store
     hidden = hidden_from(store, current_user.username)
-    patients = {current.id: current.patient_id for current in store.cases.all()}
+    came_back = [came for came in store.returned.all() if came.case_id not in hidden]
+    cases = store.worklist.cases((came.case_id for came in came_back), sight=my_sight())
     rows = [
         {
             "case_id": came.case_id,
-            "patient_id": patients[came.case_id],
+            "patient_id": cases[came.case_id].patient_id,
             "roi": came.roi_name,
             "matched_by": came.matched_by,
             "dice": came.dice,
@@ -86,8 +88,8 @@ def returned_csv() -> Response:
             "note": came.note,
             "came_at": came.created_at.isoformat(),
         }
-        for came in reversed(store.returned.all())
-        if came.case_id not in hidden
+        for came in reversed(came_back)
+        if came.case_id in cases
     ]
     return table("returned.csv", RETURNED_COLUMNS, rows)
 

@@ -30,13 +30,23 @@ class May(StrEnum):
     AUDIT = "read the audit"
     PEOPLE = "look after accounts"
     STUDY = "choose how a case is contoured"
+    EVERY_CASE = "see the cases of every group"
 
 
 GRANTS: dict[str, frozenset[May]] = {
     VIEWER: frozenset({May.LOOK}),
     PHYSICIAN: frozenset({May.LOOK, May.CONTOUR, May.APPROVE, May.DECIDE, May.SEND}),
     PHYSICIST: frozenset(
-        {May.LOOK, May.CONTOUR, May.DECIDE, May.SEND, May.MODELS, May.NODE, May.STUDY}
+        {
+            May.LOOK,
+            May.CONTOUR,
+            May.DECIDE,
+            May.SEND,
+            May.MODELS,
+            May.NODE,
+            May.STUDY,
+            May.EVERY_CASE,
+        }
     ),
     ADMIN: frozenset(
         {
@@ -49,6 +59,7 @@ GRANTS: dict[str, frozenset[May]] = {
             May.AUDIT,
             May.PEOPLE,
             May.STUDY,
+            May.EVERY_CASE,
         }
     ),
 }
@@ -114,6 +125,7 @@ ENDPOINTS: dict[str, May] = {
     "users.reset_password": May.PEOPLE,
     "users.change_roles": May.PEOPLE,
     "users.change_active": May.PEOPLE,
+    "users.change_groups": May.PEOPLE,
     "quarantine.page": May.QUARANTINE,
     "quarantine.file": May.QUARANTINE,
     "quarantine.delete": May.QUARANTINE,

@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
-from review_ui import blind, metrics
+from review_ui import blind, groups, metrics
 from review_ui.accounts import SESSION_ID
 from review_ui.context import desk
 from review_ui.errors import answer, error_response
@@ -101,7 +101,10 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
             return None
         if logged_in:
             permitted = _unless_permitted(ENDPOINTS.get(request.endpoint or ""), roles)
-            return _first_page() or permitted or blind.refusal_for(desk().store, name)
+            refused = _first_page() or permitted
+            if refused is None:
+                groups.require_seen(name, roles)
+            return refused or blind.refusal_for(desk().store, name)
         if request.endpoint == "metrics.page":
             return "A key is missing: recontour key add NAME.\n", 401, _ASK_FOR_A_KEY
         if request.path.startswith("/api/"):

@@ -11,6 +11,7 @@ from flask_security import current_user
 from core.records import RELEASED, Case, ModelVersion, Round
 from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
+from review_ui.groups import my_sight
 from review_ui.peers import peers_of, without_ct
 from review_ui.roles import May, i_may
 from review_ui.storage import storage_alarm
@@ -48,7 +49,7 @@ def status_of(room: Desk) -> dict[str, Any]:
     rounds = [_round(r) for r in learning.rounds(room.roi_name, newest=SHOWN_ROUNDS)]
     examples = learning.learning_set(room.roi_name)
     hidden = hidden_from(room.store, current_user.username)
-    deliveries = room.store.deliveries.newest(SHOWN_DELIVERIES, hidden=hidden)
+    deliveries = room.store.deliveries.newest(SHOWN_DELIVERIES, hidden=hidden, sight=my_sight())
     cases = room.store.worklist.cases(d.case_id for d in deliveries)
     return {
         "roi": room.roi_name,

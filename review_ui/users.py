@@ -8,9 +8,16 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from core.errors import AccountError
-from review_ui.accounts import create_user, one_time_password, require_roles, set_password
+from review_ui.accounts import (
+    create_user,
+    one_time_password,
+    require_groups,
+    require_roles,
+    set_groups,
+    set_password,
+)
 from review_ui.context import desk
-from review_ui.roles import ADMIN, ROLES, May, granted
+from review_ui.roles import ADMIN, ROLES, May, granted, roles_that
 
 blueprint = APIBlueprint("users", __name__, url_prefix="/users", enable_openapi=False)
 
@@ -32,7 +39,9 @@ def page() -> str:
 def create() -> ResponseReturnValue:
     """Make an account; its one-time password is in the answer and nowhere else."""
     username, password = request.form.get("username", "").strip(), one_time_password()
+    who, groups = current_user.username, request.form.getlist("groups")
     try:
+        require_groups(current_app, groups)
         create_user(
             current_app,
             username,
@@ -40,8 +49,10 @@ def create() -> ResponseReturnValue:
             *require_roles(request.form.getlist("roles")),
             one_time=True,
             welcomed=False,
-            who=current_user.username,
+            who=who,
         )
+        if groups:
+            set_groups(current_app, username, groups, who=who)
     except AccountError as error:
         return _page(problem=str(error), typed=username), 422
     return _page(told=(username, password))
@@ -75,6 +86,17 @@ def change_roles(username: str) -> ResponseReturnValue:
     return redirect(url_for("users.page"), code=303)
 
 
+@blueprint.post("/<username>/groups")
+def change_groups(username: str) -> ResponseReturnValue:
+    """Change whose cases an account sees, from its next request on."""
+    try:
+        groups = request.form.getlist("groups")
+        set_groups(current_app, username, groups, who=current_user.username)
+    except AccountError as error:
+        return _page(problem=str(error)), 422
+    return redirect(url_for("users.page"), code=303)
+
+
 @blueprint.post("/<username>/active")
 def change_active(username: str) -> ResponseReturnValue:
     """Keep an account out (`active` is not "yes"), or let it in again."""
@@ -102,9 +124,14 @@ def _require_no_blind_auditor(username: str, roles: list[str]) -> None:
 
 
 def _page(*, problem: str = "", typed: str = "", told: tuple[str, str] | None = None) -> str:
+    room = desk()
+    members = room.store.groups.of_all()
     return render_template(
         "users.html",
-        accounts=desk().store.accounts.all(),
+        accounts=room.store.accounts.all(),
+        groups=sorted({*room.settings.groups(), *(n for names in members.values() for n in names)}),
+        members=members,
+        everything=roles_that(May.EVERY_CASE),
         roles=[(name, ROLE_WORDS[name]) for name in ROLES],
         problem=problem,
         typed=typed,

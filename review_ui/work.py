@@ -14,6 +14,7 @@ from core.records import Case
 from core.timing_store import Worked
 from review_ui.blind import hidden_from
 from review_ui.context import desk
+from review_ui.groups import my_sight
 from review_ui.roles import May, i_may
 from review_ui.words import ARM_WORDS, duration_in_words, readable_name
 
@@ -33,7 +34,8 @@ def page() -> str:
         abort(403, "Only physicists and administrators see the times of others.")
     hidden = {} if who == me else hidden_from(room.store, me)
     work = [one for one in room.store.timing.work_of(who) if one.case_id not in hidden]
-    cases = room.store.worklist.cases(one.case_id for one in work)
+    cases = room.store.worklist.cases((one.case_id for one in work), sight=my_sight())
+    work = [one for one in work if one.case_id in cases]
     return render_template(
         "work.html",
         who=who,

@@ -14,6 +14,7 @@ from core.worklist_store import Asked, Order, Shown
 from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.facts import patient_of, worklist_row
+from review_ui.groups import my_sight
 
 blueprint = APIBlueprint("worklist", __name__)
 
@@ -23,13 +24,16 @@ def page() -> str:
     """The worklist as a page; its script keeps it current."""
     asked = _asked_for()
     room = desk()
+    observed = room.store.observations.unsigned_of(current_user.username)
+    seen = room.store.worklist.cases((o.case_id for o in observed), sight=my_sight())
     return render_template(
         "worklist.html",
         worklist=worklist_of(room, asked),
         asked=asked,
         observations=[
-            {"id": found.id, "patient": patient_of(room.case(found.case_id)), "roi": found.roi_name}
-            for found in room.store.observations.unsigned_of(current_user.username)
+            {"id": found.id, "patient": patient_of(seen[found.case_id]), "roi": found.roi_name}
+            for found in observed
+            if found.case_id in seen
         ],
     )
 
@@ -53,7 +57,10 @@ def following() -> dict[str, str | None]:
     """The case to review next; with `?after=` the one that follows a case."""
     room = desk()
     found = room.store.worklist.next_waiting(
-        who=current_user.username, now=room.now(), after=request.args.get("after")
+        who=current_user.username,
+        now=room.now(),
+        after=request.args.get("after"),
+        sight=my_sight(),
     )
     return {"next": found}
 
@@ -83,4 +90,5 @@ def _asked_for() -> Asked:
         shown=next((name for name in get_args(Shown) if name == shown), "all"),
         page=args.get("page", 1, type=int),
         hidden=frozenset(hidden_from(room.store, current_user.username)),
+        sight=my_sight(),
     )

@@ -72,17 +72,44 @@ def add_user(
     one_time: Annotated[
         bool, typer.Option("--one-time", help="Print a password that must be changed at first.")
     ] = False,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Sees the cases of this group; may be given often.")
+    ] = None,
     config: ConfigOption = CONFIG,
 ) -> None:
     """Create an account; the password is asked for (or read from standard input)."""
-    from review_ui.accounts import create_user, one_time_password  # noqa: PLC0415
+    from review_ui.accounts import (  # noqa: PLC0415
+        create_user,
+        one_time_password,
+        require_groups,
+        set_groups,
+    )
 
     page = _review_page(config)
+    require_groups(page, group or ())
     password = one_time_password() if one_time else _asked_password()
     create_user(page, username, password, role, one_time=one_time, welcomed=False)
+    if group:
+        set_groups(page, username, group)
     typer.echo(f"Account {username} ({role}) is ready.")
     if one_time:
         typer.echo(f"One-time password: {password}")
+
+
+@user.command("groups")
+def change_groups(
+    username: str,
+    *,
+    group: Annotated[
+        list[str] | None, typer.Option(help="A group; may be given often. None: leave them all.")
+    ] = None,
+    config: ConfigOption = CONFIG,
+) -> None:
+    """Say of which groups an account sees the cases, beside those that belong to no group."""
+    from review_ui.accounts import set_groups  # noqa: PLC0415
+
+    set_groups(_review_page(config), username, group or ())
+    typer.echo(f"{username} sees the cases of: {', '.join(sorted(group or ())) or 'no group'}.")
 
 
 @user.command("list")
@@ -91,11 +118,15 @@ def list_users(config: ConfigOption = CONFIG) -> None:
     from core.config import load_settings  # noqa: PLC0415
     from core.store import open_store  # noqa: PLC0415
 
-    for found in open_store(load_settings(config)).accounts.all():
+    store = open_store(load_settings(config))
+    members = store.groups.of_all()
+    for found in store.accounts.all():
         state = "active" if found.active else "not active"
         last = found.last_login_at
         seen = "never logged in" if last is None else f"last login {last:%Y-%m-%d %H:%M} UTC"
-        typer.echo(f"{found.username}: {', '.join(found.roles)}; {state}; {seen}")
+        groups = ", ".join(sorted(members.get(found.username, ())))
+        facts = [", ".join(found.roles), *([f"sees {groups}"] if groups else []), state, seen]
+        typer.echo(f"{found.username}: {'; '.join(facts)}")
 
 
 @user.command("reset")

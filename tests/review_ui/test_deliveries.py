@@ -150,7 +150,7 @@ def test_what_arrived_or_has_not_been_tried_is_not_sent_again(
         answer = anna.post(f"/deliveries/{change(store, name)}/send-again")
         assert answer.status_code == 409
         assert "There is nothing to send again" in answer.text
-    assert anna.post(f"/deliveries/{'0' * 32}/send-again").status_code == 409
+    assert anna.post(f"/deliveries/{'0' * 32}/send-again").status_code == 404
 
 
 def test_who_only_looks_sees_no_button_and_a_form_without_its_token_sends_nothing(

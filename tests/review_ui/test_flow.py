@@ -136,7 +136,7 @@ def test_a_case_goes_to_an_account_that_may_contour_and_to_no_other(
 ) -> None:
     for name, role in (("otto", ADMIN), ("vera", VIEWER), ("phil", PHYSICIST)):
         create_user(app, name, PASSWORD, role)
-    assert anna.get("/api/colleagues").json == {"colleagues": ["berta", "phil"]}
+    assert anna.get(f"/api/cases/{case_id}/colleagues").json == {"colleagues": ["berta", "phil"]}
     for nobody in ("anna", "vera", "otto", "zoe"):
         refused = anna.post(f"/api/cases/{case_id}/pass-on", tab=anna.tab, to=nobody)
         assert refused.status_code == 422, nobody

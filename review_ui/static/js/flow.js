@@ -103,7 +103,7 @@ export function connectFlow({ url, session, lock }) {
     }),
   );
   button("pass-on").addEventListener("click", async () => {
-    const { colleagues } = await getJson("/api/colleagues");
+    const { colleagues } = await getJson(`${url}/colleagues`);
     const select = byId("flow-colleague");
     select.replaceChildren(...colleagues.map((/** @type {string} */ text) => make("option", { text })));
     ask({
