@@ -9,6 +9,7 @@ import typer
 from app.commands import (
     auditing,
     cohort,
+    commissioning,
     evaluation,
     keeping,
     keys,
@@ -42,6 +43,7 @@ for group in (
     cohort,
     quarantine,
     upkeep,
+    commissioning,
     keeping,
     auditing,
     offline,

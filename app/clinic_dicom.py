@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from app.phantom import Phantom, make_phantom, phantom_dose
+from core.geometry import Vector
 from core.volume import Volume
 
 CT_IMAGE_STORAGE = UID("1.2.840.10008.5.1.4.1.1.2")
@@ -41,10 +43,10 @@ def write_patient(
     phantom = make_phantom(seed, spacing_mm=spacing_mm, tumour=tumour, contrast=contrast)
     series = _uid(seed, "series")
     paths = [
-        _save(_ct_slice(phantom, seed, k), folder / f"CT.{k:03d}.dcm")
+        save(_ct_slice(phantom, seed, k), folder / f"CT.{k:03d}.dcm")
         for k in range(phantom.volume.geometry.shape[0])
     ]
-    dose = _save(_dose(phantom_dose(phantom), seed), folder / "RD.dcm")
+    dose = save(dose_object(phantom_dose(phantom), seed), folder / "RD.dcm")
     return SyntheticPatient(phantom, tuple(paths), dose, series)
 
 
@@ -80,33 +82,52 @@ def _identity(seed: int, sop_class: UID, sop_instance_uid: str) -> Dataset:
     return ds
 
 
-def _ct_slice(phantom: Phantom, seed: int, k: int) -> Dataset:
-    geometry = phantom.volume.geometry
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one image lies: LPS mm of its first voxel, and how it is turned and spaced."""
+
+    position_mm: Vector
+    spacing_mm: Vector
+    frame_of_reference_uid: str
+    orientation: tuple[float, ...] = (1, 0, 0, 0, 1, 0)
+    patient_position: str = "HFS"
+
+
+def ct_image(seed: int, k: int, number: int, values: npt.NDArray[np.int16], at: Place) -> Dataset:
+    """Slice `k` of the CT of patient `seed`, with `values` in HU (row, column)."""
     ds = _identity(seed, CT_IMAGE_STORAGE, _uid(seed, "ct", str(k)))
     ds.Modality = "CT"
     ds.SeriesInstanceUID = _uid(seed, "series")
     ds.SeriesDescription = "Synthetic planning CT"
     ds.SeriesNumber = 1
-    ds.InstanceNumber = geometry.shape[0] - k
+    ds.InstanceNumber = number
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    ds.FrameOfReferenceUID = geometry.frame_of_reference_uid
-    ds.PatientPosition = "HFS"
-    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    ds.ImagePositionPatient = [round(float(v), 4) for v in geometry.index_to_mm((k, 0, 0))]
-    ds.PixelSpacing = [geometry.spacing_mm[1], geometry.spacing_mm[2]]
-    ds.SliceThickness = geometry.spacing_mm[0]
+    ds.FrameOfReferenceUID = at.frame_of_reference_uid
+    ds.PatientPosition = at.patient_position
+    ds.ImageOrientationPatient = list(at.orientation)
+    ds.ImagePositionPatient = [round(float(v), 4) for v in at.position_mm]
+    ds.PixelSpacing = [at.spacing_mm[1], at.spacing_mm[2]]
+    ds.SliceThickness = at.spacing_mm[0]
     ds.KVP = 120
     ds.AcquisitionNumber = 1
-    ds.Rows, ds.Columns = geometry.shape[1], geometry.shape[2]
+    ds.Rows, ds.Columns = values.shape
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = "MONOCHROME2"
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "HU"
-    ds.PixelData = phantom.volume.values[k].astype("<i2").tobytes()
+    ds.PixelData = values.astype("<i2").tobytes()
     return ds
 
 
-def _dose(dose: Volume, seed: int) -> Dataset:
+def _ct_slice(phantom: Phantom, seed: int, k: int) -> Dataset:
+    geometry = phantom.volume.geometry
+    x, y, z = geometry.index_to_mm((k, 0, 0))
+    at = Place((float(x), float(y), float(z)), geometry.spacing_mm, geometry.frame_of_reference_uid)
+    return ct_image(seed, k, geometry.shape[0] - k, phantom.volume.values[k], at)
+
+
+def dose_object(dose: Volume, seed: int) -> Dataset:
+    """The plan dose of patient `seed`, in 16 bits."""
     geometry = dose.geometry
     ds = _identity(seed, RT_DOSE_STORAGE, _uid(seed, "dose"))
     ds.Modality = "RTDOSE"
@@ -142,6 +163,7 @@ def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     return item
 
 
-def _save(ds: Dataset, path: Path) -> Path:
+def save(ds: Dataset, path: Path) -> Path:
+    """Write an object to `path`."""
     ds.save_as(path, enforce_file_format=True)
     return path

@@ -20,7 +20,7 @@ _PACKAGES = ("pydicom", "pynetdicom", "torch")
 
 def diagnose(config: Path) -> list[Finding]:
     """Every finding, in the order in which to mend them."""
-    findings = [*_versions()]
+    findings = [*versions()]
     try:
         settings = load_settings(config)
     except ConfigError as error:
@@ -42,7 +42,8 @@ def is_healthy(findings: list[Finding]) -> bool:
     return all(f.state is not State.FAIL for f in findings)
 
 
-def _versions() -> list[Finding]:
+def versions() -> list[Finding]:
+    """Of Python and of the packages that matter most."""
     python = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < _OLDEST_PYTHON:
         return [fail("versions", f"Python {python}", "Install Python 3.11 or newer.")]

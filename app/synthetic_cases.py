@@ -47,9 +47,11 @@ def view_of(seed: int) -> View:
     return list(VIEWS)[int(rng.choice(len(VIEWS), p=list(VIEWS.values())))]
 
 
-def sentinel_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase]:
+def sentinel_cases(
+    data_folder: Path, model: ModelSettings, count: int = SENTINELS
+) -> list[TrainingCase]:
     """The synthetic patients nobody learns from: the same for ever, a model must not lose them."""
-    seeds = range(FIRST_SENTINEL_SEED, FIRST_SENTINEL_SEED + SENTINELS)
+    seeds = range(FIRST_SENTINEL_SEED, FIRST_SENTINEL_SEED + count)
     return [synthetic_case(data_folder, model, seed) for seed in seeds]
 
 

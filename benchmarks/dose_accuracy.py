@@ -23,17 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from app.commissioning.bodies import BODIES, DOSES, Body, Truth, moved_bodies, truth_of
 from app.offline import read_ct_folder
-from benchmarks.dose.bodies import (
-    BODIES,
-    DOSES,
-    Body,
-    DoseNodes,
-    Truth,
-    limit_of,
-    moved_bodies,
-    truth_of,
-)
+from benchmarks.dose.limits import DoseNodes, limit_of
 from benchmarks.dose.peers import PeerDvh, dicompyler, dicompyler_python, plastimatch
 from benchmarks.dose.verdict import Errors, Found, verdict
 from dicom_node.objects.rtdose_reader import read_dose

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from benchmarks.dose.bodies import BODIES, DOSES, Floats, truth_of
+from app.commissioning.bodies import BODIES, DOSES, Floats, truth_of
 from benchmarks.dose.peers import PeerDvh, dicompyler, dicompyler_python
 from core.geometry import Mask, VolumeGeometry
 from core.rasterise import mask_of_contours

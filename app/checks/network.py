@@ -21,13 +21,18 @@ _REACHED_WITHIN_S = 5.0
 
 def network(settings: Settings) -> Iterator[Finding]:
     """Findings about every port and peer of `settings`."""
+    yield from ports(settings)
+    with ThreadPoolExecutor(max_workers=8) as calls:
+        yield from calls.map(lambda peer: peer_finding(settings, peer), settings.peers)
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """Findings about what the node itself listens on."""
     dicom = settings.dicom
     yield _dicom_port(settings, dicom.port, tls=False)
     if dicom.tls.enabled:
         yield _dicom_port(settings, dicom.tls.port, tls=True)
     yield _review_page(settings)
-    with ThreadPoolExecutor(max_workers=8) as calls:
-        yield from calls.map(lambda peer: _peer(settings, peer), settings.peers)
 
 
 def _dicom_port(settings: Settings, port: int, *, tls: bool) -> Finding:
@@ -113,7 +118,7 @@ def _taken(host: str, port: int) -> bool | Finding:
     return False
 
 
-def _peer(settings: Settings, peer: PeerSettings) -> Finding:
+def peer_finding(settings: Settings, peer: PeerSettings) -> Finding:
     """Whether `peer` answers our C-ECHO; a destination that does not is a failure."""
     check = f"peer {peer.name}"
     is_destination = any(peer.name in rule.destinations for rule in settings.rules)

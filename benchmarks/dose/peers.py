@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.dose.bodies import Floats
+from app.commissioning.bodies import Floats
 
 # It does not import with the pydicom we use, nor with numpy 2; it has an environment of its own.
 DICOMPYLER = ("dicompyler-core==0.5.6", "pydicom<3", "numpy<2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.dose.bodies import Truth
+from app.commissioning.bodies import Truth
 
 BAR_GRID_MM = 2.5
 SMALL = "ball 5 mm"

@@ -7,17 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
 from scipy.stats import qmc
-
-from dose.interpolation import Between
 
 Floats = npt.NDArray[np.float64]
 Dose = Callable[[Floats, Floats, Floats], Floats]
 
 CORNERS = 360  # of a contour
 TRUTH_POINTS = 2**20
-LIMIT_POINTS = 2**16
 MOVED_MM = 1.5
 
 
@@ -143,42 +139,13 @@ def moved_bodies(rng: np.random.Generator) -> dict[str, Body]:
 
 def truth_of(body: Body, dose: Dose, level_gy: float) -> Truth:
     """By a million points of a Sobol sequence in the box around the body."""
-    (x, y, z), box_cc, part = _points(body, TRUTH_POINTS)
+    (x, y, z), box_cc, part = points_in(body, TRUTH_POINTS)
     gray = dose(x, y, z)
     percent = 100.0 * float((gray >= level_gy).mean())
     return Truth(box_cc * part, float(gray.mean()), percent, level_gy)
 
 
-def limit_of(body: Body, dose: Dose, nodes: DoseNodes, between: Between) -> float:
-    """How far off the mean of the exact body is, in %, for a dose known at `nodes` only.
-
-    Nobody who takes the dose between them so can be nearer, but by chance.
-    """
-    (x, y, z), _, _ = _points(body, LIMIT_POINTS)
-    at = (np.array([z, y, x]) - nodes.corner_mm) / nodes.grid_mm
-    side: Floats = nodes.corner_mm + nodes.grid_mm * np.arange(nodes.size, dtype=np.float64)
-    values = dose(side[None, None, :], side[None, :, None], side[:, None, None])
-    values = np.broadcast_to(values, (nodes.size,) * 3)
-    found = map_coordinates(values, at, order=1 if between == "linear" else 3, mode="mirror")
-    exact = dose(x, y, z)
-    return 100.0 * float((found - exact).mean() / exact.mean())
-
-
-@dataclass(frozen=True, slots=True)
-class DoseNodes:
-    """A cube of `size` nodes along each axis, `grid_mm` apart, about `centre_mm` on each axis."""
-
-    size: int
-    grid_mm: float
-    centre_mm: float
-
-    @property
-    def corner_mm(self) -> float:
-        """The first node, the same on each axis."""
-        return self.centre_mm - (self.size - 1) / 2.0 * self.grid_mm
-
-
-def _points(body: Body, count: int) -> tuple[tuple[Floats, Floats, Floats], float, float]:
+def points_in(body: Body, count: int) -> tuple[tuple[Floats, Floats, Floats], float, float]:
     """Positions in the body, the volume in cc of the box they were sought in, and its part."""
     bottom, top, half = body.reach
     size = np.array([2.0 * half, 2.0 * half * body.deep, top - bottom])

@@ -1,0 +1,1 @@
+"""The physicist's acceptance of the node, on the machine and with the settings of the site."""
