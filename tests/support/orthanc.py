@@ -14,8 +14,9 @@ from typing import Any
 
 from tests.support.certificates import Certificate
 from tests.support.peers import require_program
-from tests.support.settings import free_port
+from tests.support.settings import REPOSITORY, free_port
 
+SHIPPED = REPOSITORY / "deploy" / "orthanc.json"  # what the pages tell people to take
 AE_TITLE = "TPS"
 
 
@@ -100,7 +101,7 @@ def running_orthanc(
     dicom_port: int | None = None,
     certificate: Certificate | None = None,
 ) -> Iterator[Orthanc]:
-    """Orthanc with the node in its modality table as NODE, while the block runs.
+    """Orthanc as shipped, on free ports, with the node as its modality NODE, while the block runs.
 
     With a `certificate` it speaks TLS, also to the node, and wants one of its callers.
     """
@@ -108,27 +109,11 @@ def running_orthanc(
     orthanc = Orthanc(http_port=free_port(), dicom_port=dicom_port or free_port())
     config = folder / "orthanc.json"
     config.parent.mkdir(parents=True, exist_ok=True)
-    node = {"AET": node_ae_title, "Host": "127.0.0.1", "Port": node_port}
-    config.write_text(
-        json.dumps(
-            {
-                **_tls(certificate),
-                "Name": "TPS",
-                "StorageDirectory": str(folder / "storage"),
-                "IndexDirectory": str(folder / "storage"),
-                "HttpPort": orthanc.http_port,
-                "DicomPort": orthanc.dicom_port,
-                "DicomAet": AE_TITLE,
-                "RemoteAccessAllowed": False,
-                "AuthenticationEnabled": False,
-                "DicomAlwaysAllowStore": True,
-                "DicomModalities": {"NODE": {**node, "UseDicomTls": certificate is not None}},
-                "DicomAlwaysAllowEcho": True,
-                "OverwriteInstances": True,
-                "Plugins": [],
-            }
-        )
-    )
+    values = json.loads(SHIPPED.read_text())
+    node = values["DicomModalities"]["NODE"]
+    node |= {"AET": node_ae_title, "Port": node_port, "UseDicomTls": certificate is not None}
+    values |= {"HttpPort": orthanc.http_port, "DicomPort": orthanc.dicom_port}
+    config.write_text(json.dumps(values | _tls(certificate)))
     with (folder / "orthanc.log").open("wb") as log:
         process = subprocess.Popen([str(program), str(config)], stdout=log, stderr=log)
         try:

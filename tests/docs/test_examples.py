@@ -1,0 +1,65 @@
+"""Settings that pages show are settings, and Orthanc as shipped fits the node as shipped."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.config import Settings, load_settings
+from tests.docs.pages import PAGES, REPOSITORY, page
+
+_YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def shown(path: Path) -> list[dict[str, Any]]:
+    """The blocks of settings that a page shows; other programs have YAML too."""
+    blocks = [yaml.safe_load(block) for block in _YAML.findall(path.read_text())]
+    return [block for block in blocks if block.keys() <= Settings.model_fields.keys()]
+
+
+def merged(base: Any, shown: Any) -> Any:
+    """`base` with what is shown in its place; what an item of a list leaves out is as shipped."""
+    if isinstance(base, dict) and isinstance(shown, dict):
+        return base | {key: merged(base.get(key), value) for key, value in shown.items()}
+    if isinstance(base, list) and base and isinstance(shown, list):
+        return [merged(base[0], item) for item in shown]
+    return shown
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PAGES if shown(path)], ids=lambda path: path.name
+)
+def test_settings_that_a_page_shows_are_read_beside_the_shipped_ones(
+    path: Path, tmp_path: Path
+) -> None:
+    for number, block in enumerate(shown(path)):
+        config = tmp_path / f"{number}.yaml"
+        values = merged(yaml.safe_load(page("config.yaml")), block)
+        if "rules" not in block and "peers" in block:
+            values["rules"][0]["destinations"] = [values["peers"][0]["name"]]
+        config.write_text(yaml.safe_dump(values))
+        settings = load_settings(config)
+        for name, value in block.items():
+            if isinstance(value, list):
+                assert len(getattr(settings, name)) == len(value)
+
+
+def test_some_pages_show_settings() -> None:
+    assert sum(len(shown(path)) for path in PAGES) >= 3
+
+
+def test_orthanc_as_shipped_is_the_peer_of_the_node_as_shipped() -> None:
+    orthanc = json.loads(page("deploy/orthanc.json"))
+    settings = load_settings(REPOSITORY / "config.yaml")
+    node, peer = orthanc["DicomModalities"]["NODE"], settings.peers[0]
+    assert (orthanc["DicomAet"], orthanc["DicomPort"]) == (peer.ae_title, peer.port)
+    assert (node["AET"], node["Host"], node["Port"]) == (
+        settings.dicom.ae_title,
+        settings.dicom.host,
+        settings.dicom.port,
+    )
