@@ -35,8 +35,8 @@ chaos: setup programs ## a hundred kills while thirty cases go round, on SQLite 
 	RECONTOUR_CHAOS_KILLS=100 RECONTOUR_CHAOS_CASES=30 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 tests/faults/test_chaos.py
 cluster: setup programs ## several machines as processes on this one, of which a receiver and a worker are lost
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/flow/test_cluster.py
-bench: setup  ## beside the peers: every benchmark, its last line is JSON
-	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: setup  ## beside the peers: every benchmark (ONLY="rtstruct predict", TIMES=3), and a page in bench-results
+	@$(BIN)/python -m benchmarks.page.run $(if $(ONLY),--only $(ONLY)) $(if $(TIMES),--times $(TIMES))
 docs: setup   ## the documentation as a site in docs/_build; a warning is an error
 	@rm -rf $(SITE) && $(BIN)/python -m sphinx -q -E -W --keep-going -c docs -b html . $(SITE)
 format: setup ## rewrite into the house format

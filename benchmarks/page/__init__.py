@@ -1,0 +1,1 @@
+"""Every benchmark in turn, and one page of what came of it."""
