@@ -21,9 +21,20 @@ DOSE_STEPS = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """What a synthetic patient is called; `key` makes the UIDs, the same key the same UIDs."""
+
+    key: str
+    patient_id: str
+    patient_name: str
+    series_description: str = "Synthetic planning CT"
+
+
+@dataclass(frozen=True, slots=True)
 class SyntheticPatient:
     """A phantom and the files that stand for it."""
 
+    called: Called
     phantom: Phantom
     ct_paths: tuple[Path, ...]
     dose_path: Path
@@ -39,23 +50,32 @@ def write_patient(
     contrast: bool | None = None,
 ) -> SyntheticPatient:
     """Write the CT and the dose of phantom `seed` into `folder`; the same seed, the same files."""
-    folder.mkdir(parents=True, exist_ok=True)
     phantom = make_phantom(seed, spacing_mm=spacing_mm, tumour=tumour, contrast=contrast)
-    series = _uid(seed, "series")
+    return write_phantom(folder, phantom, phantom_called(seed))
+
+
+def phantom_called(seed: int) -> Called:
+    """What the phantom `seed` is called."""
+    return Called(str(seed), f"PHANTOM-{seed:04d}", f"Phantom^{seed:04d}")
+
+
+def write_phantom(folder: Path, phantom: Phantom, called: Called) -> SyntheticPatient:
+    """Write the CT and a synthetic dose of `phantom` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     paths = [
-        save(_ct_slice(phantom, seed, k), folder / f"CT.{k:03d}.dcm")
+        save(_ct_slice(phantom, called, k), folder / f"CT.{k:03d}.dcm")
         for k in range(phantom.volume.geometry.shape[0])
     ]
-    dose = save(dose_object(phantom_dose(phantom), seed), folder / "RD.dcm")
-    return SyntheticPatient(phantom, tuple(paths), dose, series)
+    dose = save(dose_object(phantom_dose(phantom), called), folder / "RD.dcm")
+    return SyntheticPatient(called, phantom, tuple(paths), dose, _uid(called, "series"))
 
 
-def _uid(seed: int, *parts: str) -> str:
-    text = "/".join(("recontour synthetic clinic", str(seed), *parts))
+def _uid(called: Called, *parts: str) -> str:
+    text = "/".join(("recontour synthetic clinic", called.key, *parts))
     return f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:15], 'big')}"
 
 
-def _identity(seed: int, sop_class: UID, sop_instance_uid: str) -> Dataset:
+def _identity(called: Called, sop_class: UID, sop_instance_uid: str) -> Dataset:
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.MediaStorageSOPClassUID = sop_class
@@ -64,14 +84,14 @@ def _identity(seed: int, sop_class: UID, sop_instance_uid: str) -> Dataset:
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = sop_class
     ds.SOPInstanceUID = UID(sop_instance_uid)
-    ds.StudyInstanceUID = _uid(seed, "study")
-    ds.PatientName = f"Phantom^{seed:04d}"
-    ds.PatientID = f"PHANTOM-{seed:04d}"
+    ds.StudyInstanceUID = _uid(called, "study")
+    ds.PatientName = called.patient_name
+    ds.PatientID = called.patient_id
     ds.PatientBirthDate = "19600101"
     ds.PatientSex = "O"
     ds.StudyDate = "20260105"
     ds.StudyTime = "080000"
-    ds.StudyID = f"{seed}"
+    ds.StudyID = called.key[-16:]
     ds.StudyDescription = "SYNTHETIC THORAX"
     ds.AccessionNumber = ""
     ds.ReferringPhysicianName = ""
@@ -93,12 +113,14 @@ class Place:
     patient_position: str = "HFS"
 
 
-def ct_image(seed: int, k: int, number: int, values: npt.NDArray[np.int16], at: Place) -> Dataset:
-    """Slice `k` of the CT of patient `seed`, with `values` in HU (row, column)."""
-    ds = _identity(seed, CT_IMAGE_STORAGE, _uid(seed, "ct", str(k)))
+def ct_image(
+    called: Called, k: int, number: int, values: npt.NDArray[np.int16], at: Place
+) -> Dataset:
+    """Slice `k` of the CT of the patient, with `values` in HU (row, column)."""
+    ds = _identity(called, CT_IMAGE_STORAGE, _uid(called, "ct", str(k)))
     ds.Modality = "CT"
-    ds.SeriesInstanceUID = _uid(seed, "series")
-    ds.SeriesDescription = "Synthetic planning CT"
+    ds.SeriesInstanceUID = _uid(called, "series")
+    ds.SeriesDescription = called.series_description
     ds.SeriesNumber = 1
     ds.InstanceNumber = number
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
@@ -119,19 +141,19 @@ def ct_image(seed: int, k: int, number: int, values: npt.NDArray[np.int16], at: 
     return ds
 
 
-def _ct_slice(phantom: Phantom, seed: int, k: int) -> Dataset:
+def _ct_slice(phantom: Phantom, called: Called, k: int) -> Dataset:
     geometry = phantom.volume.geometry
     x, y, z = geometry.index_to_mm((k, 0, 0))
     at = Place((float(x), float(y), float(z)), geometry.spacing_mm, geometry.frame_of_reference_uid)
-    return ct_image(seed, k, geometry.shape[0] - k, phantom.volume.values[k], at)
+    return ct_image(called, k, geometry.shape[0] - k, phantom.volume.values[k], at)
 
 
-def dose_object(dose: Volume, seed: int) -> Dataset:
-    """The plan dose of patient `seed`, in 16 bits."""
+def dose_object(dose: Volume, called: Called) -> Dataset:
+    """The plan dose of the patient, in 16 bits."""
     geometry = dose.geometry
-    ds = _identity(seed, RT_DOSE_STORAGE, _uid(seed, "dose"))
+    ds = _identity(called, RT_DOSE_STORAGE, _uid(called, "dose"))
     ds.Modality = "RTDOSE"
-    ds.SeriesInstanceUID = _uid(seed, "dose series")
+    ds.SeriesInstanceUID = _uid(called, "dose series")
     ds.SeriesDescription = "Synthetic dose, not a plan"
     ds.SeriesNumber = 2
     ds.InstanceNumber = 1
@@ -152,7 +174,9 @@ def dose_object(dose: Volume, seed: int) -> Dataset:
     ds.DoseGridScaling = f"{scaling:.10e}"[:16]
     steps = np.rint(dose.values / float(ds.DoseGridScaling))
     ds.PixelData = np.clip(steps, 0, DOSE_STEPS).astype("<u2").tobytes()
-    ds.ReferencedRTPlanSequence = [_reference("1.2.840.10008.5.1.4.1.1.481.5", _uid(seed, "plan"))]
+    ds.ReferencedRTPlanSequence = [
+        _reference("1.2.840.10008.5.1.4.1.1.481.5", _uid(called, "plan"))
+    ]
     return ds
 
 

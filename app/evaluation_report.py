@@ -26,6 +26,8 @@ LIMITS_FROM = 3  # cases; two differences have no spread worth a line
 KINDS = {
     "silver": "Silver masks, not drawn by physicians: no figure is a clinical accuracy.",
     "phantom": "Synthetic patients: no figure says anything about a patient.",
+    "bent": "Synthetic patients, and bends of a few real CTs with contours of unknown accuracy: no "
+    "figure says anything about a patient.",
     "imported": "Contours made elsewhere; who drew them is not known here.",
     "approved": "Contours that physicians approved.",
 }

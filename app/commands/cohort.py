@@ -26,6 +26,7 @@ class CohortKind(StrEnum):
 
     APPROVED = "approved"
     PHANTOM = "phantom"
+    BENT = "bent"
 
 
 @commands.command()
@@ -54,6 +55,10 @@ def experiment(
         ExperimentSize, typer.Option(help="tiny: minutes; small: 40 patients; paper: 933.")
     ] = ExperimentSize.TINY,
     seed: Annotated[int, typer.Option(help="Another one, other patients.", min=0)] = 0,
+    scans: Annotated[
+        Path | None,
+        typer.Option(help="Folder of real CTs with contours; a quarter are then bends of these."),
+    ] = None,
     config: ConfigOption = CONFIG,
 ) -> None:
     """The paper's experiment: synthetic patients and a simulated physician, on a node of its own.
@@ -64,6 +69,7 @@ def experiment(
     from app.experiment.sizes import SIZES  # noqa: PLC0415
     from app.reporting import write_cohort  # noqa: PLC0415
 
-    settings = run_experiment(config, SIZES[size], out, seed=seed)
-    cases = write_cohort(settings, out, settings.structures[0].name, CohortKind.PHANTOM)
+    settings = run_experiment(config, SIZES[size], out, seed=seed, scans=scans)
+    kind = CohortKind.PHANTOM if scans is None else CohortKind.BENT
+    cases = write_cohort(settings, out, settings.structures[0].name, kind)
     typer.echo(f"{cases} cases; the page is {out / 'report.html'}.")

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from app.clinic_contours import DRAWN_AT
-from app.clinic_dicom import Place, ct_image, dose_object, save
+from app.clinic_dicom import Place, ct_image, dose_object, phantom_called, save
 from core.geometry import Points, VolumeGeometry
 from core.volume import CtVolume, Volume
 from dicom_node.objects.rtstruct_writer import WrittenRoi, write_structure_set
@@ -69,7 +69,7 @@ def write_scan(scan: Scan, folder: Path) -> list[Path]:
             tuple(turn.tolist()),
             scan.patient_position,
         )
-        image = ct_image(scan.seed, k, k + 1, water, place)
+        image = ct_image(phantom_called(scan.seed), k, k + 1, water, place)
         paths.append(save(image, folder / f"CT.{k:03d}.dcm"))
     return paths
 
@@ -79,7 +79,7 @@ def write_dose(scan: Scan, frame: str, dose: Volume, path: Path) -> Path:
     placed = VolumeGeometry(
         dose.geometry.shape, dose.geometry.origin_mm, dose.geometry.spacing_mm, frame
     )
-    return save(dose_object(Volume(dose.values, placed), scan.seed), path)
+    return save(dose_object(Volume(dose.values, placed), phantom_called(scan.seed)), path)
 
 
 def write_structures(ct: CtVolume, drawn: Mapping[str, Sequence[Points]], path: Path) -> Path:

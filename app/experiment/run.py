@@ -1,12 +1,13 @@
 """`recontour experiment`: the paper's experiment on a node that runs, patient after patient.
 
-Only DICOM and the review page's requests are used, as by a clinic. Patients, doses and physician
-are simulated; the physician's time is a model (`app/experiment/clock.py`).
+Only DICOM and the review page's requests are used, as by a clinic. Patients (or what bends them),
+doses and physician are simulated; the physician's time is a model (`app/experiment/clock.py`).
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from app.clinic import Physician, Tps, running_tps, wait_for
 from app.clinic_contours import write_contours
-from app.clinic_dicom import SyntheticPatient, write_patient
+from app.clinic_dicom import SyntheticPatient, write_patient, write_phantom
 from app.clinic_node import (
     logged_in,
     node_as_peer,
@@ -30,6 +31,7 @@ from app.demo_check import verify_at_the_tps
 from app.experiment import by_hand, clock
 from app.experiment.physician import correct, opinion_of
 from app.experiment.sizes import Planned, Size, stream_of
+from app.warped import Scan, called_after, scans_in, warped
 from core.config import Settings, load_settings
 from core.files import read_json, write_json
 from core.geometry import Mask
@@ -57,20 +59,15 @@ class Experiment:
     physician: Physician
     physicist: Physician
     clock: clock.Clock
+    scans: Sequence[Scan]
     approved: list[tuple[SyntheticPatient, Mask]] = field(default_factory=list)
 
     def go_through(self, planned: Planned) -> dict[str, Any]:
         """One patient: pushed, predicted, contoured, learned from; what came of it."""
-        patient = write_patient(
-            self.folder / "patients" / f"{planned.number:04d}",
-            planned.seed,
-            spacing_mm=planned.spacing_mm,
-            tumour=planned.tumour,
-            contrast=planned.contrast,
-        )
+        patient = self._made(planned)
         drawn = [self._drawn_in_the_tps(planned, patient)] if planned.is_compared else []
         self._push([*patient.ct_paths, patient.dose_path, *drawn])
-        case_id = self._assembled(planned)
+        case_id = self._assembled(patient)
         if planned.is_manual and self._state_of(case_id) in UNOPENED:
             self.physicist.put_into_arm(case_id, MANUAL)
         proposed, made = self._contoured(planned, patient, case_id)
@@ -83,17 +80,31 @@ class Experiment:
             "dice_approved": dice(made, patient.phantom.heart),
         }
 
+    def _made(self, planned: Planned) -> SyntheticPatient:
+        folder = self.folder / "patients" / f"{planned.number:04d}"
+        if planned.scan is not None:
+            bend = warped(self.scans[planned.scan], planned.seed, spacing_mm=planned.spacing_mm)
+            return write_phantom(folder, bend, called_after(bend))
+        return write_patient(
+            folder,
+            planned.seed,
+            spacing_mm=planned.spacing_mm,
+            tumour=planned.tumour,
+            contrast=planned.contrast,
+        )
+
     def _push(self, paths: list[Path]) -> None:
         peer, caller = node_as_peer(self.settings), self.settings.peers[0].ae_title
         send_instances(paths, peer, calling_ae_title=caller)
 
-    def _assembled(self, planned: Planned) -> str:
+    def _assembled(self, patient: SyntheticPatient) -> str:
         """The id of the patient's case, once a proposal is there or none can come."""
-        wanted = f"PHANTOM-{planned.seed:04d}"
+        wanted = patient.called.patient_id, patient.called.series_description
 
         def there() -> str | None:
             for case in self.physician.worklist():
-                if case["patient"]["id"] == wanted and case["state"] != "RECEIVING":
+                found = case["patient"]["id"], case["description"]
+                if found == wanted and case["state"] != "RECEIVING":
                     return self._if_proposed(str(case["id"]))
             return None
 
@@ -152,10 +163,14 @@ class Experiment:
         wait_for(rests, timeout_s=LEARNING_TIMEOUT_S, what="the trainer to rest", every_s=1.0)
 
 
-def run_experiment(config: Path, size: Size, folder: Path, *, seed: int) -> Settings:
+def run_experiment(
+    config: Path, size: Size, folder: Path, *, seed: int, scans: Path | None = None
+) -> Settings:
     """Go through what is left of the stream; the settings of the node that did.
 
-    `folder` keeps the node's data and goes on after an interruption at the same patient.
+    `folder` keeps the node's data and goes on after an interruption at the same patient. Below
+    `scans` lie real CTs with a contour of the structure; a quarter of the patients are then bends
+    of these.
     """
     folder = folder.resolve()
     node_config = write_clinic_config(config, folder, size.changes)
@@ -166,6 +181,7 @@ def run_experiment(config: Path, size: Size, folder: Path, *, seed: int) -> Sett
     for name, password in passwords.items():
         prepare_account(settings, name, password, name)
     destination = settings.peers[0]
+    real = [] if scans is None else scans_in(scans, [settings.structures[0].name])
     with ExitStack() as stack:
         tps = stack.enter_context(
             running_tps(folder / "tps", ae_title=destination.ae_title, port=destination.port)
@@ -174,8 +190,9 @@ def run_experiment(config: Path, size: Size, folder: Path, *, seed: int) -> Sett
         wait_until_it_hears(settings)
         people = {name: logged_in(settings, name, word) for name, word in passwords.items()}
         time = clock.Clock.at(done[-1]["clock"]) if done else clock.Clock()
-        clinic = Experiment(seed, settings, folder, tps, people[PHYSICIAN], people[PHYSICIST], time)
-        for planned in stream_of(size, seed)[len(done) :]:
+        reviewers = people[PHYSICIAN], people[PHYSICIST]
+        clinic = Experiment(seed, settings, folder, tps, *reviewers, time, real)
+        for planned in stream_of(size, seed, len(real))[len(done) :]:
             done.append(clinic.go_through(planned))
             write_json(log, done)
             console.print(_line(done[-1]))

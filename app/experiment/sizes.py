@@ -10,7 +10,7 @@ import numpy as np
 
 FIRST_SEED = 500_000
 THICKNESSES_MM = (2.0, 2.5, 3.0, 5.0)
-TUMOUR_SHARE, CONTRAST_SHARE = 0.12, 0.5
+TUMOUR_SHARE, CONTRAST_SHARE, SCAN_SHARE = 0.12, 0.5, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One patient of the stream."""
+    """One patient of the stream; a bend of the real scan with the number `scan`, if it is one."""
 
     number: int
     seed: int
@@ -41,6 +41,7 @@ class Planned:
     contrast: bool
     is_manual: bool
     is_compared: bool
+    scan: int | None
 
 
 _STAGE = {"spacing_mm": [6.0, 6.0, 6.0], "widths": [16, 32, 64], "patch_voxels": [24, 32, 32]}
@@ -83,13 +84,18 @@ SIZES = {
 }
 
 
-def stream_of(size: Size, seed: int) -> list[Planned]:
-    """The patients in the order in which they are pushed; equal arguments, equal patients."""
+def stream_of(size: Size, seed: int, scans: int = 0) -> list[Planned]:
+    """The patients in the order in which they are pushed; equal arguments, equal patients.
+
+    A quarter are bends of real scans where there are `scans`, each as often as the others.
+    """
     count = size.patients + 2 * size.manual
     rng = np.random.default_rng([seed, 8])
     tumour = rng.permutation(count) < round(TUMOUR_SHARE * count)
     contrast = rng.permutation(count) < round(CONTRAST_SHARE * count)
     order = rng.permutation(count) % len(size.thicknesses_mm)
+    bent = rng.permutation(count)
+    bends = round(SCAN_SHARE * count) if scans else 0
     first, last = size.manual, count - size.manual
     return [
         Planned(
@@ -101,6 +107,7 @@ def stream_of(size: Size, seed: int) -> list[Planned]:
             is_manual=not first <= number < last,
             is_compared=first <= number < last
             and not first + size.by_hand <= number < last - size.by_hand,
+            scan=int(bent[number]) % scans if bent[number] < bends else None,
         )
         for number in range(count)
     ]
