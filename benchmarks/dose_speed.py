@@ -6,7 +6,7 @@ Time and error. All get the same contours and the same dose of 2.5 mm. dicompyle
 from contours as we do; SimpleITK resamples the whole dose onto the CT, linearly, and takes it at
 the voxels of a mask, which is made beforehand and not timed. Ours are what `recontour dose` does
 unasked (half) and the setting that is nearest to round bodies (rounded). The last line is JSON;
-`holds` is of the claim for both.
+`holds` is of the claim for `rounded`, `default_holds` for what is done unasked.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ DOSE_SHAPE, DOSE_MM = (160, 140, 200), 2.5
 RUNS = 5
 TIMES = {"dicompyler-core": 10.0, "SimpleITK": 20.0}
 OURS: tuple[Ends, ...] = ("half", "rounded")  # the first is the default
+CLAIMED: Ends = "rounded"
 HEART = BODIES["heart"]
 # mean in Gy, percent that receives at least the level
 Figures = tuple[float, float]
@@ -193,8 +194,10 @@ def _told(
         "times_faster": faster,
         "nearer_to_the_truth": nearer,
         "setting_holds": holds,
-        "claim": "10 times as fast as dicompyler-core, 20 times as a full resample, and nearer",
-        "holds": all(holds.values()),
+        "claim": f"{CLAIMED} is 10 times as fast as dicompyler-core, 20 times as a full resample, "
+        "and nearer",
+        "default_holds": holds[OURS[0]],
+        "holds": holds[CLAIMED],
     }
 
 

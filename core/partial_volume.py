@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from core.edge_areas import edge_areas
 from core.geometry import Box, Points, VolumeGeometry
 from core.rasterise import crossings_of, polygons_by_slice
 
 Fractions = npt.NDArray[np.float32]
 
-# Lines through a row of voxels, along which lengths are exact; low structures get more. A circle's
-# area is then right to 0.01 % from 20 voxels across, to 0.03 % from 3.
+# Where polygons overlap: lines through a row of voxels, along which lengths are exact; low
+# structures get more. A circle's area is then right to 0.01 % from 20 voxels across, to 0.03 %
+# from 3.
 _FEWEST_LINES = 8
 _LINES_ACROSS = 512
 _NOTHING = 1e-6  # what rounding leaves over
-_PIXELS_AT_ONCE = 1 << 23
+_PIXELS_AT_ONCE = 1 << 16  # what fits the processor's cache is done fastest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,9 @@ def _box(by_slice: dict[int, list[Points]], geometry: VolumeGeometry) -> Box:
     if not by_slice:
         return slice(0, 0), slice(0, 0), slice(0, 0)
     corners = np.concatenate([polygon for polygons in by_slice.values() for polygon in polygons])
-    low = np.clip(np.floor(corners.min(axis=0) + 0.5), 0, geometry.shape[1:]).astype(int)
-    high = np.clip(np.ceil(corners.max(axis=0) + 0.5), 0, geometry.shape[1:]).astype(int)
+    lowest, highest = ([reach(side) for side in corners.T] for reach in (np.min, np.max))
+    low = np.clip(np.floor(np.add(lowest, 0.5)), 0, geometry.shape[1:]).astype(int)
+    high = np.clip(np.ceil(np.add(highest, 0.5)), 0, geometry.shape[1:]).astype(int)
     rows, columns = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return slice(min(by_slice), max(by_slice) + 1), rows, columns
 
@@ -66,21 +70,32 @@ def _box(by_slice: dict[int, list[Points]], geometry: VolumeGeometry) -> Box:
 def _cover(fractions: Fractions, by_slice: dict[int, list[Points]], box: Box) -> None:
     """Set `fractions` (slice, row, column) to the part of each pixel that the polygons cover.
 
-    Slices that take equally many lines are done together, as one tall picture.
+    From edges alone; where polygons of a slice overlap, along lines.
     """
     corner = np.array([box[1].start, box[2].start])
+    shifted = {k: [one - corner for one in polygons] for k, polygons in by_slice.items()}
+    _, rows, columns = fractions.shape
+    overlapping: list[int] = []
+    for some in _batches(list(shifted), rows * columns):
+        areas, holds = edge_areas([shifted[k] for k in some], (rows, columns))
+        fractions[some] = areas
+        overlapping += itertools.compress(some, ~holds)
     alike: dict[int, list[int]] = {}
-    for k, polygons in by_slice.items():
-        height = max(float(np.ptp(np.concatenate(polygons)[:, 0])), 1.0)
+    for k in overlapping:
+        height = max(float(np.ptp(np.concatenate(shifted[k])[:, 0])), 1.0)
         wanted = max(_FEWEST_LINES, _LINES_ACROSS / height)
         alike.setdefault(1 << math.ceil(math.log2(wanted)), []).append(k)
-    _, rows, columns = fractions.shape
     for lines, slices in alike.items():
-        together = max(1, _PIXELS_AT_ONCE // (rows * columns * lines))
-        for start in range(0, len(slices), together):
-            some = slices[start : start + together]
-            shifted = [[polygon - corner for polygon in by_slice[k]] for k in some]
-            fractions[some] = _parts(shifted, (rows, columns), lines)
+        for some in _batches(slices, rows * columns * lines):
+            fractions[some] = _parts([shifted[k] for k in some], (rows, columns), lines)
+    fractions[fractions < _NOTHING] = 0.0
+    fractions[fractions > 1.0 - _NOTHING] = 1.0
+
+
+def _batches(slices: list[int], pixels: int) -> Iterator[list[int]]:
+    """`slices` in parts that are done together, as one tall picture; each has `pixels`."""
+    together = max(1, _PIXELS_AT_ONCE // pixels)
+    return (slices[at : at + together] for at in range(0, len(slices), together))
 
 
 def _parts(
@@ -117,6 +132,4 @@ def _parts(
     change[1:] += np.bincount(place, sign * beyond, size)[:-1]
     of_slices = change.reshape(len(slices), pitch, width)[:, -above : rows - above, :columns]
     covered: npt.NDArray[np.float64] = np.cumsum(of_slices, axis=2, dtype=np.float64)
-    covered[covered < _NOTHING] = 0.0
-    covered[covered > 1.0 - _NOTHING] = 1.0
     return covered

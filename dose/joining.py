@@ -67,7 +67,7 @@ def joined_planes(
             thick_mm.append(float(slabs_mm[first + k]))
     edges = _Edges(contours_mm, covered, geometry)
     return JoinedPlanes(
-        edges.planes(steps), _slices_at(geometry, np.array(at_mm)), np.array(thick_mm)
+        edges.planes(steps), slices_at(geometry, np.array(at_mm)), np.array(thick_mm)
     )
 
 
@@ -78,7 +78,7 @@ def _parts(gap_mm: float, across_mm: float) -> Points:
     return np.asarray((np.arange(count) + 0.5) / count, np.float64)
 
 
-def _slices_at(geometry: VolumeGeometry, at_mm: Points) -> VolumeGeometry:
+def slices_at(geometry: VolumeGeometry, at_mm: Points) -> VolumeGeometry:
     """`geometry` with other slices, at distances from its first."""
     normal = np.asarray(geometry.directions[0])
     x, y, z = np.asarray(geometry.origin_mm) + at_mm[0] * normal
@@ -169,11 +169,15 @@ class _Edges:
 
 def _runs_back(start: Points, end: Points) -> npt.NDArray[np.bool_]:
     """Which edges (n,) the same polygon runs along the other way too."""
-    a, b = np.rint(start / _SAME_MM), np.rint(end / _SAME_MM)
-    corners = np.sort(a[:, 0] + 1j * a[:, 1])
-    if (corners[1:] != corners[:-1]).all():
-        return np.zeros(len(a), np.bool_)  # no corner comes twice: the usual contour
-    kind = np.dtype((np.void, 4 * a.itemsize))
-    there = np.ascontiguousarray(np.hstack([a, b]) + 0.0).view(kind).ravel()
-    back = np.ascontiguousarray(np.hstack([b, a]) + 0.0).view(kind).ravel()
-    return np.asarray(np.isin(there, back), np.bool_)
+    back = np.zeros(len(start), np.bool_)
+    at, to = np.rint(start / _SAME_MM), np.rint(end / _SAME_MM)
+    corners = at[:, 0] + 1j * at[:, 1]
+    known = np.sort(corners)
+    twice = known[1:][known[1:] == known[:-1]]
+    if not twice.size:
+        return back  # the usual contour
+    # Where a polygon comes back to it has been before; few corners have that.
+    few = np.flatnonzero(np.isin(corners, twice) & np.isin(to[:, 0] + 1j * to[:, 1], twice))
+    edges = {(*a, *b) for a, b in zip(at[few].tolist(), to[few].tolist(), strict=True)}
+    back[few] = [(*b, *a) in edges for a, b in zip(at[few].tolist(), to[few].tolist(), strict=True)]
+    return back

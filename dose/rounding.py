@@ -34,11 +34,9 @@ def rounded_volumes(areas: Points) -> Points:
 def _at_end(areas: Points) -> Points:
     """Corrections (n,) for the upper end; u counts slices from the last one."""
     corrections = np.zeros(areas.shape)
-    before, middle, last = (float(a) for a in areas[-3:])
-    slope = (3.0 * last - 4.0 * middle + before) / 2.0
-    bend = (last - 2.0 * middle + before) / 2.0
-    end = _end(last, slope, bend, middle)
-    if end is None:
+    last, slope, bend = _parabola(areas)
+    middle = float(areas[-2])
+    if (end := area_runs_out(areas)) is None:
         return corrections
     area = np.polynomial.Polynomial([last, slope, bend])
     u = np.polynomial.Polynomial([0.0, 1.0])
@@ -51,8 +49,15 @@ def _at_end(areas: Points) -> Points:
     return corrections
 
 
-def _end(last: float, slope: float, bend: float, middle: float) -> float | None:
+def _parabola(areas: Points) -> tuple[float, float, float]:
+    """Value, slope and bend at the last of three areas."""
+    before, middle, last = (float(a) for a in areas[-3:])
+    return last, (3.0 * last - 4.0 * middle + before) / 2.0, (last - 2.0 * middle + before) / 2.0
+
+
+def area_runs_out(areas: Points) -> float | None:
     """How many slices beyond the last one the area runs out; None where that is not soon."""
+    (last, slope, bend), middle = _parabola(areas), float(areas[-2])
     if abs(slope) + abs(bend) < _FLAT * middle:
         return None
     roots = np.roots([bend, slope, last]) if abs(bend) > _FLAT * middle else [-last / slope]

@@ -15,14 +15,16 @@ from dose.grid import SampledDose, sample_parts
 from dose.interpolation import Between
 from dose.joining import joined_planes
 from dose.rounding import rounded_volumes
+from dose.tapering import tapered_planes
 
 # What lies between contours, and beyond the first and the last of them (ADR 0041):
 # whole    each slice is a slab half way to its neighbours, the outermost ones as thick outwards as
 #          inwards: what the voxels of a mask are
 # half     nothing beyond the outermost contours; between two slices the shape goes over from one
 #          to the other: nearest to Eclipse
-# rounded  slabs, of which the outermost end where the areas run out: nearest to round bodies; on
-#          unevenly spaced slices like whole
+# rounded  slabs, of which the outermost end where the areas run out, and within which the
+#          contours of a body of few slices go on tapering: nearest to round bodies; on unevenly
+#          spaced slices like whole
 Ends = Literal["whole", "half", "rounded"]
 
 # Small structures are looked at more finely than the CT: so many voxels across, if not below that.
@@ -56,14 +58,20 @@ def sample_contours(
     """
     fine = _fine_enough(contours_mm, geometry)
     covered = partial_volume(contours_mm, fine)
+    even = fine.slice_offsets_mm is None
+    tapered = tapered_planes(covered, contours_mm, fine) if ends == "rounded" and even else None
     if ends == "half" and np.count_nonzero(covered.fractions.any(axis=(1, 2))) > 1:
         joined = joined_planes(covered, contours_mm, fine)
         fine, box = joined.geometry, (slice(0, len(joined.thicknesses_mm)), *covered.box[1:])
         fractions, thicknesses_mm = joined.fractions, joined.thicknesses_mm
+    elif tapered is not None:
+        fine, thicknesses_mm = tapered.geometry, tapered.thicknesses_mm
+        planes = partial_volume(tapered.contours_mm, fine)
+        box, fractions = planes.box, iter(planes.fractions)
     else:
         box, fractions = covered.box, iter(covered.fractions)
         thicknesses_mm = fine.slice_thicknesses_mm()[box[0]]
-        if ends == "rounded" and fine.slice_offsets_mm is None:
+        if ends == "rounded" and even:
             thicknesses_mm = _rounded(covered, thicknesses_mm)
     _, row_mm, column_mm = fine.spacing_mm
     volumes = (

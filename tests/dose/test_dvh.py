@@ -46,3 +46,31 @@ def test_a_voxel_counts_with_its_own_volume() -> None:
     assert dvh.volume_cc == pytest.approx(1.0)
     assert dvh.volume_at_dose_cc(15.0) == pytest.approx(0.5)
     assert [dvh.dose_at_volume_gy(p) for p in (20, 21, 50, 51, 100)] == [30, 20, 20, 10, 10]
+
+
+def test_many_voxels_have_the_figures_of_their_sorted_doses() -> None:
+    """Voxels that hardly differ count as one: no figure moves by more than they differ."""
+    rng = np.random.default_rng(3)
+    doses = 50.0 * rng.beta(0.4, 2.0, 150_000) - 0.5
+    volumes = rng.uniform(0.0, 0.002, doses.size)
+    dvh = Dvh.from_voxels(doses, voxel_volumes_cc=volumes)
+    order = np.argsort(doses)
+    at_least = np.cumsum(volumes[order][::-1])[::-1]
+    near = 1.01 * float(np.ptp(doses)) / 65_536
+    assert dvh.volume_cc == pytest.approx(volumes.sum(), rel=1e-12)
+    assert dvh.mean_gy() == pytest.approx(np.average(doses, weights=volumes), rel=1e-9)
+    assert (dvh.doses_gy[0], dvh.doses_gy[-1]) == (doses.min(), doses.max())
+    assert (np.diff(dvh.doses_gy) > 0.0).all()
+    for percent in (0.5, 2.0, 5.0, 50.0, 95.0, 98.0):
+        exact = doses[order][np.searchsorted(-at_least, -percent / 100 * at_least[0], "right") - 1]
+        assert dvh.dose_at_volume_gy(percent) == pytest.approx(exact, abs=near)
+    for gray in (0.0, 1.0, 5.0, 20.0, 40.0):
+        less, more = (volumes[doses >= gray + side * near].sum() for side in (1, -1))
+        assert less * (1 - 1e-9) <= dvh.volume_at_dose_cc(gray) <= more * (1 + 1e-9)
+
+
+def test_many_voxels_of_one_dose_are_one_step() -> None:
+    dvh = Dvh.from_voxels(np.full(100_000, 20.0), voxel_volumes_cc=0.001)
+    assert (dvh.volume_cc, dvh.volume_at_dose_cc(20.0)) == pytest.approx((100.0, 100.0))
+    assert dvh.volume_at_dose_cc(20.001) == 0.0
+    assert [dvh.dose_at_volume_gy(p) for p in (0.0, 50.0, 100.0)] == [20.0, 20.0, 20.0]
