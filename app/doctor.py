@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from app.checks.alerts import alerts
 from app.checks.certificates import certificates
 from app.checks.finding import Finding, State, fail, ok
 from app.checks.network import network
@@ -18,15 +19,21 @@ _OLDEST_PYTHON = (3, 11)
 _PACKAGES = ("pydicom", "pynetdicom", "torch")
 
 
-def diagnose(config: Path) -> list[Finding]:
-    """Every finding, in the order in which to mend them."""
+def diagnose(config: Path, *, test_alert: bool = False) -> list[Finding]:
+    """Every finding, in the order in which to mend them; `test_alert` sends one."""
     findings = [*versions()]
     try:
         settings = load_settings(config)
     except ConfigError as error:
         return [*findings, fail("configuration", str(error), "Correct the file; start again then.")]
     findings.append(ok("configuration", f"{config}: AE title {settings.dicom.ae_title}"))
-    return [*findings, *storage(settings), *certificates(settings), *network(settings)]
+    return [
+        *findings,
+        *storage(settings),
+        *certificates(settings),
+        *network(settings),
+        *alerts(settings, test=test_alert),
+    ]
 
 
 def rows_of(findings: list[Finding]) -> list[Row]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from app.alerting.restarts import MANY, Restarts
 from app.watchdog import Watchdog
 from core.config import load_settings
 from core.errors import ConfigError
@@ -75,10 +76,14 @@ class Supervisor:
     roles: Sequence[str] = ROLES
     watchdog: Watchdog = field(default_factory=Watchdog)
     _children: dict[str, _Child] = field(default_factory=dict)
+    _alarm: subprocess.Popen[bytes] | None = None
+    _restarts: Restarts = field(init=False)
 
     def run(self) -> None:
         """Return when `stop` is set and every child has ended."""
         config = _ConfigFile(self.config)
+        self._restarts = Restarts(load_settings(self.config).data_folder)
+        self._restarts.begin()
         for role in self.roles:
             self._children[role] = self._start(role, failures=0)
         self.watchdog.ready()
@@ -93,29 +98,44 @@ class Supervisor:
             self._end_all()
 
     def _start(self, role: str, *, failures: int) -> _Child:
-        process = subprocess.Popen(  # noqa: S603 (our own module, no input from outside)
-            [sys.executable, "-m", f"app.{role}", str(self.config)],
-            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
-        )
+        process = self._run(role)
         log.info("process.started", process=role, pid=process.pid)
         return _Child(role, process, time.monotonic(), failures)
+
+    def _run(self, module: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 (our own module, no input from outside)
+            [sys.executable, "-m", f"app.{module}", str(self.config)],
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+        )
 
     def _look_after(self, child: _Child) -> None:
         now = time.monotonic()
         code = child.process.poll()
         if code is None:
+            if child.failures and now - child.started > STEADY_S:
+                child.failures = 0
+                self._restarts.steady(child.role)
             return
         if child.restart_at is None:
-            if now - child.started > STEADY_S:
-                child.failures = 0
             pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(child.failures, 10))
             child.restart_at = now + pause
             log.warning("process.ended", process=child.role, code=code, restart_in_s=pause)
         elif now >= child.restart_at:
-            self._children[child.role] = self._start(child.role, failures=child.failures + 1)
+            failures = child.failures + 1
+            self._children[child.role] = self._start(child.role, failures=failures)
+            if failures >= MANY:
+                self._keeps_ending(child.role)
+
+    def _keeps_ending(self, role: str) -> None:
+        """Have it told by the worker; where that is the one that ends, by a process of its own."""
+        self._restarts.note(role)
+        if role == "worker" and (self._alarm is None or self._alarm.poll() is not None):
+            self._alarm = self._run("alarm")
 
     def _end_all(self) -> None:
-        running = [c.process for c in self._children.values() if c.process.poll() is None]
+        all_of_them = [c.process for c in self._children.values()]
+        all_of_them += [self._alarm] if self._alarm else []
+        running = [process for process in all_of_them if process.poll() is None]
         for process in running:
             process.terminate()
         deadline = time.monotonic() + GRACE_S

@@ -35,6 +35,7 @@ from app import (
     sending_audit,
     shadowing,
 )
+from app.alerting.watch import Watch, tell_notice
 from app.jobs import Jobs
 from app.room import Room
 from core.case_store import DoseDue
@@ -111,6 +112,9 @@ class Story:
             "send_audit", lambda sent_id, _attempt: sending_audit.send_audit(room, sent_id)
         )
 
+        self._watch = Watch(room)
+        self._tell = _one_step("tell", lambda notice_id, _attempt: tell_notice(room, notice_id))
+
     def reconcile(self) -> None:
         """Bring everything that is due on its way; one part that fails does not stop the others."""
         for part in (
@@ -130,6 +134,7 @@ class Story:
             self._compare_on_each_dose,
             self._run_in_shadow,
             self._send_what_was_audited,
+            self._tell_what_is_wrong,
         ):
             try:
                 part()
@@ -254,6 +259,12 @@ class Story:
         if due is not None:
             key = f"audit-{host}-{due.sent_id}-{due.attempts}"
             self._jobs.ensure(self._send_audit, key, due.sent_id, due.attempts, queue="commit")
+
+    def _tell_what_is_wrong(self) -> None:
+        self._watch.look()
+        for notice in self._watch.due():
+            key = f"tell-{notice.id}-{notice.attempts}"
+            self._jobs.ensure(self._tell, key, notice.id, notice.attempts, queue="commit")
 
 
 def _one_step(name: str, action: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,9 +8,7 @@ from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     StringConstraints,
@@ -24,7 +22,9 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from core.alert_config import AlertSettings
 from core.errors import ConfigError
+from core.section import Section
 
 AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -45,11 +45,7 @@ def _as_list(found: object) -> object:
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TlsSettings(_Section):
+class TlsSettings(Section):
     """The second port, which speaks TLS (PS3.15 B.9, BCP 195), and our own certificate."""
 
     enabled: bool
@@ -59,7 +55,7 @@ class TlsSettings(_Section):
     authorities: Path
 
 
-class DicomSettings(_Section):
+class DicomSettings(Section):
     """The SCP."""
 
     ae_title: AeTitle
@@ -74,7 +70,7 @@ class DicomSettings(_Section):
     quiet_time_s: Annotated[float, Field(ge=0)]
 
 
-class PeerSettings(_Section):
+class PeerSettings(Section):
     """An application entity we know: what it may ask of us, and how we reach it."""
 
     name: Name
@@ -90,7 +86,7 @@ class PeerSettings(_Section):
     retry_longest_s: Annotated[float, Field(gt=0)] = 300.0
 
 
-class CodeSettings(_Section):
+class CodeSettings(Section):
     """What an organ is, whatever its name (RT ROI Identification Code Sequence (3006,0086))."""
 
     value: ShortText
@@ -105,7 +101,7 @@ class CodeSettings(_Section):
     mapping_resource_name: LongText
 
 
-class StructureSettings(_Section):
+class StructureSettings(Section):
     """A structure to contour."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=16)]
@@ -116,7 +112,7 @@ class StructureSettings(_Section):
     code: CodeSettings | None = None
 
 
-class RuleCondition(_Section):
+class RuleCondition(Section):
     """What a series must look like; each key lists patterns of which one must fit."""
 
     calling_ae_title: Patterns = ()
@@ -127,7 +123,7 @@ class RuleCondition(_Section):
     series_description: Patterns = ()
 
 
-class RuleSettings(_Section):
+class RuleSettings(Section):
     """What is done with a series: the first rule that fits decides."""
 
     name: Name
@@ -139,7 +135,7 @@ class RuleSettings(_Section):
     group: Group = ""
 
 
-class ReviewSettings(_Section):
+class ReviewSettings(Section):
     """The review page."""
 
     host: str
@@ -154,7 +150,7 @@ class ReviewSettings(_Section):
     session_minutes: Annotated[int, Field(ge=1)]
 
 
-class SelfCheckSettings(_Section):
+class SelfCheckSettings(Section):
     """How far our dose figures may lie from those of the planning system."""
 
     mean_percent: Annotated[float, Field(gt=0, le=100)]
@@ -165,7 +161,7 @@ class SelfCheckSettings(_Section):
 PatchSide = Annotated[int, Field(ge=16, multiple_of=8)]
 
 
-class StageSettings(_Section):
+class StageSettings(Section):
     """One of the two networks: the grid it works on, its size, and the patches it learns from."""
 
     spacing_mm: tuple[PositiveMm, PositiveMm, PositiveMm]
@@ -173,7 +169,7 @@ class StageSettings(_Section):
     patch_voxels: tuple[PatchSide, PatchSide, PatchSide]
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The two networks and how they see a CT."""
 
     device: Literal["auto", "cpu", "cuda"]
@@ -185,7 +181,7 @@ class ModelSettings(_Section):
     window_hu: tuple[float, float]
 
 
-class TrainingSettings(_Section):
+class TrainingSettings(Section):
     """How a round of learning runs."""
 
     steps_first: Annotated[int, Field(ge=1)]
@@ -204,7 +200,7 @@ class TrainingSettings(_Section):
     seed: Annotated[int, Field(ge=0)]
 
 
-class SyslogSettings(_Section):
+class SyslogSettings(Section):
     """Where the audit is sent as syslog over TLS (RFC 5425); without a host nowhere."""
 
     host: Annotated[str, StringConstraints(max_length=253)] = ""
@@ -212,13 +208,13 @@ class SyslogSettings(_Section):
     authorities: Path = Path("syslog-ca.pem")
 
 
-class AuditSettings(_Section):
+class AuditSettings(Section):
     """What is done with the audit beside keeping it."""
 
     syslog: SyslogSettings = SyslogSettings()
 
 
-class JobSettings(_Section):
+class JobSettings(Section):
     """Durable work."""
 
     poll_s: Annotated[float, Field(gt=0)]
@@ -247,6 +243,7 @@ class Settings(BaseSettings):
     training: TrainingSettings
     jobs: JobSettings
     audit: AuditSettings = AuditSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -352,7 +349,12 @@ def _with_whole_paths(settings: Settings, folder: Path) -> Settings:
     syslog = settings.audit.syslog
     trusted = syslog.model_copy(update={"authorities": folder / syslog.authorities})
     audit = settings.audit.model_copy(update={"syslog": trusted})
-    changes = {"data_folder": folder / settings.data_folder, "dicom": dicom, "audit": audit}
+    changes = {
+        "data_folder": folder / settings.data_folder,
+        "dicom": dicom,
+        "audit": audit,
+        "alerts": settings.alerts.in_folder(folder),
+    }
     return settings.model_copy(update=changes)
 
 

@@ -65,6 +65,16 @@ class DeliveryStore:
         with reading(self._engine) as connection:
             return [Delivery(**row) for row in connection.execute(query).mappings()]
 
+    def overdue(self, before: datetime) -> list[Delivery]:
+        """Deliveries that were stopped, and those that should have arrived before a time."""
+        begun = delivery.c.begun_at.is_not(None) | (delivery.c.attempts > 0)
+        late = sa.case((begun, delivery.c.created_at), else_=delivery.c.next_try_at) < before
+        query = select_deliveries().where(
+            (delivery.c.state == HELD) | ((delivery.c.state == QUEUED) & late), ~is_replaced()
+        )
+        with reading(self._engine) as connection:
+            return [Delivery(**row) for row in connection.execute(query).mappings()]
+
     def begin(self, delivery_id: str, *, now: datetime) -> Delivery | None:
         """The delivery, to be sent now; from here on its approval can no longer be taken back.
 

@@ -1,4 +1,4 @@
-"""Tables about who was logged in and who has looked (see core.tables)."""
+"""Tables about who was logged in and has looked, and whom the node tells what (see core.tables)."""
 
 from __future__ import annotations
 
@@ -49,4 +49,31 @@ account_group = sa.Table(
     metadata,
     sa.Column("account_id", sa.ForeignKey("account.id"), primary_key=True),
     sa.Column("name", sa.String(64), primary_key=True),
+)
+
+# Something that is wrong with the node, from when to when (core.alert_store).
+alert = sa.Table(
+    "alert",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("subject", sa.String(120), nullable=False, index=True),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("began_at", UtcTime, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+)
+
+# That it began and that it ended is told once each, on each channel.
+alert_notice = sa.Table(
+    "alert_notice",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("alert_id", sa.ForeignKey("alert.id"), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_try_at", UtcTime, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("sent_at", UtcTime),
+    sa.UniqueConstraint("alert_id", "kind", "channel"),
 )

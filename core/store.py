@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core.account_store import AccountStore
+from core.alert_store import AlertStore
 from core.arm_store import ArmStore
 from core.asked_store import AskedStore
 from core.audit_export_store import AuditExportStore
@@ -70,6 +71,7 @@ class Store:
     audit: AuditStore
     audit_export: AuditExportStore
     metrics: MetricsStore
+    alerts: AlertStore
     deliveries: DeliveryStore
     outbox: OutboxStore
     asked: AskedStore
@@ -133,6 +135,7 @@ def open_store(settings: Settings) -> Store:
         audit=AuditStore(engine),
         audit_export=AuditExportStore(engine),
         metrics=MetricsStore(engine),
+        alerts=AlertStore(engine),
         deliveries=DeliveryStore(engine),
         outbox=OutboxStore(engine),
         asked=AskedStore(engine),

@@ -61,6 +61,7 @@ def status_of(room: Desk) -> dict[str, Any]:
         "peers": peers_of(room),
         "disk": storage_alarm(room.settings),
         "quarantined": room.store.quarantine.count(),
+        "alerts": _alerts(room),
         "without_ct": without_ct(room),
         "may_test_peers": i_may(May.NODE),
         "deliveries": [
@@ -75,6 +76,19 @@ def status_of(room: Desk) -> dict[str, Any]:
             for d in deliveries
         ],
     }
+
+
+def _alerts(room: Desk) -> list[dict[str, str]]:
+    """What is wrong with the node, and what of it could not be told."""
+    untold: dict[int, str] = {n.alert.id: n.last_error for n in room.store.alerts.untold()}
+    return [
+        {
+            "words": one.words,
+            "began_at": one.began_at.isoformat(),
+            "not_told": untold.get(one.id, ""),
+        }
+        for one in room.store.alerts.open()
+    ]
 
 
 def _patient(current: Case) -> str:

@@ -65,11 +65,18 @@ def sbom() -> None:
 
 
 @commands.command()
-def doctor(*, as_json: JsonOption = False, config: ConfigOption = CONFIG) -> None:
+def doctor(
+    *,
+    test_alert: Annotated[
+        bool, typer.Option("--test-alert", help="Send an alert that says it is a test.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = CONFIG,
+) -> None:
     """Check everything the node stands on and say what to do; exit code 1 where something fails."""
     from app.doctor import diagnose, is_healthy, rows_of  # noqa: PLC0415
     from app.tables import show  # noqa: PLC0415
 
-    findings = diagnose(config)
+    findings = diagnose(config, test_alert=test_alert)
     show(rows_of(findings), "Doctor", as_json=as_json)
     raise typer.Exit(0 if is_healthy(findings) else 1)

@@ -13,9 +13,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from app import supervisor
+from app.alerting.restarts import Restarts, restarting
 from app.clinic import wait_for
 from app.supervisor import Supervisor
 from app.watchdog import Watchdog
+from core.config import load_settings
 from tests.support.node import start
 from tests.support.settings import free_port, write_config
 
@@ -61,6 +63,11 @@ def test_what_keeps_dying_is_started_again_after_ever_longer_pauses(tmp_path: Pa
             time.sleep(0.05)
     pauses = [entry["restart_in_s"] for entry in logged if entry["event"] == "process.ended"]
     assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
+    folder = load_settings(supervised.config).data_folder
+    ((role, _host),) = restarting(folder)  # what is told of it: tests/app/test_alerting.py
+    assert role == "nothing"
+    Restarts(folder).begin()
+    assert restarting(folder) == []
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@
  * @property {{name: string, words: string}[]} peers
  * @property {boolean} may_test_peers
  * @property {number} quarantined
+ * @property {{words: string, began_at: string, not_told: string}[]} alerts
  * @property {{patient: string, words: string, fetch: string, received_at: string}[]} without_ct
  * @property {{patient: string, words: string, last_error: string, created_at: string}[]} deliveries
  */
@@ -36,7 +37,7 @@ const PAUSE_MS = 2000;
 const CURVE = { width: 720, height: 220, left: 34, right: 12, top: 10, bottom: 24 };
 
 /** @param {Status} status */
-function show({ released, versions, round, rounds, learning_set, deliveries, without_ct, quarantined }) {
+function show({ released, versions, round, rounds, learning_set, deliveries, without_ct, quarantined, alerts }) {
   setText("connection", "");
   setText(
     "released",
@@ -51,6 +52,10 @@ function show({ released, versions, round, rounds, learning_set, deliveries, wit
     ...(versions.length ? [curveOf(versions), make("p", { className: "dim small", text: caption })] : []),
   );
   showRounds(round, rounds);
+  byId("alerts-card").hidden = alerts.length === 0;
+  byId("alerts").replaceChildren(
+    ...alerts.map(({ words, began_at, not_told }) => line(words, began_at, not_told && `Not told yet: ${not_told}`)),
+  );
   byId("quarantine-card").hidden = quarantined === 0;
   setText("quarantined", `Objects that could not be read and are not used: ${quarantined}.`);
   byId("without-ct-card").hidden = without_ct.length === 0;

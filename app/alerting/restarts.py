@@ -1,0 +1,44 @@
+"""Which processes end again and again: a file for each, kept by the supervisor that starts them."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+MANY = 3
+"""Ends in a row, each soon after its start, that are no accident any more."""
+
+
+def _folder(data_folder: Path) -> Path:
+    return data_folder / "locks" / "restarting"
+
+
+def restarting(data_folder: Path) -> list[tuple[str, str]]:
+    """Role and machine of each process that ends again and again, of all machines."""
+    if not _folder(data_folder).is_dir():
+        return []
+    names = sorted(path.name for path in _folder(data_folder).iterdir())
+    return [(role, host) for role, _, host in (name.partition("@") for name in names) if host]
+
+
+class Restarts:
+    """The files of this machine; none is there when its supervisor begins."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._folder = _folder(data_folder)
+        self._host = re.sub(r"[^\w.-]", "_", socket.gethostname()) or "here"
+
+    def begin(self) -> None:
+        """Forget what an earlier supervisor noted."""
+        for path in self._folder.glob(f"*@{self._host}"):
+            path.unlink(missing_ok=True)
+
+    def note(self, role: str) -> None:
+        """A process ends again and again."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / f"{role}@{self._host}").touch()
+
+    def steady(self, role: str) -> None:
+        """A process runs."""
+        (self._folder / f"{role}@{self._host}").unlink(missing_ok=True)
