@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from review_ui.plots import PAPER, QUIET, Axis, place, text_at
+from review_ui.plots import INK, PAPER, QUIET, Axis, place, text_at
 
 RADIUS = 4.5
 DOT, SECOND = "var(--plot-first, #1f5f8f)", "var(--plot-second, #b5541c)"
+THIRD = "var(--plot-third, #2c7a4b)"
 Points = Sequence[tuple[float, float]]
 
 
@@ -54,24 +55,44 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points joined in their order, with words beyond the last."""
+    """Points joined in their order, with words beyond the last; `dashes` as SVG has them."""
 
     points: Points
     words: str = ""
     colour: str = DOT
-    dashed: bool = False
+    dashes: str = ""
 
     def drawn(self, x: Axis, y: Axis) -> str:
         """It as SVG elements."""
-        dashes = ' stroke-dasharray="6 4"' if self.dashed else ""
         drawn = (
             f'<polyline points="{_joined(x, y, self.points)}" fill="none" '
-            f'stroke="{self.colour}" stroke-width="2"{dashes}/>'
+            f'stroke="{self.colour}" stroke-width="2"{_dashed(self.dashes)}/>'
         )
         if not self.words or not self.points:
             return drawn
         across, down = place(x, y, self.points[-1])
         return drawn + text_at(across + 7, down + 4, self.words, colour=self.colour)
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What each curve is, right of the axes: (name, what is said below it, colour, dashes)."""
+
+    entries: Sequence[tuple[str, str, str, str]]
+
+    def drawn(self, x: Axis, y: Axis) -> str:
+        """It as SVG elements."""
+        across, top = place(x, y, (x.high, y.high))
+        drawn = []
+        for number, (name, below, colour, dashes) in enumerate(self.entries):
+            down = top + 8.0 + 40.0 * number
+            drawn.append(
+                f'<line x1="{across + 8:.1f}" y1="{down:.1f}" x2="{across + 36:.1f}" '
+                f'y2="{down:.1f}" stroke="{colour}" stroke-width="2"{_dashed(dashes)}/>'
+                + text_at(across + 42, down + 4, name, colour=INK)
+                + text_at(across + 42, down + 19, below)
+            )
+        return "".join(drawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,10 @@ class Bar:
             f'height="{down - up:.1f}" fill="{self.colour}"/>'
         )
         return drawn + text_at((left + right) / 2, up - 6, self.words, anchor="middle")
+
+
+def _dashed(dashes: str) -> str:
+    return f' stroke-dasharray="{dashes}"' if dashes else ""
 
 
 def _joined(x: Axis, y: Axis, points: Points) -> str:

@@ -123,14 +123,15 @@ def hold_against(store: Store, case_id: str) -> None:
     (dose,) = store.instances.attached(case_id, kind="dose")
     approved = store.reviews.correction_of(case_id, "Heart")
     assert approved is not None
-    change = dose_change(DOSE, np.roll(HEART, 2, axis=2), HEART, CT.geometry)
-    assert change is not None
     names = "dice surface_dice_2mm surface_dice_3mm hausdorff_95_mm mean_surface_mm "
     names += "added_path_length_mm predicted_cc added_cc removed_cc"
     contours: dict[str, float | None] = dict.fromkeys(names.split(), 0.9)
-    store.differences.add(
-        Difference(approved.id, "prediction", "p", dose.id, 1, contours, change.to_json(), NOW)
-    )
+    for against, columns in (("prediction", 2), ("reference", 4)):
+        change = dose_change(DOSE, np.roll(HEART, columns, axis=2), HEART, CT.geometry)
+        assert change is not None
+        store.differences.add(
+            Difference(approved.id, against, against, dose.id, 1, contours, change.to_json(), NOW)
+        )
     figures = [Beside("Heart", 3.0, 2.0, 500.0, 501.0, mean_differs=True).to_json()]
     words = "Heart 2.00 Gy, the TPS says 3.00. Export both again."
     store.self_checks.add(
