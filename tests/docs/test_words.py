@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, REPOSITORY
+from tests.docs.pages import PAGES, REPOSITORY, page, rows
 
 TEMPLATES = sorted((REPOSITORY / "review_ui" / "templates").rglob("*.html"))
 RIGHT = {
@@ -59,3 +59,10 @@ def test_a_wrong_spelling_is_found_and_code_is_let_be() -> None:
 def test_terms_are_spelled_as_the_standard_spells_them(path: Path) -> None:
     markup = _MARKUP if path.suffix == ".html" else _CODE
     assert misspelled(markup.sub(" ", path.read_text())) == []
+
+
+def test_the_glossary_is_in_order_and_has_each_word_once() -> None:
+    words = [word for row in rows(page("docs/glossary.md")) for word in row[0].split(", ")]
+    assert len(set(words)) == len(words) > 50
+    first = [row[0].lower() for row in rows(page("docs/glossary.md"))]
+    assert first == sorted(first)
