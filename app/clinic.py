@@ -41,6 +41,10 @@ class PageError(RecontourError):
     """The review page answered something else than expected."""
 
 
+class TakenError(PageError):
+    """The page answered that somebody else has the case, or that it is past this."""
+
+
 @dataclass
 class Tps:
     """A receiving TPS: keeps every instance by its SOP Instance UID."""
@@ -234,7 +238,8 @@ class Physician:
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read().decode(errors="replace")[:300]
-            raise PageError(f"{path} answered {error.code}: {said}") from error
+            kind = TakenError if error.code == http.HTTPStatus.CONFLICT else PageError
+            raise kind(f"{path} answered {error.code}: {said}") from error
         except (OSError, http.client.HTTPException) as error:  # also in the middle of an answer
             raise PageError(f"{path}: the review page does not answer ({error}).") from error
 

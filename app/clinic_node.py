@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,28 @@ def write_clinic_config(
     return path
 
 
+@contextmanager
+def starting_alone(config: Path) -> Iterator[None]:
+    """Of all that start from `config` one at a time: a port is chosen before it is listened on."""
+    with config.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else uses `folder` while the block runs; else `RecontourError` is raised."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "in-use.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecontourError(
+                f"Another demo runs in {folder}. End it, or name another folder with --folder."
+            ) from None
+        yield
+
+
 def _free_port(wanted: int, taken: set[int]) -> int:
     for port in (wanted, 0):
         with socket.socket() as probe:
@@ -60,23 +83,34 @@ def _free_port(wanted: int, taken: set[int]) -> int:
 
 
 @contextmanager
-def running_node(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`recontour run` while the block runs; what it says goes to `log`."""
+def running_node(
+    config: Path, log: Path, *, only: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`recontour run` (of the processes in `only` alone) while the block runs, logging to `log`."""
+    words = ["run", *(word for role in only for word in ("--only", role))]
+    with running(words, config, log) as node:
+        yield node
+
+
+@contextmanager
+def running(words: Sequence[str], config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of ours while the block runs; what it says goes to `log`, and it ends with us."""
     with log.open("ab") as file:
-        node = subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, "-m", "app.cli", "run", "--config", str(config)],
+        process = subprocess.Popen(  # noqa: S603 (our own module)
+            [sys.executable, "-m", "app.cli", *words, "--config", str(config)],
             stdout=file,
             stderr=file,
             env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
         )
     try:
-        yield node
+        yield process
     finally:
-        node.terminate()
+        process.terminate()
         try:
-            node.wait(timeout=20)
+            process.wait(timeout=20)
         except subprocess.TimeoutExpired:
-            node.kill()
+            process.kill()
+            process.wait()
 
 
 def node_as_peer(settings: Settings) -> PeerSettings:

@@ -6,11 +6,11 @@ import csv
 import io
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from app.clinic import PageError, Physician, Tps, hand_drawn, wait_for
+from app.clinic import PageError, Physician, Tps, wait_for
 from app.clinic_dicom import SyntheticPatient
+from app.colleague import review
 from core.config import Settings
 from core.geometry import Mask
 from core.rasterise import mask_of_contours
@@ -23,22 +23,24 @@ ROUND_TIMEOUT_S = 600.0
 
 def go_round(
     settings: Settings,
-    physician: Physician,
+    people: tuple[Physician, Physician],
     tps: Tps,
     patients: list[SyntheticPatient],
     console: Console,
 ) -> int:
-    """Correct two patients, wait for the model, correct the third prediction, check everything."""
+    """Correct two patients, wait for the model, correct the third prediction, check everything.
+
+    Of the two `people` the second one, the colleague, has the second patient.
+    """
     roi_name = settings.structures[0].name
-    rng = np.random.default_rng(0)
+    physician, second = people
     cases = {c["id"]: c for c in physician.worklist()}
     by_patient = {c["patient"]["id"]: c["id"] for c in cases.values()}
     todo = [(p, by_patient[f"PHANTOM-{p.phantom.facts['seed']:04d}"]) for p in patients]
     approved: list[tuple[SyntheticPatient, Mask]] = []
-    for patient, case_id in todo[:2]:
-        console.print("The simulated physician contours a patient from scratch ...")
-        approved.append((patient, hand_drawn(patient.phantom.heart, rng)))
-        physician.correct(case_id, approved[-1][1])
+    for person, (patient, case_id) in zip((physician, second), todo, strict=False):
+        console.print("A simulated physician contours a patient from scratch ...")
+        approved.append((patient, _reviewed(person, case_id, patient)))
 
     with console.status("The trainer learns from the two corrections ..."):
         status = wait_for(
@@ -51,8 +53,7 @@ def go_round(
         timeout_s=120,
         what="the third patient's prediction",
     )
-    approved.append((third, hand_drawn(third.phantom.heart, rng)))
-    physician.correct(third_case, approved[-1][1])
+    approved.append((third, _reviewed(physician, third_case, third)))
 
     with console.status("The structure sets travel to the TPS ..."):
         wait_for(
@@ -69,6 +70,13 @@ def go_round(
         f"mean dose difference of the predicted case {float(rows[0]):+.2f} Gy (synthetic dose)."
     )
     return 0
+
+
+def _reviewed(person: Physician, case_id: str, patient: SyntheticPatient) -> Mask:
+    made = review(person, case_id, patient)
+    if made is None:
+        raise PageError("Somebody else has the case; the check is alone with its node.")
+    return made
 
 
 def _released(physician: Physician) -> Any:

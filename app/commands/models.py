@@ -27,6 +27,9 @@ def train(
 
     A killed run goes on where it was. The node itself learns without this command.
     """
+    from app.process import die_with_parent  # noqa: PLC0415
+
+    die_with_parent()
     from app.training_command import train_from_corrections, train_starting_model  # noqa: PLC0415
     from core.config import load_settings  # noqa: PLC0415
 

@@ -37,10 +37,15 @@ def run(
 ) -> None:
     """Start the node: DICOM, worker, trainer and review page; ends with Ctrl+C."""
     from app.opening import look_at  # noqa: PLC0415 (commands load what they use)
-    from app.process import start_logging, stop_on_signal  # noqa: PLC0415
+    from app.process import (  # noqa: PLC0415
+        die_with_parent,
+        start_logging,
+        stop_on_signal,
+    )
     from app.supervisor import ROLES, Supervisor  # noqa: PLC0415
     from core.config import load_settings  # noqa: PLC0415
 
+    die_with_parent()
     start_logging("supervisor")
     stop = stop_on_signal()
     look_at(load_settings(config))  # a wrong configuration ends here, with its sentence

@@ -29,7 +29,8 @@ from app.clinic_node import (
 )
 from app.demo_check import verify_at_the_tps
 from app.experiment import by_hand, clock
-from app.experiment.physician import correct, opinion_of
+from app.experiment.physician import opinion_of
+from app.experiment.review import contour, trainer_rests
 from app.experiment.sizes import Planned, Size, stream_of
 from app.warped import Scan, called_after, scans_in, warped
 from core.config import Settings, load_settings
@@ -42,8 +43,6 @@ from dose.difference import dice
 
 PHYSICIAN, PHYSICIST = "physician", "physicist"
 UNOPENED = {"ASSEMBLED", "PREDICTED"}
-# A proposal that is worse is cleared, and the structure contoured by hand.
-USELESS_DICE = 0.5
 LEARNING_TIMEOUT_S = 3600.0
 console = Console()
 
@@ -127,13 +126,8 @@ class Experiment:
         if not is_approved:
             self.physician.open(case_id)
         proposed = self.physician.proposal(case_id, truth.shape)
-        if dice(proposed, opinion.meant) < USELESS_DICE:
-            made, drawn = by_hand.draw(opinion)
-            done = clock.drawing(made, drawn, geometry)
-        else:
-            rng = np.random.default_rng([self.seed, planned.seed, 2])
-            made = correct(proposed, opinion, rng)
-            done = clock.correcting(made, geometry)
+        rng = np.random.default_rng([self.seed, planned.seed, 2])
+        made, done = contour(proposed, opinion, rng)
         told = self.clock.tell(done)
         if not is_approved:
             self.physician.correct(case_id, made.approved, slices_seen=made.slices_seen, done=told)
@@ -151,14 +145,7 @@ class Experiment:
         """Until the trainer has judged a round on all that was approved, and rests."""
 
         def rests() -> bool:
-            status = self.physician.get_json("/api/status")
-            train, validation = status["learning_set"].values()
-            if not train or not validation:
-                return bool(train or validation)
-            newest = next(iter(status["rounds"]), None)
-            if newest is None or newest["state"] == "RUNNING":
-                return False
-            return bool(newest["examples"] == train + validation and newest["version"] is None)
+            return trainer_rests(self.physician.get_json("/api/status"))
 
         wait_for(rests, timeout_s=LEARNING_TIMEOUT_S, what="the trainer to rest", every_s=1.0)
 

@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from app.clinic_node import alone_in
 from app.demo import run_demo
+from core.errors import RecontourError
 from tests.support.settings import ports_of_its_own, write_config
+
+
+def test_a_second_demo_in_the_same_folder_says_so_and_touches_nothing(tmp_path: Path) -> None:
+    config = write_config(tmp_path, **ports_of_its_own())
+    with alone_in(tmp_path / "demo"), pytest.raises(RecontourError, match="Another demo runs"):
+        run_demo(config, tmp_path / "demo", check=False)
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["in-use.lock"]
 
 
 @pytest.mark.slow
