@@ -68,7 +68,7 @@ def _run(config: Path, folder: Path, *, check: bool) -> int:
     with ExitStack() as stack:
         try:
             with starting_alone(config):
-                demo_config = write_clinic_config(config, folder)
+                demo_config = write_clinic_config(config, folder, {"review": {"tour": True}})
                 settings = load_settings(demo_config)
                 destination = settings.peers[0]
                 tps = stack.enter_context(

@@ -14,6 +14,9 @@ from core import audit
 from core.database import reading, writing
 from core.errors import AccountError
 from core.tables import account, account_role, role
+from core.tables import audit as trail
+
+TOUR_ENDED = "account.tour_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,17 @@ class AccountStore:
         with writing(self._engine) as connection:
             _update(connection, username, welcomed=True)
 
+    def end_tour(self, username: str, *, now: datetime) -> None:
+        """The account has ended the tour of the page, and is not led again."""
+        with writing(self._engine) as connection:
+            if not _has_toured(connection, username):
+                _audit(connection, username, TOUR_ENDED, username, now)
+
+    def has_toured(self, username: str) -> bool:
+        """Whether the account ever ended the tour."""
+        with reading(self._engine) as connection:
+            return _has_toured(connection, username)
+
     def logged_in(self, username: str, *, now: datetime) -> None:
         """Keep when somebody logged in last."""
         with writing(self._engine) as connection:
@@ -181,6 +195,11 @@ class AccountStore:
         """Keep an account's own keys; an empty table is those the page comes with."""
         with writing(self._engine) as connection:
             _update(connection, username, own_keys=keys)
+
+
+def _has_toured(connection: sa.Connection, username: str) -> bool:
+    query = sa.select(trail.c.id).where(trail.c.who == username, trail.c.event == TOUR_ENDED)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _find(connection: sa.Connection, username: str) -> sa.Row[Any]:

@@ -108,6 +108,7 @@ def create_app(
         app.register_blueprint(room.blueprint)
     app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")
     app.add_template_global(keys.own_keys)
+    app.add_template_global(account.tour_is_due)
     app.add_template_global(lambda: storage_alarm(settings), "storage_alarm")
     assets.install(app)
     roles.require_complete(app)

@@ -75,6 +75,19 @@ def start() -> ResponseReturnValue:
     return redirect(url_for("worklist.page"), code=303)
 
 
+@blueprint.post("/tour")
+def end_tour() -> dict[str, bool]:
+    """End the tour of worklist and review page, for good."""
+    desk().store.accounts.end_tour(current_user.username, now=desk().now())
+    return {"ended": True}
+
+
+def tour_is_due() -> bool:
+    """Whether whoever is logged in is still to be led through the page, for templates."""
+    wanted = desk().settings.review.tour
+    return wanted and not desk().store.accounts.has_toured(current_user.username)
+
+
 def _back() -> ResponseReturnValue:
     return redirect(url_for("account.page"), code=303)
 

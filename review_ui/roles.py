@@ -74,6 +74,7 @@ OWN_ENDPOINTS = frozenset(
         "account.change_password",
         "account.change_name",
         "account.start",
+        "account.end_tour",
     }
 )
 """Of whoever is logged in, also before the first page has been left."""

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from flask import Flask
 
+from core.audit_store import AuditQuestion
+from core.config import Settings
 from core.errors import AccountError
 from core.store import Store
 from core.volume import Volume
+from review_ui import create_app
 from review_ui.account import TOUR
 from review_ui.accounts import create_user, require_strong
 from review_ui.roles import ADMIN, PHYSICIST
@@ -149,3 +152,22 @@ def test_the_tour_names_keys_that_exist() -> None:
     script = Path(__file__).parents[2] / "review_ui/static/js/keyboard.js"
     known = set(re.findall(r'action: "(\w+)"', script.read_text()))
     assert {action for actions, _ in TOUR for action in actions} <= known
+
+
+def test_the_tour_is_due_where_the_configuration_says_so_until_that_account_ends_it(
+    settings: Settings, store: Store
+) -> None:
+    wanted = settings.review.model_copy(update={"tour": True})
+    app = create_app(settings.model_copy(update={"review": wanted}), store)
+    create_user(app, "berta", PASSWORD)
+    anna, berta = Reviewer.log_in(app), Reviewer.log_in(app, "berta")
+    assert 'id="guide"' in anna.get("/").text
+    for _ in range(2):
+        assert 'data-due="true"' in anna.get("/").text
+    assert anna.client.post("/account/tour").status_code == 400  # without the token
+    for _ in range(2):
+        assert anna.post("/account/tour").json == {"ended": True}
+    assert 'data-due="false"' in anna.get("/").text
+    assert 'data-due="true"' in berta.get("/").text
+    ended = store.audit.all(AuditQuestion(event="account.tour_ended"))
+    assert [entry.who for entry in ended] == ["anna"]
