@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from app.clinic import Physician, TakenError, wait_for
-from app.clinic_dicom import SyntheticPatient, write_patient
+from app.clinic_dicom import SyntheticPatient, phantom_called, write_patient
 from app.clinic_node import node_as_peer
 from app.experiment.clock import Clock
 from app.experiment.physician import opinion_of
@@ -94,7 +94,7 @@ class Colleague:
             )
 
     def _case_of(self, seed: int) -> dict[str, Any] | None:
-        wanted = f"PHANTOM-{seed:04d}"
+        wanted = phantom_called(seed).patient_id
         cases = self.page.worklist()
         return next((case for case in cases if case["patient"]["id"] == wanted), None)
 

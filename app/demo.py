@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from app import colleague
 from app.clinic import Physician, running_tps, wait_for
-from app.clinic_dicom import SyntheticPatient, write_patient
+from app.clinic_dicom import SyntheticPatient, phantom_called, write_patient
 from app.clinic_node import (
     alone_in,
     logged_in,
@@ -155,7 +155,7 @@ def _wait_until_assembled(physician: Physician, patients: list[SyntheticPatient]
 
 def _states(physician: Physician) -> list[str]:
     """Of the patients that wait for the person at the screen, not of the colleague's."""
-    ours = {f"PHANTOM-{seed:04d}" for seed in SEEDS}
+    ours = {phantom_called(seed).patient_id for seed in SEEDS}
     return [case["state"] for case in physician.worklist() if case["patient"]["id"] in ours]
 
 

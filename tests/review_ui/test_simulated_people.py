@@ -10,7 +10,7 @@ from flask import Flask
 
 from app import colleague
 from app.clinic import Physician
-from app.clinic_dicom import SyntheticPatient
+from app.clinic_dicom import SyntheticPatient, phantom_called
 from app.phantom import Phantom
 from core.config import Settings
 from core.store import Store
@@ -32,7 +32,7 @@ def test_the_worklist_is_read_to_its_last_page(app: Flask, store: Store) -> None
         assert {case["id"] for case in physician.worklist()} == made
 
 
-PATIENT = SyntheticPatient(Phantom(CT, HEART, {"seed": 1}), (), Path(), "")
+PATIENT = SyntheticPatient(phantom_called(1), Phantom(CT, HEART, {"seed": 1}), (), Path(), "")
 
 
 def colleague_at(address: str, app: Flask) -> Physician:
