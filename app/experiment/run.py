@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 
 from app.clinic import Physician, Tps, running_tps, wait_for
+from app.clinic_arrivals import verify_at_the_tps
 from app.clinic_contours import write_contours
 from app.clinic_dicom import SyntheticPatient, write_patient, write_phantom
 from app.clinic_node import (
@@ -27,7 +28,6 @@ from app.clinic_node import (
     wait_until_it_hears,
     write_clinic_config,
 )
-from app.demo_check import verify_at_the_tps
 from app.experiment import by_hand, clock
 from app.experiment.physician import opinion_of
 from app.experiment.review import contour, trainer_rests
