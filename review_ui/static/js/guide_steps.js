@@ -13,7 +13,7 @@ export const STEPS = [
   {
     at: { worklist: "cases" },
     title: "Open a case",
-    words: "Each line is a patient and says what it waits for. Open one that says it can be reviewed: press its name.",
+    words: "Each line is a patient and says what it waits for. Open one that is ready for review: press Review beside it.",
   },
   {
     at: { review: "views" },
