@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 import yaml
 
 from core.config import Settings, load_settings
+from dicom_node.network.tls import server_context
 from tests.docs.pages import PAGES, REPOSITORY, page
+from tests.support.peers import require_program
+from tests.support.settings import settings_for
 
 _YAML = re.compile(r"^```yaml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -63,3 +68,23 @@ def test_orthanc_as_shipped_is_the_peer_of_the_node_as_shipped() -> None:
         settings.dicom.host,
         settings.dicom.port,
     )
+
+
+def test_the_certificates_of_the_tls_page_let_a_peer_in(tmp_path: Path) -> None:
+    require_program("openssl")
+    commands = re.findall(r"^```\n(mkdir .*?)^```$", page("docs/how-to/tls.md"), re.DOTALL | re.M)
+    subprocess.run(["sh", "-ec", *commands], cwd=tmp_path, check=True, capture_output=True)
+    (shown_settings,) = shown(REPOSITORY / "docs/how-to/tls.md")
+    tls = settings_for(tmp_path, dicom=shown_settings["dicom"]).dicom.tls
+    caller = ssl.create_default_context(cafile=tls.authorities)
+    caller.load_cert_chain(tls.certificate, tls.private_key)
+    to_node, to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
+    peer = caller.wrap_bio(to_peer, to_node, server_hostname="10.0.0.4")
+    node = server_context(tls).wrap_bio(to_node, to_peer, server_side=True)
+    for side in (peer, node, peer, node):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    assert node.version() == "TLSv1.3"
+    assert node.getpeercert()
