@@ -13,6 +13,7 @@ from core.geometry import Box, Mask, Points, VolumeGeometry, require_same_frame_
 from core.volume import Volume
 from dose.band import box_around
 from dose.interpolation import (
+    CENTRES,
     Between,
     Doses,
     Places,
@@ -79,11 +80,13 @@ def sample_parts(
     volumes_cc: Iterable[npt.NDArray[np.floating]],
     *,
     between: Between = "linear",
+    aside: Points = CENTRES,
 ) -> SampledDose:
     """Dose in Gy at the voxel centres of `box` of which something belongs to a structure.
 
-    `volumes_cc` holds for each slice of the box how much of each voxel (row, column) does. Covered
-    and refused is what `sample_dose` says.
+    `volumes_cc` holds for each slice of the box how much of each voxel (row, column) does; `aside`
+    is how far from the centres the dose is taken, as in `Places`. Covered and refused is what
+    `sample_dose` says.
     """
     require_same_frame_of_reference(dose.geometry, geometry)
     if dose.geometry.slice_offsets_mm is not None:
@@ -97,7 +100,7 @@ def sample_parts(
     sampler = None
     # Slice by slice: a whole-body mask on a fine CT would not fit as coordinates.
     for number, plane in enumerate(volumes_cc):
-        sampler = sampler or _sampler(dose, geometry, box, between)
+        sampler = sampler or _sampler(dose, geometry, box, between, aside)
         doses, covered = sampler(number)
         belongs = plane > 0.0
         inside.append(covered[belongs])
@@ -142,10 +145,12 @@ def _whole(geometry: VolumeGeometry) -> Box:
     return slices, rows, columns
 
 
-def _sampler(dose: Volume, geometry: VolumeGeometry, box: Box, between: Between) -> Sampler:
+def _sampler(
+    dose: Volume, geometry: VolumeGeometry, box: Box, between: Between, aside: Points
+) -> Sampler:
     """The quick way where the axes of both grids are parallel, the general way otherwise."""
     start, steps, along = _relation(dose, geometry, box)
-    places = Places(start, steps, along, rims_of(dose.geometry))
+    places = Places(start, steps, along, rims_of(dose.geometry), aside)
     if _are_parallel(steps, along):
         return parallel_sampler(dose.values, places, between)
     return general_sampler(dose.values, places, between)

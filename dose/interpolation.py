@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ Sampler = Callable[[int], tuple[Doses, Mask]]
 
 # What a node says of the spline fades by 0.27 a node: beyond so many it is below 1e-7.
 _SPLINE_REACH = 12
+CENTRES: Points = np.zeros((1, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +30,40 @@ class Places:
 
     `start` is the first one; `steps` (3, 3) what one step along each axis is, `along` how many
     steps each slice, row and column is from the first; `rims` how far beyond its outermost nodes
-    the grid still covers.
+    the grid still covers. `aside` (n, 2) says by how much of a row and of a column all positions of
+    a slice are moved, one slice after another.
     """
 
     start: Points
     steps: Points
     along: tuple[Points, Points, Points]
     rims: Points
+    aside: Points = field(default_factory=CENTRES.copy)
 
 
 def parallel_sampler(values: npt.NDArray[np.floating], places: Places, between: Between) -> Sampler:
     """One axis after the other, where the axes of both grids are parallel."""
     at = [
-        places.start[i] + places.steps[i, i] * steps_along
-        for i, steps_along in enumerate(places.along)
+        places.start[i] + places.steps[i, i] * (places.along[i] + moved[:, None])
+        for i, moved in enumerate((np.zeros(1), *places.aside.T))
     ]
     covered = [_covered(at[i], values.shape[i], places.rims[i]) for i in range(3)]
     corner, nodes = _around(values, [(a.min(), a.max()) for a in at], between)
     slices, rows, columns = (
-        _weights(np.clip(at[i], 0, values.shape[i] - 1) - corner[i], nodes.shape[i], between)
+        [
+            _weights(np.clip(moved, 0, values.shape[i] - 1) - corner[i], nodes.shape[i], between)
+            for moved in at[i]
+        ]
         for i in range(3)
     )
-    in_plane = covered[1][:, None] & covered[2][None, :]
+    in_plane = covered[1][:, :, None] & covered[2][:, None, :]
 
     def one_slice(number: int) -> tuple[Doses, Mask]:
-        used = np.flatnonzero(slices[number])
-        plane = np.tensordot(slices[number, used], nodes[used], axes=1)
-        return rows @ plane @ columns.T, in_plane & bool(covered[0][number])
+        of_slice, way = slices[0][number], number % len(rows)
+        used = np.flatnonzero(of_slice)
+        plane = np.tensordot(of_slice[used], nodes[used], axes=1)
+        inside = in_plane[way] & bool(covered[0][0, number])
+        return rows[way] @ plane @ columns[way].T, inside
 
     return one_slice
 
@@ -66,13 +74,15 @@ def general_sampler(values: npt.NDArray[np.floating], places: Places, between: B
     columns = places.along[2][None, :, None] * places.steps[2]
     in_plane = places.start + rows + columns
     last = np.asarray(values.shape) - 1.0
+    aside = places.aside @ places.steps[1:]
     ends = in_plane + places.along[0][[0, -1], None, None, None] * places.steps[0]
+    ends = ends + aside[:, None, None, None, :]
     reach = [(float(ends[..., i].min()), float(ends[..., i].max())) for i in range(3)]
     corner, nodes = _around(values, reach, between)
     order: Literal[1, 3] = 3 if between == "cubic" else 1
 
     def one_slice(number: int) -> tuple[Doses, Mask]:
-        indices = in_plane + places.along[0][number] * places.steps[0]
+        indices = in_plane + places.along[0][number] * places.steps[0] + aside[number % len(aside)]
         covered = ((indices >= -places.rims) & (indices <= last + places.rims)).all(axis=-1)
         clipped = np.moveaxis(np.clip(indices, 0.0, last) - corner, -1, 0)
         doses = map_coordinates(

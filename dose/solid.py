@@ -12,7 +12,7 @@ from core.geometry import Points, VolumeGeometry
 from core.partial_volume import PartialVolume, partial_volume
 from core.volume import Volume
 from dose.grid import SampledDose, sample_parts
-from dose.interpolation import Between
+from dose.interpolation import CENTRES, Between
 from dose.joining import joined_planes
 from dose.rounding import rounded_volumes
 from dose.tapering import tapered_planes
@@ -30,6 +30,12 @@ Ends = Literal["whole", "half", "rounded"]
 # Small structures are looked at more finely than the CT: so many voxels across, if not below that.
 _VOXELS_ACROSS = 50
 _FINEST_MM = 0.2
+# Voxels in one line with a dose's own axes have doses in steps, and so has their histogram. Where
+# they are not cut finer, and slices are many, each slice is looked at elsewhere in its voxels
+# (eighths of a row and of a column): four in a row see four places, on average, and along a slope,
+# the middle.
+_MANY_SLICES = 24
+_ASIDE = np.array([(-1.0, 1.0), (3.0, -3.0), (-3.0, 3.0), (1.0, -1.0)]) / 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ def sample_contours(
     """
     fine = _fine_enough(contours_mm, geometry)
     covered = partial_volume(contours_mm, fine)
+    is_large = fine == geometry and covered.fractions.shape[0] >= _MANY_SLICES
+    aside = _ASIDE if is_large and ends != "whole" else CENTRES
     even = fine.slice_offsets_mm is None
     tapered = tapered_planes(covered, contours_mm, fine) if ends == "rounded" and even else None
     if ends == "half" and np.count_nonzero(covered.fractions.any(axis=(1, 2))) > 1:
@@ -78,7 +86,7 @@ def sample_contours(
         part * (mm * row_mm * column_mm / 1000.0)
         for part, mm in zip(fractions, thicknesses_mm.tolist(), strict=True)
     )
-    sampled = sample_parts(dose, fine, box, volumes, between=between)
+    sampled = sample_parts(dose, fine, box, volumes, between=between, aside=aside)
     return ContourDose(sampled, covered.contours_off_grid)
 
 

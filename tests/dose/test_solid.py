@@ -222,3 +222,22 @@ def test_contours_on_no_slice_are_counted_and_no_contours_are_nothing() -> None:
     found = sample_contours(RAMP, beyond, geometry, ends="half")
     assert (found.contours_off_grid, found.sampled.inside.size) == (1, 0)
     assert figures_of(sample_contours(RAMP, [], geometry, ends="half").sampled).mean_gy is None
+
+
+@pytest.mark.parametrize("ends", ["half", "rounded"])
+@pytest.mark.parametrize("along", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)])
+def test_a_dose_along_an_axis_makes_no_steps_of_whole_columns(
+    ends: Ends, along: tuple[float, float, float]
+) -> None:
+    """Of a ball, what lies beyond a plane is a cap; a column of voxels in its middle is 2.9 %."""
+    geometry, radius = ct(2.0, 0.4), 26.0
+    dose = filled(DOSE_GRID, lambda p: 50.0 + p @ np.array(along))
+    dvh = Dvh.of(
+        sample_contours(dose, contours(geometry, sphere(radius)), geometry, ends=ends).sampled
+    )
+    assert dvh.mean_gy() == pytest.approx(50.0, rel=1e-4)
+    for beyond in np.linspace(-3.0, 3.0, 25):
+        height = radius - beyond
+        cap = height**2 * (3.0 * radius - height) / (4.0 * radius**3)
+        found = dvh.volume_at_dose_cc(50.0 + beyond) / dvh.volume_cc
+        assert found == pytest.approx(cap, abs=0.0055)
