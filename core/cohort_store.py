@@ -95,12 +95,13 @@ class CohortStore:
             return [(row[0], row[1]) for row in connection.execute(query)]
 
     def measured(self, figure: ApprovedFigure) -> None:
-        """Keep the figures of an approval in place of those with an older reference."""
-        same = approved_figure.c.correction_id == figure.correction_id
+        """Keep the figures of an approval; what is there already stays as it was."""
         values = {name: getattr(figure, name) for name in approved_figure.c.keys()}  # noqa: SIM118
+        same = [column == values[column.name] for column in approved_figure.primary_key.columns]
+        known = sa.select(approved_figure.c.volume_cc).where(*same)
         with writing(self._engine) as connection:
-            connection.execute(sa.delete(approved_figure).where(same))
-            connection.execute(sa.insert(approved_figure).values(**values))
+            if connection.execute(known).first() is None:
+                connection.execute(sa.insert(approved_figure).values(**values))
 
 
 def _approvals(connection: sa.Connection, roi_name: str) -> dict[str, Reviewed]:
@@ -146,6 +147,8 @@ def _measured(connection: sa.Connection, roi_name: str) -> dict[str, ApprovedFig
         sa.select(approved_figure)
         .join(correction, correction.c.id == approved_figure.c.correction_id)
         .where(correction.c.roi_name == roi_name)
+        .order_by(approved_figure.c.reference_id)
     )
+    # The figures with the newest structure set are the last.
     rows = connection.execute(query).mappings()
     return {row["correction_id"]: ApprovedFigure(**row) for row in rows}

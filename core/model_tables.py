@@ -96,8 +96,9 @@ approved_figure = sa.Table(
     "approved_figure",
     metadata,
     sa.Column("correction_id", sa.ForeignKey("correction.id"), primary_key=True),
-    # The newest structure set of the TPS that held this structure then; 0: there was none.
-    sa.Column("reference_id", sa.Integer, nullable=False),
+    # The newest structure set of the TPS that held this structure then; 0: there was none. A newer
+    # one adds a row.
+    sa.Column("reference_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("volume_cc", sa.Float, nullable=False),
     # Dice of a contour by hand with what was predicted and approved; None where there is none.
     sa.Column("predicted_dice", sa.Float),

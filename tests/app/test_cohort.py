@@ -23,6 +23,7 @@ from app.cli import app
 from app.room import Room
 from core.case_files import reference_name
 from core.geometry import Mask
+from core.model_tables import approved_figure
 from core.store import open_store
 from core.tables import journal
 from core.volume import Volume
@@ -221,6 +222,14 @@ def test_a_contour_of_the_tps_is_held_against_both(
         assert float(row[f"dice_by_hand_{name}"]) == pytest.approx(value, abs=1e-6)
     summary = (tmp_path / "out" / "summary.csv").read_text()
     assert f'"Dice, by hand and corrected",{expected["corrected"]:.3f} ± 0.000' in summary
+    # What was measured before it came is kept beside it.
+    made = room.store.reviews.correction_of(case_id, "Heart")
+    assert made is not None
+    kept = sa.select(approved_figure.c.reference_id).where(
+        approved_figure.c.correction_id == made.id
+    )
+    with room.store.engine.connect() as connection:
+        assert sorted(connection.scalars(kept)) == [0, instance_id]
 
 
 def test_a_node_where_nothing_was_approved_says_what_to_do(
