@@ -235,7 +235,7 @@ def test_five_thousand_broken_instances_leave_the_node_as_it_was(tmp_path: Path)
         assert node.statuses == {0: WARM_UP}
         store, pid, before_mb = open_store(node.settings), node.process.pid, node.resident_mb()
         fuzz(node, instances, rng)
-        wait_for(node.answers_echo, timeout_s=20, what="C-ECHO")
+        wait_for(node.answers_echo, timeout_s=90, what="C-ECHO")
         growth_mb = node.resident_mb() - before_mb
         print(f"{dict(node.statuses)}, {growth_mb:.1f} MB more")
         assert (node.process.poll(), node.process.pid) == (None, pid)

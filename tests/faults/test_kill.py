@@ -48,12 +48,12 @@ def correct_until_approved(node: RunningNode, case_id: str, wanted: Mask) -> Non
 
 def test_no_process_outlives_the_supervisor(tmp_path: Path) -> None:
     with running_node(tmp_path, free_port()) as node:
-        wait_for(lambda: len(node.children()) == 4, timeout_s=30, what="four processes")
+        wait_for(lambda: len(node.children()) == 4, timeout_s=120, what="four processes")
         children = node.children().values()
         node.process.send_signal(signal.SIGKILL)
         node.process.wait()
         wait_for(
             lambda: not any(Path(f"/proc/{pid}").exists() for pid in children),
-            timeout_s=10,
+            timeout_s=60,
             what="the children to end",
         )

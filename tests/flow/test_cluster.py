@@ -60,7 +60,7 @@ def hold_still(process: int, store: Store) -> None:
         os.kill(process, signal.SIGCONT)
         return False
 
-    wait_for(still, timeout_s=30, what="a worker to stand still")
+    wait_for(still, timeout_s=PATIENCE_S, what="a worker to stand still")
 
 
 def stopped_at_work(process: int, store: Store) -> str:

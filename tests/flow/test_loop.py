@@ -195,7 +195,7 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> 
         assert dice(canonical(back, ct_paths), mask) >= 0.99
 
         row = wait_for(
-            lambda: dose_row(node.physician(), case), timeout_s=30, what="the case's dose"
+            lambda: dose_row(node.physician(), case), timeout_s=120, what="the case's dose"
         )
         of_prediction = polygon_dose(offered, dose_path, "Heart", slice_mm=SLICE_MM).mean_gy
         of_correction = polygon_dose(delivered, dose_path, "Heart", slice_mm=SLICE_MM).mean_gy
@@ -210,7 +210,7 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> 
         (dose,) = store.instances.attached(case.id, kind="dose")
         (measured,) = wait_for(
             lambda: store.differences.of(approved.id, dose.id),
-            timeout_s=30,
+            timeout_s=120,
             what="what the correction means for the dose",
         )
         assert measured.dose is not None

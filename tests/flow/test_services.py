@@ -48,7 +48,7 @@ def test_a_tps_pushes_has_it_committed_and_fetches_it_back(tmp_path: Path) -> No
         association.release()
         assert (moved.Status, asked.Status) == (0x0000, 0x0000)
         assert len(received.stored) == len(ct)
-        wait_until(lambda: received.reports, timeout_s=30)
+        wait_until(lambda: received.reports, timeout_s=120)
         nice = {role: os.getpriority(os.PRIO_PROCESS, pid) for role, pid in node.children().items()}
     ((event_type, report),) = received.reports
     assert event_type == 1
