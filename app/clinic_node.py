@@ -22,6 +22,9 @@ from dicom_node.network.scu import echo
 from review_ui import create_app
 from review_ui.accounts import create_user, set_password, user_exists
 
+# Until processes answer after their start; on a machine that is busy otherwise it takes minutes.
+START_S = 300.0
+
 
 def write_clinic_config(
     config: Path, folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = None
@@ -131,7 +134,7 @@ def wait_until_it_hears(settings: Settings) -> None:
         echo(node_as_peer(settings), calling_ae_title=caller)
         return True
 
-    wait_for(hears_us, timeout_s=90, what="the node to answer C-ECHO")
+    wait_for(hears_us, timeout_s=START_S, what="the node to answer C-ECHO")
 
 
 def prepare_account(
@@ -153,7 +156,7 @@ def logged_in(settings: Settings, username: str, password: str) -> Physician:
         physician.log_in()
         return True
 
-    wait_for(enters, timeout_s=90, what="the review page to let us in")
+    wait_for(enters, timeout_s=START_S, what="the review page to let us in")
     return physician
 
 
