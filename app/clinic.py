@@ -41,6 +41,10 @@ class PageError(RecontourError):
     """The review page answered something else than expected."""
 
 
+class LoginRefusedError(PageError):
+    """The page knows no such account, or another password of it."""
+
+
 class TakenError(PageError):
     """The page answered that somebody else has the case, or that it is past this."""
 
@@ -129,6 +133,8 @@ class Physician:
         found = re.search(r'<meta name="csrf-token" content="([^"]+)"', page)
         if found is None:
             raise PageError("Logging in did not lead to the worklist; check name and password.")
+        if 'name="password"' in page:
+            raise LoginRefusedError("The review page refuses name and password.")
         self._csrf = found.group(1)
 
     def worklist(self) -> list[dict[str, Any]]:

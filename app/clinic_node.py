@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from app.clinic import Physician, wait_for
+from app.clinic import LoginRefusedError, Physician, wait_for
 from core.config import PeerSettings, Settings
 from core.errors import RecontourError
 from core.store import open_store
@@ -153,7 +153,13 @@ def logged_in(settings: Settings, username: str, password: str) -> Physician:
     physician = Physician(page_address(settings), username, password)
 
     def enters() -> bool:
-        physician.log_in()
+        try:
+            physician.log_in()
+        except LoginRefusedError as error:  # our own page knows the account
+            raise RecontourError(
+                f"Another program answers at {page_address(settings)}: it took the port while the "
+                "node started. Start again; another port is chosen then."
+            ) from error
         return True
 
     wait_for(enters, timeout_s=START_S, what="the review page to let us in")

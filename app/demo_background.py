@@ -63,7 +63,8 @@ class Background:
             except Stopped:
                 return
             except (RecontourError, OSError) as error:
-                log.warning("colleague.stopped", reason=str(error))
+                if not self._stop.is_set():
+                    log.warning("colleague.stopped", reason=str(error))
             self._stop.wait()
 
     def _build_starting_model(self) -> None:

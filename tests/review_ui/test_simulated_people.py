@@ -6,13 +6,16 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from flask import Flask
 
 from app import colleague
 from app.clinic import Physician
 from app.clinic_dicom import SyntheticPatient, phantom_called
+from app.clinic_node import logged_in
 from app.phantom import Phantom
 from core.config import Settings
+from core.errors import RecontourError
 from core.store import Store
 from core.volume import Volume
 from dose.difference import dice
@@ -30,6 +33,18 @@ def test_the_worklist_is_read_to_its_last_page(app: Flask, store: Store) -> None
         physician = Physician(address, "anna", PASSWORD)
         physician.log_in()
         assert {case["id"] for case in physician.worklist()} == made
+
+
+def test_a_page_that_is_not_the_node_s_own_is_noticed_at_the_first_refusal(
+    app: Flask, settings: Settings
+) -> None:
+    with served(app) as address:
+        port = int(address.rpartition(":")[2])
+        review = settings.review.model_copy(update={"host": "127.0.0.1", "port": port})
+        elsewhere = settings.model_copy(update={"review": review})
+        with pytest.raises(RecontourError, match="Another program answers"):
+            logged_in(elsewhere, "anna", "another password")
+        logged_in(elsewhere, "anna", PASSWORD).worklist()
 
 
 PATIENT = SyntheticPatient(phantom_called(1), Phantom(CT, HEART, {"seed": 1}), (), Path(), "")
