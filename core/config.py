@@ -149,6 +149,7 @@ class ReviewSettings(Section):
     public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/]+$")]
     session_minutes: Annotated[int, Field(ge=1)]
     tour: bool
+    second_factor: Literal["off", "optional", "required"] = "optional"
 
 
 class SelfCheckSettings(Section):

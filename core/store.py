@@ -26,6 +26,7 @@ from core.dose_store import DoseStore
 from core.doubt_store import DoubtStore
 from core.errors import BackupError
 from core.export_store import ExportStore
+from core.factor_store import FactorStore
 from core.flow_store import FlowStore
 from core.group_store import GroupStore
 from core.instance_store import InstanceStore
@@ -66,6 +67,7 @@ class Store:
     looks: LookStore
     accounts: AccountStore
     groups: GroupStore
+    factors: FactorStore
     sessions: SessionStore
     keys: KeyStore
     audit: AuditStore
@@ -130,6 +132,7 @@ def open_store(settings: Settings) -> Store:
         looks=LookStore(engine),
         accounts=AccountStore(engine),
         groups=GroupStore(engine),
+        factors=FactorStore(engine),
         sessions=SessionStore(engine),
         keys=KeyStore(engine),
         audit=AuditStore(engine),

@@ -369,6 +369,12 @@ account = sa.Table(
     # Keys of the review page by action, where they are not the ones it comes with.
     sa.Column("own_keys", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("last_login_at", UtcTime),
+    # The second factor, where there is one: its secret and recovery codes encrypted, and the time
+    # step of the last code that was taken.
+    sa.Column("tf_primary_method", sa.String(64)),
+    sa.Column("tf_totp_secret", sa.String(512)),
+    sa.Column("tf_last_step", sa.Integer),
+    sa.Column("mf_recovery_codes", sa.JSON),
 )
 role = sa.Table(
     "role",

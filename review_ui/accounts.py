@@ -8,16 +8,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from math import ceil
+from datetime import UTC, datetime
 from typing import Any, cast
 
-from flask import Flask, Response, after_this_request, current_app, request
+from flask import Flask, current_app, request
 from flask import session as session_cookie
 from flask_security import (
     RoleMixin,
     Security,
-    SQLAlchemySessionUserDatastore,
     UserMixin,
     hash_password,
     user_authenticated,
@@ -34,8 +32,9 @@ from core.database import writing
 from core.errors import AccountError
 from core.store import Store
 from core.tables import account, account_role, role
+from review_ui import second_factor
 from review_ui.context import EXTENSION, Desk
-from review_ui.guessing import Guesses
+from review_ui.guessing import Guesses, too_many
 from review_ui.roles import ADMIN, PHYSICIAN, ROLES
 
 SHORTEST_PASSWORD = 10
@@ -94,7 +93,7 @@ class UsernameLoginForm(LoginForm):
         name, address = self.username.data or "", request.remote_addr or ""
         guesses, now = cast(Guesses, current_app.extensions[_GUESSES]), _now()
         if wait := guesses.wait(name, address, now=now):
-            self.form_errors.append(_too_many(wait))
+            self.form_errors.append(too_many(wait))
             return False
         self.user = current_app.extensions[_EXTENSION].find_user(username=name)
         if super().validate(**kwargs):
@@ -111,8 +110,19 @@ class UsernameLoginForm(LoginForm):
 def install(app: Flask, store: Store) -> scoped_session[Session]:
     """Give `app` accounts, kept in `store`; returns the session that reads them."""
     session = reading_session(store)
-    datastore = SQLAlchemySessionUserDatastore(session, Account, Role)
-    security = Security(app, datastore, login_form=UsernameLoginForm)
+    datastore = second_factor.AccountDatastore(session, Account, Role)
+    second_factor.install(app)
+    security = Security(
+        app,
+        datastore,
+        login_form=UsernameLoginForm,
+        two_factor_setup_form=second_factor.SetupForm,
+        two_factor_rescue_form=second_factor.RescueForm,
+        two_factor_verify_code_form=second_factor.CodeForm,
+        mf_recovery_form=second_factor.RecoveryForm,
+        totp_cls=second_factor.OnceTotp,
+    )
+    security.want_json(lambda _request: False)  # its pages are for people: one way to answer
     # Scripts are of nobody: no account is looked up for them.
     security.principal.skip_static = True
     app.extensions[_EXTENSION] = datastore
@@ -209,6 +219,7 @@ def set_password(
 def reset_from_console(app: Flask, username: str, password: str) -> None:
     """Give an account a one-time password and let it in again: the way back for whoever is out."""
     set_password(app, username, password, one_time=True)
+    second_factor.reset(_store(app), username, who=CONSOLE, now=datetime.now(UTC))
     _store(app).accounts.set_active(
         username, active=True, admin=ADMIN, who=CONSOLE, now=datetime.now(UTC)
     )
@@ -271,19 +282,3 @@ def _audit(event: str, who: str, address: str) -> None:
 
 def _now() -> datetime:
     return cast(Desk, current_app.extensions[EXTENSION]).now()
-
-
-def _too_many(wait: timedelta) -> str:
-    """What the page says; the answer says it to programs."""
-
-    @after_this_request
-    def _say(response: Response) -> Response:
-        response.status_code = 429
-        response.headers["Retry-After"] = str(ceil(wait.total_seconds()))
-        return response
-
-    minutes = ceil(wait / timedelta(minutes=1))
-    return (
-        f"Too many attempts that were not right. Try again in {minutes} "
-        f"{'minute' if minutes == 1 else 'minutes'}."
-    )

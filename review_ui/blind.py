@@ -48,6 +48,7 @@ OPEN = frozenset(
         "users.reset_password",
         "users.change_roles",
         "users.change_active",
+        "users.reset_second_factor",
         "users.change_groups",
         "peers.echo",
         "metrics.page",

@@ -18,6 +18,7 @@ from core.errors import ConfigError, NoSuchCaseError
 from core.group_store import EVERYBODY, NAMES_A_CASE, UNDECIDED, Sight
 from review_ui.context import Desk, desk
 from review_ui.roles import (
+    CLOSED_ENDPOINTS,
     ENDPOINTS,
     OWN_ENDPOINTS,
     PUBLIC_ENDPOINTS,
@@ -83,7 +84,7 @@ def require_seen(username: str, roles: Iterable[str]) -> None:
 def require_complete(app: Flask) -> None:
     """Raise `ConfigError` where nobody says how a route of `app` keeps groups apart."""
     for_all = set(roles_that(May.EVERY_CASE))
-    kept = PUBLIC_ENDPOINTS | OWN_ENDPOINTS | LEAVE_OUT | OF_NO_CASE
+    kept = PUBLIC_ENDPOINTS | OWN_ENDPOINTS | CLOSED_ENDPOINTS | LEAVE_OUT | OF_NO_CASE
     kept |= {name for name, may in ENDPOINTS.items() if for_all.issuperset(roles_that(may))}
     forgotten = sorted(
         {

@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
+
+from flask import Response, after_this_request
 
 WINDOW = timedelta(minutes=15)
 LIMITS = {"pair": 5, "name": 50, "address": 100}
@@ -69,3 +72,19 @@ def _keys(name: str, address: str) -> Iterator[Key]:
     yield "pair", name, address
     yield "name", name, ""
     yield "address", "", address
+
+
+def too_many(wait: timedelta) -> str:
+    """What the page says of a wait; the answer says it to programs."""
+
+    @after_this_request
+    def _say(response: Response) -> Response:
+        response.status_code = 429
+        response.headers["Retry-After"] = str(ceil(wait.total_seconds()))
+        return response
+
+    minutes = ceil(wait / timedelta(minutes=1))
+    return (
+        f"Too many attempts that were not right. Try again in {minutes} "
+        f"{'minute' if minutes == 1 else 'minutes'}."
+    )

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, current_app, redirect, request, session, url_for
+from flask import Flask, Response, abort, current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_security import current_user, logout_user
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
-from review_ui import blind, groups, metrics
+from review_ui import blind, groups, metrics, second_factor
 from review_ui.accounts import SESSION_ID
 from review_ui.context import desk
 from review_ui.errors import answer, error_response
-from review_ui.roles import ENDPOINTS, OWN_ENDPOINTS, PUBLIC_ENDPOINTS, May, granted, refusal
+from review_ui.roles import (
+    CLOSED_ENDPOINTS,
+    ENDPOINTS,
+    OWN_ENDPOINTS,
+    PUBLIC_ENDPOINTS,
+    May,
+    granted,
+    refusal,
+)
 from review_ui.secrets_folder import secret
 
 NOT_RIGHT = "User name or password is not right."
@@ -64,6 +72,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SECURITY_STATIC_FOLDER=None,
         SECURITY_FRESHNESS=timedelta(minutes=-1),  # no page that asks for the password again
         SECURITY_SEND_REGISTER_EMAIL=False,
+        **second_factor.settings_of(settings),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SESSION_COOKIE_NAME="recontour",
         SESSION_COOKIE_HTTPONLY=True,
@@ -87,6 +96,8 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
     def _require_login() -> ResponseReturnValue | None:
         if request.endpoint == "static":
             return None  # of nobody: no session, no account is looked up
+        if request.endpoint in CLOSED_ENDPOINTS:
+            abort(404)
         if not session.permanent:  # set anew it would be renewed, and a page that polls never ends
             session.permanent = True
         _end_what_is_over()

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user
 
 from core.errors import AccountError
+from review_ui import second_factor
 from review_ui.accounts import (
     create_user,
     one_time_password,
@@ -97,6 +98,14 @@ def change_groups(username: str) -> ResponseReturnValue:
     return redirect(url_for("users.page"), code=303)
 
 
+@blueprint.post("/<username>/second-factor")
+def reset_second_factor(username: str) -> ResponseReturnValue:
+    """Take the second factor off an account whose authenticator is gone; its sessions end."""
+    room = desk()
+    second_factor.reset(room.store, username, who=current_user.username, now=room.now())
+    return redirect(url_for("users.page"), code=303)
+
+
 @blueprint.post("/<username>/active")
 def change_active(username: str) -> ResponseReturnValue:
     """Keep an account out (`active` is not "yes"), or let it in again."""
@@ -131,6 +140,7 @@ def _page(*, problem: str = "", typed: str = "", told: tuple[str, str] | None = 
         accounts=room.store.accounts.all(),
         groups=sorted({*room.settings.groups(), *(n for names in members.values() for n in names)}),
         members=members,
+        second_factor=room.store.factors.on(),
         everything=roles_that(May.EVERY_CASE),
         roles=[(name, ROLE_WORDS[name]) for name in ROLES],
         problem=problem,

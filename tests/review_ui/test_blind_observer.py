@@ -19,7 +19,7 @@ from core.store import Store
 from core.tables import audit
 from core.volume import Volume
 from review_ui.accounts import create_user
-from review_ui.roles import PUBLIC_ENDPOINTS
+from review_ui.roles import CLOSED_ENDPOINTS, PUBLIC_ENDPOINTS
 from tests.support.accounts import create_all_rounder
 from tests.support.review_case import (
     MODEL,
@@ -146,7 +146,7 @@ def everything_told(app: Flask, who: Reviewer, values: dict[str, str]) -> dict[s
     """The whole answer of each route, by method and rule, asked as `who`."""
     told = {}
     for rule in app.url_map.iter_rules():
-        if rule.endpoint in PUBLIC_ENDPOINTS | {"security.logout"}:
+        if rule.endpoint in PUBLIC_ENDPOINTS | CLOSED_ENDPOINTS | {"security.logout"}:
             continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: values.get(m[1], "1"), rule.rule)
         for method in (rule.methods or set()) & {"GET", "POST"}:

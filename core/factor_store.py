@@ -1,0 +1,84 @@
+"""The second factor of accounts; each change is one transaction with its audit."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core import audit
+from core.database import reading, writing
+from core.errors import AccountError
+from core.tables import account
+
+
+class FactorStore:
+    """Secrets come and go encrypted: nothing here can read them."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def on(self) -> set[str]:
+        """Names of the accounts that have one."""
+        query = sa.select(account.c.username).where(account.c.tf_totp_secret.is_not(None))
+        with reading(self._engine) as connection:
+            return set(connection.scalars(query))
+
+    def turn_on(self, username: str, method: str, secret: str, *, now: datetime) -> None:
+        """From now on a login takes a code of this secret."""
+        values = {"tf_primary_method": method, "tf_totp_secret": secret}
+        self._change(username, "account.second_factor_on", username, now, values)
+
+    def turn_off(self, username: str, *, who: str, now: datetime) -> None:
+        """A login takes no code; where somebody else turns it off, every session ends."""
+        values: dict[str, Any] = dict.fromkeys(
+            ("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"), sa.null()
+        )
+        if who != username:
+            values["fs_uniquifier"] = uuid.uuid4().hex
+        event = "account.second_factor_off" if who == username else "account.second_factor_reset"
+        self._change(username, event, who, now, values)
+
+    def set_recovery_codes(self, username: str, codes: list[str], *, now: datetime) -> None:
+        """Codes that are each taken once instead of one from the authenticator."""
+        values = {"mf_recovery_codes": codes}
+        self._change(username, "account.recovery_codes_made", username, now, values)
+
+    def use_recovery_code(self, username: str, code: str, *, now: datetime) -> bool:
+        """Take a code, for good; False where somebody took it meanwhile."""
+        with writing(self._engine) as connection:
+            mine = account.c.username == username
+            left = connection.scalar(sa.select(account.c.mf_recovery_codes).where(mine)) or []
+            if code not in left:
+                return False
+            left = [one for one in left if one != code]
+            connection.execute(sa.update(account).where(mine).values(mf_recovery_codes=left))
+            event, number = "account.recovery_code_used", len(left)
+            audit.record(
+                connection, who=username, event=event, now=now, account=username, left=number
+            )
+            return True
+
+    def last_step(self, username: str) -> int | None:
+        """Time step of the last code that was taken."""
+        query = sa.select(account.c.tf_last_step).where(account.c.username == username)
+        with reading(self._engine) as connection:
+            return connection.scalar(query)
+
+    def use_step(self, username: str, step: int) -> bool:
+        """Take the code of a time step; False where it, or a later one, was taken before."""
+        earlier = account.c.tf_last_step.is_(None) | (account.c.tf_last_step < step)
+        with writing(self._engine) as connection:
+            taken = sa.update(account).where(account.c.username == username, earlier)
+            return connection.execute(taken.values(tf_last_step=step)).rowcount == 1
+
+    def _change(
+        self, username: str, event: str, who: str, now: datetime, values: dict[str, Any]
+    ) -> None:
+        with writing(self._engine) as connection:
+            mine = sa.update(account).where(account.c.username == username).values(**values)
+            if not connection.execute(mine).rowcount:
+                raise AccountError(f"There is no account {username!r}. The page Users lists all.")
+            audit.record(connection, who=who, event=event, now=now, account=username)
