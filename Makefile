@@ -1,4 +1,4 @@
-.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench chaos cluster docs
+.PHONY: help setup hooks demo run test tests programs typescript check quick format lint types layers dead peers bench chaos cluster docs audit wheel
 BIN := .venv/bin
 CODE := core dose dicom_node model review_ui app
 PYTHON ?= python3.11
@@ -37,6 +37,10 @@ cluster: setup programs ## several machines as processes on this one, of which a
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/flow/test_cluster.py
 bench: setup  ## beside the peers: every benchmark (ONLY="rtstruct predict", TIMES=3), and a page in bench-results
 	@$(BIN)/python -m benchmarks.page.run $(if $(ONLY),--only $(ONLY)) $(if $(TIMES),--times $(TIMES))
+audit: setup ## known weaknesses of what is locked; fails too where nobody can be asked
+	@scripts/audit
+wheel: setup ## the package in dist, built twice and equal byte for byte
+	@scripts/wheel
 docs: setup   ## the documentation as a site in docs/_build; a warning is an error
 	@rm -rf $(SITE) && $(BIN)/python -m sphinx -q -E -W --keep-going -c docs -b html . $(SITE)
 format: setup ## rewrite into the house format
