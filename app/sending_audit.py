@@ -27,6 +27,7 @@ CODES = (
     ("user.", "110113"),  # Security Alert: who may what has changed
     ("account.", "110113"),
     ("key.", "110113"),
+    ("case.not_shown", "110113"),
     ("audit.", "110101"),  # Audit Log Used
     ("delivery.", "110104"),  # DICOM Instances Transferred
     ("data.exported", "110106"),  # Export

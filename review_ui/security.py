@@ -91,13 +91,12 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
     Call it after the accounts are installed; every route that comes later is guarded too.
     """
     CSRFProtect(app)
+    app.before_request(_bound_the_library)
 
     @app.before_request
     def _require_login() -> ResponseReturnValue | None:
         if request.endpoint == "static":
             return None  # of nobody: no session, no account is looked up
-        if request.endpoint in CLOSED_ENDPOINTS:
-            abort(404)
         if not session.permanent:  # set anew it would be renewed, and a page that polls never ends
             session.permanent = True
         _end_what_is_over()
@@ -124,6 +123,20 @@ def guard(app: Flask, accounts: scoped_session[Session]) -> None:
 
     app.after_request(_note_look)
     app.after_request(_add_headers)
+
+
+def _bound_the_library() -> ResponseReturnValue | None:
+    """Keep Flask-Security's routes to what we use of them, and to what they can bear."""
+    if request.endpoint in CLOSED_ENDPOINTS:
+        abort(404)
+    takes_json = request.blueprint == "security" and request.is_json
+    if takes_json and not isinstance(request.get_json(silent=True), dict):
+        abort(400)  # it takes JSON for a form, and breaks on what has no fields
+    again = request.endpoint == "security.two_factor_token_validation" and "_user_id" in session
+    if again and session.get("tf_state") != "validating_profile":
+        # It would log out whoever is logged in, for a link from anywhere.
+        return redirect(url_for("account.page"), code=303)
+    return None
 
 
 def _end_what_is_over() -> None:

@@ -21,13 +21,13 @@ from tests.support.review_case import Reviewer, put_case, small_geometry
 def test_a_crash_is_logged_by_type_and_route_without_any_value(
     app: Flask, store: Store, anna: Reviewer
 ) -> None:
-    def crash(case_id: str) -> str:
+    def crash(word: str) -> str:
         with store.engine.connect() as connection:
-            patient = {"name": "Synthetic^Alma", "case": case_id}
+            patient = {"name": "Synthetic^Alma", "case": word}
             connection.execute(sa.text("SELECT * FROM nowhere WHERE a = :name"), patient)
         return "never"
 
-    app.add_url_rule("/api/crash/<case_id>", view_func=crash)
+    app.add_url_rule("/api/crash/<word>", view_func=crash)
     with capture_logs() as logged:
         answer = anna.get("/api/crash/4711?patient=Alma")
     assert answer.status_code == 500
@@ -37,7 +37,7 @@ def test_a_crash_is_logged_by_type_and_route_without_any_value(
         "event": "review.crashed",
         "log_level": "error",
         "kind": "OperationalError",
-        "route": "GET /api/crash/<case_id>",
+        "route": "GET /api/crash/<word>",
     }
     assert re.fullmatch(r"[\w.]+:\d+", str(where))
     for text in (str(logged), answer.text):

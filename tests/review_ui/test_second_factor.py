@@ -196,10 +196,12 @@ def test_where_it_is_required_a_login_sets_it_up_first(tmp_path: Path, store: St
 
 
 def test_nobody_gets_to_the_second_step_without_the_first_and_the_rest_is_closed(
-    app: Flask,
+    app: Flask, anna: Reviewer
 ) -> None:
     client = app.test_client()
     for path in ("/tf-validate", "/tf-setup", "/mf-recovery"):
         assert client.get(path).headers["Location"].startswith("/login"), path
+    assert anna.get("/tf-validate").headers["Location"].endswith("/account/")
+    assert is_in(anna.client), "a link from elsewhere logs nobody out"
     for path in ("/tf-rescue", "/tf-select"):
         assert client.get(path).status_code == 404
