@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 from core.store import Store, open_store
 from review_ui import create_app
 from review_ui.accounts import create_user
+from tests.support.browser import PATIENCE_MS
 from tests.support.review_case import PASSWORD
 from tests.support.serving import served
 from tests.support.settings import settings_for
@@ -66,6 +67,7 @@ def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
         context = chromium.new_context(viewport={"width": 1280, "height": 800}, **options)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         complaints.listen_to(page)
         log_in(page, site)
         return page

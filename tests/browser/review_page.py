@@ -36,7 +36,7 @@ class ReviewPage:
     def wait(self, **values: str | int) -> None:
         """Wait until <body> carries these data attributes."""
         selector = "".join(f'[data-{name}="{value}"]' for name, value in values.items())
-        self.page.wait_for_selector(f"body{selector}", state="attached", timeout=20_000)
+        self.page.wait_for_selector(f"body{selector}", state="attached")
 
     def data(self, name: str) -> str:
         """One of the data attributes of <body>."""

@@ -20,7 +20,6 @@ from tests.support.serving import served
 from tests.support.settings import settings_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-SOON_MS = 60_000
 
 
 @pytest.fixture
@@ -36,8 +35,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def step(page: Page, number: int) -> None:
-    expect(page.locator("#guide")).to_be_visible(timeout=SOON_MS)
-    expect(page.locator("#guide")).to_have_attribute("data-step", str(number), timeout=SOON_MS)
+    expect(page.locator("#guide")).to_be_visible()
+    expect(page.locator("#guide")).to_have_attribute("data-step", str(number))
     expect(page.locator("#guide-count")).to_have_text(f"Step {number} of 5")
     expect(page.locator(".guided")).to_have_count(1)
 
@@ -48,10 +47,8 @@ def test_the_tour_leads_from_the_worklist_to_the_dose_difference_and_is_not_show
     case_id = put_case(site.store, CT, prediction=HEART)
     page = open_page()
     step(page, 1)
-    expect(page.get_by_role("region", name="Open a case")).to_be_visible(timeout=SOON_MS)
-    expect(page.locator("#guide-next")).to_be_disabled(
-        timeout=SOON_MS
-    )  # opening a case is what goes on
+    expect(page.get_by_role("region", name="Open a case")).to_be_visible()
+    expect(page.locator("#guide-next")).to_be_disabled()  # opening a case is what goes on
     assert [found for found in findings_of_axe(page) if "guide" in found] == []
     page.click("#rows a.primary")
     page.wait_for_url(f"{site.url}/cases/{case_id}")
@@ -78,17 +75,17 @@ def test_the_tour_leads_from_the_worklist_to_the_dose_difference_and_is_not_show
     review.wait(state="APPROVED")
     step(page, 5)
     page.click("#guide-next")
-    expect(page.locator("#guide")).to_have_attribute("data-ended", "true", timeout=SOON_MS)
-    expect(page.locator("#guide")).to_be_hidden(timeout=SOON_MS)
+    expect(page.locator("#guide")).to_have_attribute("data-ended", "true")
+    expect(page.locator("#guide")).to_be_hidden()
     assert site.store.accounts.has_toured("anna")
 
     # Never again by itself, but where it is asked for; Escape ends it.
     page.reload()
     review.wait(ready="true")
-    expect(page.locator("#guide")).to_be_hidden(timeout=SOON_MS)
+    expect(page.locator("#guide")).to_be_hidden()
     page.click("#help")
     page.click("#begin-tour")
     step(page, 2)
-    expect(page.locator("#guide-title")).to_be_focused(timeout=SOON_MS)
+    expect(page.locator("#guide-title")).to_be_focused()
     page.keyboard.press("Escape")
-    expect(page.locator("#guide")).to_be_hidden(timeout=SOON_MS)
+    expect(page.locator("#guide")).to_be_hidden()

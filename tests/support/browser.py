@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, Playwright, ViewportSize
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect
 
 from tests.support.peers import require_program
 
@@ -19,6 +19,9 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SIZE = ViewportSize(width=1600, height=900)
+# A page may be slow where other tests have the processor; what does not come at all is an error.
+PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def launch(driver: Playwright, *more: str) -> Browser:
@@ -32,6 +35,7 @@ def open_browser_page(browser: Browser) -> Iterator[Page]:
     """A page in a fresh profile; an error on its console or in its scripts fails the test."""
     complaints: list[str] = []
     page = browser.new_page(viewport=SIZE)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "console",
