@@ -1,7 +1,7 @@
 """Real CTs as virtual patients: a scan with a contour, bent by some millimetres, again and again.
 
-Bends of one scan carry one Patient ID, so that the node keeps all of them on one side of its split
-between training and validation.
+Bends of the scans of one patient carry one Patient ID, so that the node keeps all of them on one
+side of its split between training and validation.
 """
 
 from __future__ import annotations
@@ -36,9 +36,14 @@ Places = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A CT as it is, with the contour that came with it; `number` counts from 0 in its folder."""
+    """A CT as it is, with the contour that came with it.
+
+    `number` counts the scans of its folder from 0; `patient` is that of the first scan of the same
+    patient.
+    """
 
     number: int
+    patient: int
     volume: Volume
     mask: Mask
 
@@ -49,10 +54,13 @@ def scans_in(folder: Path, names: Sequence[str]) -> list[Scan]:
     Raises `ImportRefusedError` for a series without such a contour, `UnreadableObjectError` where
     no CT is.
     """
-    scans = []
+    scans: list[Scan] = []
+    first: dict[str, int] = {}
     for number, series in enumerate(series_in(folder)):
         ct = read_ct(series.ct)
-        scans.append(Scan(number, ct.volume, contour_in(series, ct, tuple(names)).mask))
+        whose = ct.identity.patient_id
+        patient = first.setdefault(whose, number) if whose else number
+        scans.append(Scan(number, patient, ct.volume, contour_in(series, ct, tuple(names)).mask))
     if not scans:
         raise UnreadableObjectError(
             f"No CT series is in {folder}; name a folder of CTs with their structure sets."
@@ -84,15 +92,21 @@ def warped(scan: Scan, seed: int, *, spacing_mm: Spacing) -> Phantom:
     digest = hashlib.sha256(f"recontour bend/{scan.number}/{seed}".encode()).digest()
     frame = f"2.25.{int.from_bytes(digest[:15], 'big')}"
     geometry = VolumeGeometry(shape, own.origin_mm, spacing_mm, frame)
-    facts = {"synthetic": False, "seed": seed, "view": "chest", "scan": scan.number}
+    facts = {
+        "synthetic": False,
+        "seed": seed,
+        "view": "chest",
+        "scan": scan.number,
+        "patient": scan.patient,
+    }
     return Phantom(Volume(hounsfield(hu), geometry), np.asarray(mask, np.bool_), facts)
 
 
 def called_after(bend: Phantom) -> Called:
     """Whose CT the bend is: that of the patient of its scan, in a study of its own."""
-    scan, seed = bend.facts["scan"], bend.facts["seed"]
-    patient = f"SCAN-{scan:02d}", f"Scan^{scan:02d}"
-    return Called(f"bend/{scan}/{seed}", *patient, f"Bend {seed} of a real CT")
+    scan, patient, seed = (bend.facts[name] for name in ("scan", "patient", "seed"))
+    whose = f"SCAN-{patient:02d}", f"Scan^{patient:02d}"
+    return Called(f"bend/{scan}/{seed}", *whose, f"Bend {seed} of a real CT")
 
 
 def _places(

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.clinic_dicom import write_phantom
+from app.clinic_contours import write_contours
+from app.clinic_dicom import Called, write_phantom
 from app.experiment.sizes import SIZES, stream_of
+from app.phantom import Phantom
 from app.warped import Scan, called_after, scans_in, warped
 from core.errors import ImportRefusedError, UnreadableObjectError
 from core.geometry import Mask, VolumeGeometry
@@ -33,7 +35,7 @@ def ball(geometry: VolumeGeometry, radius_mm: float) -> Mask:
 def scan() -> Scan:
     """A ball of 300 HU in air; what is contoured is the ball."""
     mask = ball(GEOMETRY, 45.0)
-    return Scan(1, Volume(np.where(mask, 300, -3024).astype(np.int16), GEOMETRY), mask)
+    return Scan(2, 1, Volume(np.where(mask, 300, -3024).astype(np.int16), GEOMETRY), mask)
 
 
 def test_the_contour_goes_where_the_image_goes(scan: Scan) -> None:
@@ -74,12 +76,29 @@ def test_all_bends_of_a_scan_are_of_one_patient_and_each_is_a_study_of_its_own(
     assert len({i.study_instance_uid for i in identities}) == 2
 
 
+def test_two_cts_of_one_patient_are_of_one_patient_and_those_of_nobody_are_not(
+    tmp_path: Path,
+) -> None:
+    mask = np.zeros((6, 20, 20), bool)
+    mask[1:5, 5:15, 5:15] = True
+    for number, patient in enumerate(("REAL-7", "REAL-8", "REAL-7", "", "")):
+        geometry = VolumeGeometry(
+            mask.shape, (0.0, 0.0, 0.0), (5.0, 4.0, 4.0), f"2.25.{number + 7}"
+        )
+        made = Phantom(Volume(np.where(mask, 40, -900).astype(np.int16), geometry), mask, {})
+        called = Called(f"scan {number}", patient, "Real^Name")
+        written = write_phantom(tmp_path / f"{number}", made, called)
+        ct = read_ct(list(written.ct_paths))
+        write_contours(written.dose_path.with_name("RS.dcm"), ct, mask, "Heart")
+    assert [scan.patient for scan in scans_in(tmp_path, ["Heart"])] == [0, 1, 0, 3, 4]
+
+
 def test_unevenly_spaced_slices_are_refused(scan: Scan) -> None:
     offsets = tuple(float(z * 4 + (z > 7)) for z in range(40))
     geometry = VolumeGeometry(
         (40, 60, 60), GEOMETRY.origin_mm, (4.0, 3.0, 3.0), "2.25.1", slice_offsets_mm=offsets
     )
-    uneven = Scan(0, Volume(scan.volume.values, geometry), scan.mask)
+    uneven = Scan(0, 0, Volume(scan.volume.values, geometry), scan.mask)
     with pytest.raises(UnreadableObjectError, match="evenly spaced"):
         warped(uneven, 1, spacing_mm=SPACING_MM)
 
