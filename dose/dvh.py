@@ -15,6 +15,8 @@ Doses = npt.NDArray[np.float64]
 _ROUNDING = 1e-9
 # Of more voxels than this, those within so small a part of the range of doses count as one.
 _STEPS = 1 << 16
+# Unless they are more than this part of the volume: V at a dose among them would jump by as much.
+_HEAVY = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,9 @@ class Dvh:
 
     `doses_gy` (n,) are the doses of its covered voxels, ascending; `at_least_cc` (n,) is the volume
     that receives at least that dose. Of very many voxels those whose doses differ by less than a
-    65,536th of the range are one step at their common mean: lowest, highest and mean dose stay as
-    they are. What the dose grid does not cover is not part of it.
+    65,536th of the range are one step at their common mean, if they are no more than a thousandth
+    of the volume: lowest, highest and mean dose stay as they are. What the dose grid does not cover
+    is not part of it.
     """
 
     doses_gy: Doses
@@ -123,7 +126,8 @@ class Dvh:
 def _together(values_gy: Doses, volumes_cc: Doses) -> tuple[Doses, Doses]:
     """Doses ascending and the volume of each, where doses that hardly differ are one.
 
-    Sorting a large structure takes longer than everything else that is done with it.
+    Sorting a large structure takes longer than everything else that is done with it. Only where
+    much of the volume has nearly one dose, as on a plateau, are its voxels sorted.
     """
     lowest, highest = float(values_gy.min()), float(values_gy.max())
     a_gray = (_STEPS - 3) / (highest - lowest) if highest > lowest else 0.0
@@ -131,8 +135,15 @@ def _together(values_gy: Doses, volumes_cc: Doses) -> tuple[Doses, Doses]:
     step[values_gy == lowest] = 0
     step[values_gy == highest] = _STEPS - 1
     volume = np.bincount(step, volumes_cc, _STEPS).astype(np.float64, copy=False)
-    used = volume > 0.0
+    heavy = volume > _HEAVY * volume.sum()
+    heavy[[0, -1]] = False  # each of one dose
+    used = (volume > 0.0) & ~heavy
     volume = volume[used]
     dose = np.bincount(step, volumes_cc * values_gy, _STEPS)[used] / volume
     dose[0], dose[-1] = lowest, highest
-    return dose, volume
+    if not heavy.any():
+        return dose, volume
+    alone = np.flatnonzero(heavy[step])
+    alone = alone[np.argsort(values_gy[alone])]
+    at = np.searchsorted(dose, values_gy[alone])
+    return np.insert(dose, at, values_gy[alone]), np.insert(volume, at, volumes_cc[alone])

@@ -74,3 +74,25 @@ def test_many_voxels_of_one_dose_are_one_step() -> None:
     assert (dvh.volume_cc, dvh.volume_at_dose_cc(20.0)) == pytest.approx((100.0, 100.0))
     assert dvh.volume_at_dose_cc(20.001) == 0.0
     assert [dvh.dose_at_volume_gy(p) for p in (0.0, 50.0, 100.0)] == [20.0, 20.0, 20.0]
+
+
+def test_a_plateau_keeps_its_volume_beside_doses_just_below_it() -> None:
+    """Were they one step, its mean would lie below 50 Gy, and V50 without the plateau."""
+    doses = np.concatenate(
+        [np.full(66_000, 50.0), np.full(20, 49.9999), np.linspace(0, 54, 33_980)]
+    )
+    dvh = Dvh.from_voxels(np.random.default_rng(4).permutation(doses), voxel_volumes_cc=0.001)
+    assert dvh.volume_at_dose_cc(50.0) == pytest.approx(0.001 * (doses >= 50.0).sum(), abs=0.01)
+    assert dvh.volume_at_dose_cc(49.9999) == pytest.approx(
+        0.001 * (doses >= 49.9999).sum(), abs=0.01
+    )
+    assert dvh.mean_gy() == pytest.approx(doses.mean(), rel=1e-12)
+    assert (np.diff(dvh.doses_gy) >= 0.0).all()
+
+
+def test_one_hot_voxel_does_not_move_the_volume_of_all_others() -> None:
+    """It widens the range of doses, and so what counts as one dose, by a hundred times."""
+    doses = np.append(np.random.default_rng(1).gamma(4.0, 0.75, 100_000), 5000.0)
+    dvh = Dvh.from_voxels(doses, voxel_volumes_cc=0.001)
+    for gray in (2.5, 3.0, 5.0):
+        assert dvh.volume_at_dose_cc(gray) == pytest.approx(0.001 * (doses >= gray).sum(), abs=0.1)
