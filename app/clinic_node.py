@@ -24,6 +24,8 @@ from review_ui.accounts import create_user, set_password, user_exists
 
 # Until processes answer after their start; on a machine that is busy otherwise it takes minutes.
 START_S = 300.0
+HERE = "127.0.0.1"
+_LEADS_OUT = {"data_folder", "database_url", "dicom", "peers", "rules", "review", "audit", "alerts"}
 
 
 def write_clinic_config(
@@ -31,11 +33,14 @@ def write_clinic_config(
 ) -> Path:
     """config.yaml with a folder of its own, free ports, a short quiet time and a short hold.
 
-    `changes` by section go over what stands there.
+    Of a hospital's configuration nothing is left that reaches beyond this machine and `folder`:
+    no database, no peer but a TPS here, no log server, no alert. `changes` by section go over
+    what stands there. Raises `RecontourError` where an environment variable would go over that.
     """
+    _require_no_way_out()
     folder.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = yaml.safe_load(config.read_text())
-    values["data_folder"] = str(folder / "data")
+    _keep_within(values, folder)
     values["dicom"]["quiet_time_s"] = 2
     values["review"]["hold_s"] = 5
     for section, changed in (changes or {}).items():
@@ -47,6 +52,29 @@ def write_clinic_config(
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
+
+
+def _keep_within(values: dict[str, Any], folder: Path) -> None:
+    values["data_folder"], values["database_url"] = str(folder / "data"), ""
+    for section in ("alerts", "audit"):  # both are off where nothing is said of them
+        values.pop(section, None)
+    values["dicom"]["host"] = HERE
+    values["dicom"]["tls"]["enabled"] = False
+    values["review"] |= {"host": HERE, "public_url": "", "second_factor": "optional"}
+    tps = values["peers"][0] | {"host": HERE, "tls": False, "addresses": []}
+    values["peers"] = [tps]
+    for rule in values["rules"]:  # who reviews the synthetic clinic is of no group
+        rule |= {"destinations": [tps["name"]], "group": ""}
+
+
+def _require_no_way_out() -> None:
+    for name, value in os.environ.items():
+        key = name.lower().removeprefix("recontour_").partition("__")[0]
+        if value and name.lower().startswith("recontour_") and key in _LEADS_OUT:
+            raise RecontourError(
+                f"The environment variable {name} would lead the synthetic clinic to your own "
+                f"node's data or peers. Start it without: env -u {name} recontour ..."
+            )
 
 
 @contextmanager
@@ -76,7 +104,7 @@ def _free_port(wanted: int, taken: set[int]) -> int:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((HERE, port))
             except OSError:
                 continue
             found = int(probe.getsockname()[1])

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from core import audit
 from core.database import reading, writing
-from core.errors import AccountError
+from core.errors import AccountError, TransitionError
 from core.tables import account
 
 
@@ -26,10 +26,25 @@ class FactorStore:
         with reading(self._engine) as connection:
             return set(connection.scalars(query))
 
-    def turn_on(self, username: str, method: str, secret: str, *, now: datetime) -> None:
-        """From now on a login takes a code of this secret."""
-        values = {"tf_primary_method": method, "tf_totp_secret": secret}
-        self._change(username, "account.second_factor_on", username, now, values)
+    def turn_on(
+        self, username: str, method: str, secret: str, *, replaces: bool, now: datetime
+    ) -> str:
+        """From now on a login takes a code of this secret; every session and login begun ends.
+
+        Returns the uniquifier that a session must carry from now on. Raises `TransitionError`
+        where there is a secret that this one must not replace.
+        """
+        mine = account.c.username == username
+        if not replaces:
+            mine &= account.c.tf_totp_secret.is_(None)
+        values: dict[str, Any] = {"tf_primary_method": method, "tf_totp_secret": secret}
+        values |= {"mf_recovery_codes": sa.null(), "fs_uniquifier": uuid.uuid4().hex}
+        with writing(self._engine) as connection:
+            if not connection.execute(sa.update(account).where(mine).values(**values)).rowcount:
+                raise TransitionError("The second factor was turned on meanwhile. Log in again.")
+            event = "account.second_factor_on"
+            audit.record(connection, who=username, event=event, now=now, account=username)
+        return str(values["fs_uniquifier"])
 
     def turn_off(self, username: str, *, who: str, now: datetime) -> None:
         """A login takes no code; where somebody else turns it off, every session ends."""

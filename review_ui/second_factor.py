@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 from typing import Any, cast
 
-from flask import Flask, current_app, flash, g
-from flask_security import SQLAlchemySessionUserDatastore
+from flask import Flask, current_app, flash, g, session
+from flask_security import SQLAlchemySessionUserDatastore, current_user
 from flask_security.forms import (
     TwoFactorRescueForm,
     TwoFactorSetupForm,
@@ -72,11 +72,20 @@ class AccountDatastore(SQLAlchemySessionUserDatastore):
         totp_secret: str | None = None,
         phone: str | None = None,
     ) -> None:
-        """Turn it on, unless it is on with this very secret."""
+        """Turn it on, unless it is on with this very secret.
+
+        A login only begun turns it on where it is off, and never replaces a secret.
+        """
         del phone  # codes go to no telephone
-        if totp_secret and user.tf_totp_secret != totp_secret:
-            room = _room()
-            room.store.factors.turn_on(user.username, primary_method, totp_secret, now=room.now())
+        if not totp_secret or user.tf_totp_secret == totp_secret:
+            return
+        room, logged_in = _room(), bool(current_user.is_authenticated)
+        renewed = room.store.factors.turn_on(
+            user.username, primary_method, totp_secret, replaces=logged_in, now=room.now()
+        )
+        set_committed_value(user, "fs_uniquifier", renewed)  # for a login that now goes on
+        if logged_in:
+            session["_user_id"] = renewed
 
     def tf_reset(self, user: Any) -> None:
         """Turn it off."""

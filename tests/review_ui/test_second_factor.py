@@ -195,6 +195,52 @@ def test_where_it_is_required_a_login_sets_it_up_first(tmp_path: Path, store: St
     assert store.factors.on() == {"anna"}
 
 
+def test_a_login_begun_before_it_was_turned_on_neither_enters_nor_replaces_it(
+    tmp_path: Path, store: Store
+) -> None:
+    settings = settings_for(tmp_path, review={"second_factor": "required"})
+    strict = stop_clock(create_app(settings, store))
+
+    def begun() -> FlaskClient:
+        client = strict.test_client()
+        assert post_login(client, "anna", PASSWORD).headers["Location"].startswith("/tf-setup")
+        return client
+
+    def own_key(client: FlaskClient) -> str:
+        page = send(client, "/tf-setup", setup="authenticator").text
+        shown = re.search(r"type the key: <code>([^<]+)</code>", page)
+        assert shown
+        return shown[1].replace("-", "")
+
+    anna, waiting, scanned = begun(), begun(), begun()
+    code = code_of(strict, own_key(scanned))
+    key = own_key(anna)
+    assert send(anna, "/tf-validate", code=code_of(strict, key, steps=-1)).status_code == 302
+    assert is_in(anna)
+    assert waiting.get("/tf-setup").headers["Location"] == "/login"
+    with store.engine.connect() as connection, scanned.session_transaction() as cookie:
+        # As if it had been turned on between two questions of one request.
+        cookie["tf_user_id"] = connection.scalar(sa.select(account.c.fs_uniquifier))
+    assert send(scanned, "/tf-validate", code=code).status_code == 409
+    for other in (waiting, scanned):
+        assert not is_in(other)
+    client = strict.test_client()
+    post_login(client, "anna", PASSWORD)
+    assert send(client, "/tf-validate", code=code_of(strict, key, steps=1)).status_code == 302
+
+
+def test_other_sessions_end_when_it_is_turned_on_and_codes_of_before_are_gone(
+    app: Flask, anna: Reviewer, store: Store
+) -> None:
+    other = Reviewer.log_in(app)
+    send(anna.client, "/mf-recovery-codes")
+    set_up(app, anna)
+    assert not is_in(other.client)
+    assert is_in(anna.client)
+    with store.engine.connect() as connection:
+        assert not connection.scalar(sa.select(account.c.mf_recovery_codes))
+
+
 def test_nobody_gets_to_the_second_step_without_the_first_and_the_rest_is_closed(
     app: Flask, anna: Reviewer
 ) -> None:
