@@ -31,7 +31,7 @@ class Places:
     `start` is the first one; `steps` (3, 3) what one step along each axis is, `along` how many
     steps each slice, row and column is from the first; `rims` how far beyond its outermost nodes
     the grid still covers. `aside` (n, 2) says by how much of a row and of a column all positions of
-    a slice are moved, one slice after another.
+    a slice are moved, one slice after another; whether they are covered is told of where they were.
     """
 
     start: Points
@@ -43,11 +43,12 @@ class Places:
 
 def parallel_sampler(values: npt.NDArray[np.floating], places: Places, between: Between) -> Sampler:
     """One axis after the other, where the axes of both grids are parallel."""
+    centres = [places.start[i] + places.steps[i, i] * places.along[i] for i in range(3)]
+    covered = [_covered(centres[i], values.shape[i], places.rims[i]) for i in range(3)]
     at = [
-        places.start[i] + places.steps[i, i] * (places.along[i] + moved[:, None])
+        centres[i] + places.steps[i, i] * moved[:, None]
         for i, moved in enumerate((np.zeros(1), *places.aside.T))
     ]
-    covered = [_covered(at[i], values.shape[i], places.rims[i]) for i in range(3)]
     corner, nodes = _around(values, [(a.min(), a.max()) for a in at], between)
     slices, rows, columns = (
         [
@@ -56,13 +57,13 @@ def parallel_sampler(values: npt.NDArray[np.floating], places: Places, between: 
         ]
         for i in range(3)
     )
-    in_plane = covered[1][:, :, None] & covered[2][:, None, :]
+    in_plane = covered[1][:, None] & covered[2]
 
     def one_slice(number: int) -> tuple[Doses, Mask]:
         of_slice, way = slices[0][number], number % len(rows)
         used = np.flatnonzero(of_slice)
         plane = np.tensordot(of_slice[used], nodes[used], axes=1)
-        inside = in_plane[way] & bool(covered[0][0, number])
+        inside = in_plane & bool(covered[0][number])
         return rows[way] @ plane @ columns[way].T, inside
 
     return one_slice
@@ -82,9 +83,10 @@ def general_sampler(values: npt.NDArray[np.floating], places: Places, between: B
     order: Literal[1, 3] = 3 if between == "cubic" else 1
 
     def one_slice(number: int) -> tuple[Doses, Mask]:
-        indices = in_plane + places.along[0][number] * places.steps[0] + aside[number % len(aside)]
-        covered = ((indices >= -places.rims) & (indices <= last + places.rims)).all(axis=-1)
-        clipped = np.moveaxis(np.clip(indices, 0.0, last) - corner, -1, 0)
+        centres = in_plane + places.along[0][number] * places.steps[0]
+        covered = ((centres >= -places.rims) & (centres <= last + places.rims)).all(axis=-1)
+        at = centres + aside[number % len(aside)]
+        clipped = np.moveaxis(np.clip(at, 0.0, last) - corner, -1, 0)
         doses = map_coordinates(
             nodes, clipped, output=np.float64, order=order, mode="mirror", prefilter=False
         )

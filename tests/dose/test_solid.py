@@ -225,19 +225,34 @@ def test_contours_on_no_slice_are_counted_and_no_contours_are_nothing() -> None:
 
 
 @pytest.mark.parametrize("ends", ["half", "rounded"])
-@pytest.mark.parametrize("along", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)])
-def test_a_dose_along_an_axis_makes_no_steps_of_whole_columns(
-    ends: Ends, along: tuple[float, float, float]
+@pytest.mark.parametrize("degrees", [0.0, 0.5])
+def test_a_structure_up_to_the_outermost_dose_nodes_is_covered(ends: Ends, degrees: float) -> None:
+    """Voxels are looked at beside their centres; what is covered is told of the centres."""
+    geometry = ct(2.0)
+    corners = np.array([(-25.0, -25.0), (25.0, -25.0), (25.0, 25.0), (-25.0, 25.0)])
+    drawn = [np.column_stack([corners, np.full(4, z)]) for z in np.arange(-30.0, 31.0, 2.0)]
+    turn = np.radians(degrees)
+    across = 49.0 * float(np.cos(turn) + np.sin(turn))
+    nodes = centred((41, 2, 2), (2.0, across, across), turned(degrees))
+    dose = filled(nodes, lambda p: np.full(p.shape[:-1], 20.0))
+    found = measured(drawn, geometry, ends, dose=dose)
+    assert (found.coverage, found.mean_gy) == pytest.approx((1.0, 20.0), rel=1e-12)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 45.0, 90.0, 135.0])
+@pytest.mark.parametrize("ends", ["half", "rounded"])
+def test_a_dose_along_rows_columns_or_both_makes_no_steps_of_whole_lines_of_voxels(
+    ends: Ends, degrees: float
 ) -> None:
-    """Of a ball, what lies beyond a plane is a cap; a column of voxels in its middle is 2.9 %."""
-    geometry, radius = ct(2.0, 0.4), 26.0
-    dose = filled(DOSE_GRID, lambda p: 50.0 + p @ np.array(along))
-    dvh = Dvh.of(
-        sample_contours(dose, contours(geometry, sphere(radius)), geometry, ends=ends).sampled
-    )
-    assert dvh.mean_gy() == pytest.approx(50.0, rel=1e-4)
-    for beyond in np.linspace(-3.0, 3.0, 25):
-        height = radius - beyond
-        cap = height**2 * (3.0 * radius - height) / (4.0 * radius**3)
+    """Of a cylinder, what lies beyond a plane is a segment of its circle."""
+    geometry, radius = ct(2.0), 26.0
+    along = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0.0])
+    dose = filled(DOSE_GRID, lambda p: 50.0 + p @ along)
+    drawn = contours(geometry, lambda z: radius if abs(z) < 33.0 else 0.0)
+    dvh = Dvh.of(sample_contours(dose, drawn, geometry, ends=ends).sampled)
+    assert dvh.mean_gy() == pytest.approx(50.0, abs=0.015)
+    for beyond in np.linspace(-3.0, 3.0, 121):
+        half = np.arccos(beyond / radius)
+        segment = (half - np.sin(half) * np.cos(half)) / np.pi
         found = dvh.volume_at_dose_cc(50.0 + beyond) / dvh.volume_cc
-        assert found == pytest.approx(cap, abs=0.0055)
+        assert found == pytest.approx(segment, abs=0.005)
