@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -56,16 +57,19 @@ class Tolerance:
 
 
 def measured(group: str, name: str, value: float, allowed: Tolerance, found: str = "") -> Check:
-    """A check that a figure decides; what is compared is what is printed."""
+    """A check that a figure decides; what is compared is what is printed.
+
+    What is not a number fails, and its value is None: JSON has no word for it.
+    """
     value = round(value, DECIMALS)
     fits = value >= allowed.limit if allowed.at_least else value <= allowed.limit
     return Check(
         group,
         name,
         allowed.reason,
-        found,
-        State.PASS if fits else State.FAIL,
-        value,
+        found if math.isfinite(value) else f"Not a number: {found}",
+        State.PASS if fits and math.isfinite(value) else State.FAIL,
+        value if math.isfinite(value) else None,
         "at least" if allowed.at_least else "at most",
         allowed.limit,
         allowed.unit,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from app.cold_start import DRAWN
-from app.commissioning.check import Check, Tolerance, measured, not_run, told
+from app.commissioning.check import Check, State, Tolerance, measured, not_run, told
 from app.judging import network_config
 from app.room import Room
 from app.synthetic_cases import sentinel_cases
@@ -62,18 +64,29 @@ def _sentinels(
     model = room.settings.model
     cases = sentinel_cases(room.settings.data_folder, model, count)
     now = score_weights(loaded.weights, config, cases, choose_device(model))
-    lowest = min(score.dice for score in now.values())
+    lowest = float(np.min([score.dice for score in now.values()]))
     found = f"lowest {lowest:.3f} of {len(now)} synthetic patients"
     yield measured(GROUP, f"{name}, mean Dice", mean_of(now), USABLE, found)
-    yield _against_record(f"{name}, change of Dice", now, _recorded(room, released))
+    yield against_record(f"{name}, change of Dice", now, _recorded(room, released))
 
 
-def _against_record(name: str, now: Mapping[str, CaseScore], then: Mapping[str, Any]) -> Check:
+def against_record(name: str, now: Mapping[str, CaseScore], then: Mapping[str, Any]) -> Check:
+    """How far the patients are from what they were; `then` may lack some of them."""
     known = [case for case in now if case in then]
     if not known:
         return not_run(GROUP, name, "The gate did not measure this version on sentinel patients.")
-    apart = max(abs(now[case].dice - float(then[case]["dice"])) for case in known)
-    return measured(GROUP, name, apart, SAME, "the largest since the version was released")
+    # Of Python's own, max passes over what is not a number.
+    apart = float(np.max([abs(now[case].dice - float(then[case]["dice"])) for case in known]))
+    found = f"the largest of {len(known)} of {len(now)} patients since the version was released"
+    check = measured(GROUP, name, apart, SAME, found)
+    if check.state is State.PASS and len(known) < len(now):
+        return not_run(
+            GROUP,
+            name,
+            f"The gate measured this version on {len(known)} of {len(now)} sentinel "
+            f"patients alone; the largest change of these is {check.value}.",
+        )
+    return check
 
 
 def _recorded(room: Room, released: ModelVersion) -> Mapping[str, Any]:

@@ -36,10 +36,10 @@ def peer_checks(
             yield told(
                 GROUP, name, f"{finding.found} {finding.do}".strip(), right=right, reason=_ECHO
             )
-    for peer in settings.peers:
+    for number, peer in enumerate(settings.peers):
         name = f"A phantom to {peer.name}"
         if peer.name in send:
-            yield _sent(settings, peer, name, folder / peer.ae_title.strip())
+            yield _sent(settings, peer, name, folder / str(number))
         else:
             yield not_run(GROUP, name, f"Nothing is sent unasked; ask with --send {peer.name}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,9 +16,11 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.clinic import running_tps
+from app.commissioning import known, peers
+from app.commissioning.bodies import BODIES
 from app.commissioning.check import State, measured
 from app.commissioning.known import TOLERANCES, known_checks
-from app.commissioning.models import model_checks
+from app.commissioning.models import against_record, model_checks
 from app.commissioning.page import as_page
 from app.room import Room
 from app.synthetic_cases import sentinel_cases
@@ -27,7 +30,10 @@ from core.files import sha256_of
 from core.model_files import WEIGHTS_FILE
 from core.records import ModelVersion, Round
 from core.store import open_store
-from model.metrics import score_weights
+from core.structures import StructureSet
+from dicom_node.objects.rtstruct_reader import read_structure_set
+from dose.metrics import RoiDose, roi_dose
+from model.metrics import CaseScore, score_weights
 from model.predict import choose_device
 from model.registry import ModelDescription, publish
 from tests.app.doctor_cases import configured
@@ -188,6 +194,21 @@ def test_a_model_that_is_no_longer_what_it_was_fails(tmp_path: Path) -> None:
     assert (damaged.name, damaged.state) == ("Heart: fingerprint", State.FAIL)
 
 
+def test_a_model_of_which_not_every_sentinel_patient_is_on_record_is_not_run() -> None:
+    now = {"a": CaseScore(0.9, 0.9, 1.0), "b": CaseScore(0.8, 0.9, 1.0)}
+    states = {
+        change: against_record("n", now, {"a": {"dice": 0.9 + change}})
+        for change in (0.0, 0.02, math.nan)
+    }
+    assert [check.state for check in states.values()] == [State.NOT_RUN, State.FAIL, State.FAIL]
+    assert "1 of 2" in states[0.0].found
+    assert "1 of 2" in states[0.02].found
+    both = {"a": {"dice": 0.9}, "b": {"dice": math.nan}}
+    assert against_record("n", now, both).state is State.FAIL
+    both["b"]["dice"] = 0.8
+    assert against_record("n", now, both).state is State.PASS
+
+
 def test_a_tolerance_that_cannot_be_kept_fails_and_says_by_how_much(tmp_path: Path) -> None:
     mean = "mean dose"
     strict = {**TOLERANCES, mean: replace(TOLERANCES[mean], limit=1e-6)}
@@ -210,6 +231,51 @@ def test_a_tolerance_that_cannot_be_kept_fails_and_says_by_how_much(tmp_path: Pa
     row = Rows(as_page(record, "")).checks[cone.name]
     assert row[1] == cone.tolerance
     assert row[-1] == "fail"
+
+
+def test_a_body_that_is_not_read_back_or_has_no_figure_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader loses all bodies but two, and one of those has a dose that is no number once."""
+    means = iter([math.nan])
+
+    def losing(path: Path, *, frame_of_reference_uid: str) -> StructureSet:
+        whole = read_structure_set(path, frame_of_reference_uid=frame_of_reference_uid)
+        return replace(whole, rois=tuple(r for r in whole.rois if r.roi_name in {"cone", "heart"}))
+
+    def failing(*of: Any) -> RoiDose:
+        figures = roi_dose(*of)
+        return replace(figures, mean_gy=next(means, figures.mean_gy))
+
+    monkeypatch.setattr(known, "read_structure_set", losing)
+    monkeypatch.setattr(known, "roi_dose", failing)
+    checks = {c.name: c for c in known_checks(tmp_path, (3.0,), ("linear", "steep"), TOLERANCES)}
+    assert len(checks) == 5 * len(BODIES)
+    unread = {name for name, check in checks.items() if check.value is None}
+    lost = {name for name in checks if name.split(":")[0] not in {"cone", "heart"}}
+    assert unread == {*lost, "cone: mean dose on the page"}
+    assert all(checks[name].state is State.FAIL for name in unread)
+    assert "read without it" in checks["cylinder: volume"].found
+    assert "nan" in checks["cone: mean dose on the page"].found
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_a_number_fails_and_is_written_as_null(value: float) -> None:
+    for at_least in (False, True):
+        check = measured("g", "n", value, replace(TOLERANCES["volume"], at_least=at_least))
+        assert check.state is State.FAIL
+        assert json.loads(json.dumps(check.to_json(), allow_nan=False))["value"] is None
+
+
+def test_two_peers_of_one_ae_title_both_get_their_phantom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(configured(tmp_path))
+    tps = settings.peers[0]
+    twice = settings.model_copy(update={"peers": (tps, tps.model_copy(update={"name": "second"}))})
+    monkeypatch.setattr(peers, "send_instances", lambda paths, *_, **__: paths)
+    found = peers.peer_checks(twice, tmp_path / "sent", echo=False, send=(tps.name, "second"))
+    assert [check.state for check in found][2:] == [State.PASS, State.PASS]
 
 
 def test_a_figure_is_judged_as_it_is_printed() -> None:
