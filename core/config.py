@@ -148,7 +148,7 @@ class ReviewSettings(Section):
     stop_tolerance_gy: Annotated[float, Field(gt=0)]
     public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/]+$")]
     session_minutes: Annotated[int, Field(ge=1)]
-    tour: bool
+    tour: bool = False
     second_factor: Literal["off", "optional", "required"] = "optional"
 
 

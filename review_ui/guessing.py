@@ -71,7 +71,8 @@ def _keys(name: str, address: str) -> Iterator[Key]:
     name = name.casefold()[:64]
     yield "pair", name, address
     yield "name", name, ""
-    yield "address", "", address
+    if address:
+        yield "address", "", address
 
 
 def too_many(wait: timedelta) -> str:

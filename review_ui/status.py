@@ -60,8 +60,9 @@ def status_of(room: Desk) -> dict[str, Any]:
         "learning_set": {"train": len(examples.train), "validation": len(examples.validation)},
         "peers": peers_of(room),
         "disk": storage_alarm(room.settings),
-        "quarantined": room.store.quarantine.count(),
-        "alerts": _alerts(room),
+        # Of all groups: for who sees every case.
+        "quarantined": room.store.quarantine.count() if my_sight() is None else 0,
+        "alerts": _alerts(room) if my_sight() is None else [],
         "without_ct": without_ct(room),
         "may_test_peers": i_may(May.NODE),
         "deliveries": [

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
 
 MANY = 3
 """Ends in a row, each soon after its start, that are no accident any more."""
@@ -31,14 +37,26 @@ class Restarts:
 
     def begin(self) -> None:
         """Forget what an earlier supervisor noted."""
-        for path in self._folder.glob(f"*@{self._host}"):
-            path.unlink(missing_ok=True)
+        with _or_warn():
+            for path in self._folder.glob(f"*@{self._host}"):
+                path.unlink(missing_ok=True)
 
     def note(self, role: str) -> None:
         """A process ends again and again."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{role}@{self._host}").touch()
+        with _or_warn():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / f"{role}@{self._host}").touch()
 
     def steady(self, role: str) -> None:
         """A process runs."""
-        (self._folder / f"{role}@{self._host}").unlink(missing_ok=True)
+        with _or_warn():
+            (self._folder / f"{role}@{self._host}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _or_warn() -> Iterator[None]:
+    """A disk that is full or read-only ends no supervisor: it has processes to look after."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("restarts.not_kept", why=type(error).__name__)

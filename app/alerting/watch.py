@@ -78,8 +78,10 @@ def why_not_told(settings: Settings, channel: str, message: Message) -> str:
         return str(error)
     except smtplib.SMTPResponseException as error:
         return f"{where} does not take it ({type(error).__name__} {error.smtp_code})."
-    except http.client.HTTPException as error:
-        return f"{where} does not take it ({error if error.args else type(error).__name__})."
-    except OSError as error:
+    except (OSError, ValueError) as error:  # whose words may quote an address with its secret
         return f"{where} does not take it ({type(error).__name__})."
+    except http.client.HTTPException as error:
+        ours = type(error) is http.client.HTTPException
+        said = str(error) if ours else type(error).__name__
+        return f"{where} does not take it ({said})."
     return ""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from app import alarm
-from app.alerting import watch
+from app.alerting import channels, watch
 from app.alerting.conditions import standing
 from app.alerting.restarts import Restarts
 from app.alerting.watch import Watch, tell_notice
@@ -208,6 +208,40 @@ def test_the_doctor_sends_a_test_and_says_what_is_wrong_with_a_secret(site: Site
     assert len(site.mail.mails) == 1
 
 
+@pytest.mark.parametrize("secret", ["to\nken", "schlüssel", b"\xff\xfe"])
+def test_a_secret_that_cannot_be_sent_is_an_error_that_does_not_tell_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, secret: str | bytes
+) -> None:
+    if isinstance(secret, bytes):
+        file = site.config.parent / "password"
+        file.write_bytes(secret)
+    else:
+        monkeypatch.setenv(channels.PASSWORD_VARIABLE, secret)
+        monkeypatch.setenv(channels.TOKEN_VARIABLE, secret)
+    site.note(DISK)
+    assert "failed" in site.tell_all()
+    for notice in site.room.store.alerts.untold():
+        assert "printable ASCII" in notice.last_error
+        assert str(secret) not in notice.last_error
+
+
+def test_a_secret_of_the_environment_may_end_with_a_line_and_an_impossible_port_is_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(channels.TOKEN_VARIABLE, " token\n")
+    site.note(DISK)
+    assert site.tell_all() == ["told"] * 2
+    assert site.web.posts[0][1]["Authorization"] == "Bearer token"
+    alerts = site.room.settings.alerts
+    hook = alerts.webhook.model_copy(update={"url": f"https://{HOST}:99999/hidden"})
+    settings = site.room.settings.model_copy(
+        update={"alerts": alerts.model_copy(update={"webhook": hook})}
+    )
+    told = channels.Message("1", "test", "alerts", "Words.", site.now)
+    why = watch.why_not_told(settings, "webhook", told)
+    assert why == "the webhook's server does not take it (ValueError)."
+
+
 def test_each_thing_that_is_wrong_has_its_sentence_and_names_no_patient(site: Site) -> None:
     room, late = site.room, timedelta(minutes=11)
     assert standing(room) == {}
@@ -278,17 +312,20 @@ def test_where_the_worker_keeps_ending_it_is_told_without_it(
 
 def test_the_status_page_shows_what_is_wrong_and_that_it_could_not_be_told(site: Site) -> None:
     page = create_app(site.room.settings, site.room.store)
+    create_user(page, "otto", LOGIN, "admin")
+    otto = Reviewer.log_in(page, "otto")
     create_user(page, "anna", LOGIN)
     anna = Reviewer.log_in(page)
     site.web.status = 500
     site.note(DISK)
     site.tell_all()
-    (shown,) = anna.get("/api/status").json["alerts"]  # type: ignore[index]
+    assert anna.get("/api/status").json["alerts"] == []  # type: ignore[index]
+    (shown,) = otto.get("/api/status").json["alerts"]  # type: ignore[index]
     assert shown["words"] == DISK["disk"]
     assert "answered 500" in shown["not_told"]
     site.after(minutes=2)
     site.note({})
-    assert anna.get("/api/status").json["alerts"] == []  # type: ignore[index]
+    assert otto.get("/api/status").json["alerts"] == []  # type: ignore[index]
 
 
 def refused(room: Room, number: int) -> None:

@@ -70,6 +70,17 @@ def test_what_keeps_dying_is_started_again_after_ever_longer_pauses(tmp_path: Pa
     assert restarting(folder) == []
 
 
+def test_a_disk_that_keeps_no_note_of_restarts_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "locks").write_text("no folder")
+    with capture_logs() as logged:
+        restarts = Restarts(tmp_path)
+        restarts.begin()
+        restarts.note("worker")
+        restarts.steady("worker")
+    assert {entry["event"] for entry in logged} == {"restarts.not_kept"}
+    assert restarting(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("change", "todo", "wrong"),
     [

@@ -66,6 +66,11 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         load_settings(path)
 
 
+def test_a_configuration_of_before_the_tour_is_read(tmp_path: Path) -> None:
+    path = changed(tmp_path, "  tour: false ", "  # ")
+    assert load_settings(path).review.tour is False
+
+
 def test_a_bad_value_is_named_with_what_is_allowed(tmp_path: Path) -> None:
     path = changed(tmp_path, "ae_title: RECONTOUR ", "ae_title: MUCH_TOO_LONG_AE_TITLE ")
     with pytest.raises(ConfigError, match=r"dicom\.ae_title: found 'MUCH.*at most 16"):

@@ -44,6 +44,13 @@ def test_a_name_tried_from_everywhere_and_an_address_that_tries_all_names_are_cl
     assert guesses.wait("bert", "10.1.1.1", now=NOW) == WINDOW
 
 
+def test_where_no_address_counts_nobody_waits_for_the_mistakes_of_others() -> None:
+    guesses = Guesses()
+    for number in range(LIMITS["address"]):
+        guesses.refuse(f"user{number}", "", now=NOW)
+    assert guesses.wait("bert", "", now=NOW) == timedelta()
+
+
 def test_who_mistypes_and_then_gets_it_right_begins_anew() -> None:
     guesses = Guesses()
     for _ in range(3):

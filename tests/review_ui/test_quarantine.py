@@ -130,8 +130,13 @@ def test_a_file_that_is_gone_is_404(settings: Settings, store: Store) -> None:
     assert otto.get("/quarantine/77/file").status_code == 404
 
 
-def test_the_status_counts_what_is_in_quarantine(settings: Settings, store: Store) -> None:
+def test_the_status_counts_what_is_in_quarantine_for_who_sees_every_case(
+    settings: Settings, store: Store
+) -> None:
     otto = logged_in(settings, store, ADMIN)
     put_refused(settings, store)
     put_kept(settings, store)
     assert otto.get("/api/status").json["quarantined"] == 2  # type: ignore[index]
+    page = create_app(settings, store)
+    create_user(page, "anna", PASSWORD)
+    assert Reviewer.log_in(page).get("/api/status").json["quarantined"] == 0  # type: ignore[index]
