@@ -18,7 +18,7 @@ _SHORT = {PREDICTION: "proposed", APPROVED: "approved", REFERENCE: "of the TPS"}
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The DVH of one contour, by kind and in words.
+    """The DVH of one contour, by kind and in words; `number` counts those of a kind, else 0.
 
     `percent` of its volume receive at least 0, 1, 2 ... times `bin_gy`; `mean_gy` is its mean.
     """
@@ -28,6 +28,18 @@ class Histogram:
     bin_gy: float
     percent: list[float]
     mean_gy: float
+    number: int = 0
+
+    @property
+    def name(self) -> str:
+        """What the legend calls it."""
+        return f"{_SHORT[self.kind]} {self.number or ''}".rstrip()
+
+    @property
+    def style(self) -> tuple[str, str]:
+        """Its colour and dashes: a dash and dots for the second of a kind, a dot more each."""
+        colour, dashes = _STYLES[self.kind]
+        return colour, "7 3" + " 2 3" * (self.number - 1) if self.number > 1 else dashes
 
     @property
     def points(self) -> list[tuple[float, float]]:
@@ -35,10 +47,12 @@ class Histogram:
         return [(number * self.bin_gy, volume) for number, volume in enumerate(self.percent)]
 
 
-def histograms_of(change: DoseChange, kind: str, words: str) -> tuple[Histogram, Histogram]:
+def histograms_of(
+    change: DoseChange, kind: str, words: str, number: int = 0
+) -> tuple[Histogram, Histogram]:
     """The contour that was held against the approved one, and the approved one."""
     return (
-        Histogram(kind, words, change.bin_gy, change.first_percent, change.first_mean_gy),
+        Histogram(kind, words, change.bin_gy, change.first_percent, change.first_mean_gy, number),
         Histogram(APPROVED, APPROVED, change.bin_gy, change.second_percent, change.second_mean_gy),
     )
 
@@ -60,10 +74,8 @@ def dvh_plot(found: Sequence[Histogram]) -> str:
         Axis("volume in %", 0.0, 100.0),
         [
             Band(lower, upper, SECOND),
-            *(Curve(one.points, "", *_STYLES[one.kind]) for one in found),
-            Legend(
-                [(_SHORT[one.kind], f"{one.mean_gy:.2f} Gy", *_STYLES[one.kind]) for one in found]
-            ),
+            *(Curve(one.points, "", *one.style) for one in found),
+            Legend([(one.name, f"{one.mean_gy:.2f} Gy", *one.style) for one in found]),
         ],
     )
 

@@ -64,10 +64,10 @@ def _shown(found: list[Difference], z_mm: list[float]) -> Shown:
     rows = [(name, [of_one[name] for of_one in cells]) for name in cells[0]]
     histograms: list[Histogram] = []
     slices = []
-    for (kind, words), change in zip(columns, doses, strict=True):
+    for one, (kind, words), change in zip(found, columns, doses, strict=True):
         if change is None:
             continue
-        other, approved = histograms_of(change, kind, words)
+        other, approved = histograms_of(change, kind, words, _number(one, found))
         # The approved contour once, beside the first other one.
         histograms += [other] if histograms else [other, approved]
         if change.slices_gy:
@@ -78,9 +78,13 @@ def _shown(found: list[Difference], z_mm: list[float]) -> Shown:
 def _words(one: Difference, found: list[Difference]) -> str:
     if one.against == PREDICTION:
         return "what was proposed"
+    return f"the TPS's own contour {_number(one, found) or ''}".rstrip()
+
+
+def _number(one: Difference, found: list[Difference]) -> int:
+    """Which of several contours of one kind it is, from 1; 0 where it is the only one."""
     alike = [other.against_id for other in found if other.against == one.against]
-    number = f" {alike.index(one.against_id) + 1}" if len(alike) > 1 else ""
-    return f"the TPS's own contour{number}"
+    return alike.index(one.against_id) + 1 if len(alike) > 1 else 0
 
 
 def _apart(one: Difference) -> dict[str, str]:

@@ -129,10 +129,10 @@ def _judged(out: str, code: int) -> tuple[Verdict, dict[str, Any]]:
     if not isinstance(found, dict) or "holds" not in found:
         return Verdict.FAILED, {}
     figures, holds = dict(_flat(found)), found["holds"]
+    if code not in ((0, 1) if holds is False else (0,)):
+        return Verdict.FAILED, figures
     if holds is None:
         return Verdict.NOT_MEASURED, figures
-    if code not in ((0,) if holds else (0, 1)):
-        return Verdict.FAILED, figures
     return Verdict.HOLDS if holds else Verdict.DOES_NOT_HOLD, figures
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 from benchmarks.page.outcome import Outcome, Verdict
 
-_RATIO = re.compile(r"ratio|^to_|times_faster")
+_RATIO = re.compile(r"(^|[_.])ratio|^to_|times_faster")
 _STYLE = """
 body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;
 color:#1d242b}

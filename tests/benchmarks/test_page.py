@@ -19,12 +19,16 @@ from tests.support.settings import REPOSITORY
 PROGRAMS = {
     "a_fast": '"""Faster than others."""\nimport json\nprint("a table")\n'
     'print(json.dumps({"time_ratio": 3.5, "peer": {"seconds": 2.0}, "spread_ms": [1, 2],'
+    ' "duration_s": 9.25,'
     ' "holds": True}))',
     "b_broken": '"""Breaks."""\nraise RuntimeError("no <peer> is here")',
     "c_slow": '"""Too slow."""\nimport json, sys\n'
     'print(json.dumps({"to_orthanc_1": 0.4, "holds": False}))\nsys.exit(1)',
     "d_absent": '"""Needs more."""\nimport json\nprint(json.dumps({"needs": "X", "holds": None}))',
     "e_mute": '"""Says nothing."""',
+    "f_killed": '"""Killed."""\nimport json, os, signal\n'
+    'print(json.dumps({"needs": "X", "holds": None}), flush=True)\n'
+    "os.kill(os.getpid(), signal.SIGKILL)",
     "_helper": 'raise SystemExit("never to be run")',
 }
 
@@ -79,29 +83,31 @@ def test_one_that_breaks_or_hangs_is_shown_and_the_others_go_on(folder: Path) ->
         "c_slow": "does not hold",
         "d_absent": "not measured",
         "e_mute": "failed",
+        "f_killed": "failed",
     }
     assert (code, page.verdicts) == (2, expected)
     assert {each["name"]: each["verdict"] for each in results["benchmarks"]} == expected
     assert "no <peer> is here" in page.text
     assert re.search(r"time ratio: 3\.5 .*to orthanc 1: 0\.4", page.text)
+    assert page.text.count("duration s") == 1  # among the figures, no ratio
     assert "peer, seconds 2" in page.text
     assert "spread ms [1, 2]" in page.text
     assert "Faster than others." in page.text
     assert all(told in page.text for told in (results["date"], *results["machine"].values()))
     assert set(results["machine"]) == {"processor", "cores", "memory", "system", "versions"}
     assert (folder / "out" / "a_fast.txt").read_text().startswith("a table")
-    assert "5 of 5: e_mute ... failed" in said
+    assert "5 of 6: e_mute ... failed" in said
 
 
 def test_one_that_never_ends_is_ended_with_what_it_started(folder: Path) -> None:
-    (folder / "trials" / "f_hangs.py").write_text(
+    (folder / "trials" / "g_hangs.py").write_text(
         "import subprocess, pathlib, time\n"
         "child = subprocess.Popen(['sleep', '600'])\n"
         "pathlib.Path('child.txt').write_text(str(child.pid))\n"
         "time.sleep(600)\n"
     )
-    code, _, page, _ = bench(folder, "--only", "f_hangs", "--longest-s", "8")
-    assert (code, page.verdicts) == (2, {"f_hangs": "failed"})
+    code, _, page, _ = bench(folder, "--only", "g_hangs", "--longest-s", "8")
+    assert (code, page.verdicts) == (2, {"g_hangs": "failed"})
     assert "It was ended after 8 s." in page.text
     child = Path("/proc") / (folder / "child.txt").read_text()
     deadline = time.monotonic() + 60
@@ -124,17 +130,17 @@ def test_what_was_not_measured_is_no_failure_and_what_does_not_hold_is(folder: P
 
 
 def test_several_runs_are_shown_with_what_they_reach_from_and_to(folder: Path) -> None:
-    (folder / "trials" / "g_varies.py").write_text(
+    (folder / "trials" / "h_varies.py").write_text(
         "import json, pathlib\n"
         "log = pathlib.Path('count.txt')\n"
         "n = len(log.read_text()) if log.exists() else 0\n"
         "log.write_text('x' * (n + 1))\n"
         "print(json.dumps({'ratio': [4.0, 1.0, 2.0][n], 'holds': n != 1}))\n"
     )
-    code, _, page, _ = bench(folder, "--only", "g_varies", "--times", "3")
+    code, _, page, _ = bench(folder, "--only", "h_varies", "--times", "3")
     assert code == 1
     assert "2 (1 to 4)" in page.text
-    assert page.verdicts == {"g_varies": "does not hold"}
+    assert page.verdicts == {"h_varies": "does not hold"}
 
 
 def test_every_benchmark_says_in_its_first_line_what_it_measures() -> None:

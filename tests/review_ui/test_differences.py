@@ -118,6 +118,21 @@ def test_each_of_three_curves_is_what_counting_voxels_gives() -> None:
     assert len(found.findall(f"{SVG}polygon")) == 1
 
 
+def test_two_contours_of_the_tps_are_told_apart_by_number_and_dashes() -> None:
+    of_the_prediction = histograms_of(changed(PREDICTED), PREDICTION, "what was proposed")
+    own = [histograms_of(changed(OF_THE_TPS), REFERENCE, "", number)[0] for number in (1, 2, 3)]
+    found = ElementTree.fromstring(dvh_plot([*of_the_prediction, *own]))
+    dashes = [curve.get("stroke-dasharray") for curve in found.findall(f"{SVG}polyline")]
+    assert len(set(dashes)) == len(dashes) == 5
+    assert [line.get("stroke-dasharray") for line in found.findall(f"{SVG}line")[-5:]] == dashes
+    words = [text.text for text in found.iter(f"{SVG}text")]
+    assert [word for word in words if str(word).startswith("of the TPS")] == [
+        "of the TPS 1",
+        "of the TPS 2",
+        "of the TPS 3",
+    ]
+
+
 def test_where_the_dose_misses_a_contour_its_column_says_so_and_has_no_curve(
     anna: Reviewer, store: Store, settings: Settings
 ) -> None:
