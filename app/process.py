@@ -30,7 +30,9 @@ _QUOTE_WHAT_THEY_READ = frozenset({"pydicom", "pynetdicom"})
 def die_with_parent() -> None:
     """Let the kernel end this process when the supervisor dies, so that no orphan holds a port.
 
-    Must run before heavy imports: a parent that dies during them would leave an orphan.
+    Must run before heavy imports: a parent that dies during them would leave an orphan. To the
+    kernel the parent is the thread that started it: one that ends before its process takes it
+    along.
     """
     parent = os.environ.get("RECONTOUR_PARENT")
     if parent is None:

@@ -74,13 +74,17 @@ def _command(pid: int) -> list[str]:
 
 
 def start(config: Path, log: Path, *options: str, **settings: str) -> subprocess.Popen[bytes]:
-    """Start `recontour run`; `settings` are environment variables."""
+    """Start `recontour run`; `settings` are environment variables.
+
+    It does not die with whoever started it: that would be the thread, and some threads of tests end
+    before the node does.
+    """
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "app.cli", "run", "--config", str(config), *options],
             stdout=file,
             stderr=file,
-            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid()), **settings},
+            env={**os.environ, **settings},
         )
 
 
