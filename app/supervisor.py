@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from app.alerting.restarts import MANY, Restarts
+from app.alerting.restarts import Ends, Restarts
 from app.watchdog import Watchdog
 from core.config import load_settings
 from core.errors import ConfigError
@@ -78,6 +78,8 @@ class Supervisor:
     _children: dict[str, _Child] = field(default_factory=dict)
     _alarm: subprocess.Popen[bytes] | None = None
     _restarts: Restarts = field(init=False)
+    _ends: Ends = field(default_factory=Ends)
+    _told: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Return when `stop` is set and every child has ended."""
@@ -114,21 +116,24 @@ class Supervisor:
         if code is None:
             if child.failures and now - child.started > STEADY_S:
                 child.failures = 0
+            if child.role in self._told and not self._ends.are_many(child.role, now):
+                self._told.remove(child.role)
                 self._restarts.steady(child.role)
             return
         if child.restart_at is None:
             pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(child.failures, 10))
             child.restart_at = now + pause
+            self._ends.add(child.role, now)
             log.warning("process.ended", process=child.role, code=code, restart_in_s=pause)
         elif now >= child.restart_at:
-            failures = child.failures + 1
-            self._children[child.role] = self._start(child.role, failures=failures)
-            if failures >= MANY:
+            self._children[child.role] = self._start(child.role, failures=child.failures + 1)
+            if self._ends.are_many(child.role, now):
                 self._keeps_ending(child.role)
 
     def _keeps_ending(self, role: str) -> None:
         """Have it told by the worker; where that is the one that ends, by a process of its own."""
         self._restarts.note(role)
+        self._told.add(role)
         if role == "worker" and (self._alarm is None or self._alarm.poll() is not None):
             self._alarm = self._run("alarm")
 

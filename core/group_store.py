@@ -77,6 +77,12 @@ class GroupStore:
                 after=sorted(set(groups)),
             )
 
+    def of_cases(self) -> frozenset[str]:
+        """Every group that a case is in, also those that config.yaml no longer names."""
+        query = sa.select(group_of()).distinct()
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(query)) - {EVERYBODY, UNDECIDED}
+
     def of_case(self, case_id: str) -> str | None:
         """The group of a case, or `EVERYBODY` or `UNDECIDED`; None where there is no such case."""
         with reading(self._engine) as connection:

@@ -120,6 +120,7 @@ def install(app: Flask, store: Store) -> scoped_session[Session]:
         two_factor_rescue_form=second_factor.RescueForm,
         two_factor_verify_code_form=second_factor.CodeForm,
         mf_recovery_form=second_factor.RecoveryForm,
+        mf_recovery_codes_form=second_factor.CodesForm,
         totp_cls=second_factor.OnceTotp,
     )
     security.want_json(lambda _request: False)  # its pages are for people: one way to answer
@@ -183,7 +184,7 @@ def create_user(
 def set_groups(app: Flask, username: str, groups: Iterable[str], *, who: str = CONSOLE) -> None:
     """Let an account see the cases of these groups alone, from its next request on.
 
-    Raises `AccountError` for a group that neither config.yaml nor the account knows.
+    Raises `AccountError` for a group that neither config.yaml nor a case nor the account knows.
     """
     had = _store(app).groups.of(username)
     wanted = require_groups(app, groups, had)
@@ -193,12 +194,15 @@ def set_groups(app: Flask, username: str, groups: Iterable[str], *, who: str = C
 def require_groups(
     app: Flask, groups: Iterable[str], had: frozenset[str] = frozenset()
 ) -> frozenset[str]:
-    """The groups; raises `AccountError` for one that is not in config.yaml and was not `had`."""
-    known, wanted = _settings(app).groups(), frozenset(groups)
-    for name in sorted(wanted - had - set(known)):
-        raise AccountError(
-            f"There is no group {name!r}. Groups of config.yaml: {', '.join(known) or 'none'}."
-        )
+    """The groups; raises `AccountError` for one that is not known and was not `had`.
+
+    Known are those of config.yaml, and those that cases have kept from an earlier one.
+    """
+    known = {*_settings(app).groups(), *_store(app).groups.of_cases()}
+    wanted = frozenset(groups)
+    for name in sorted(wanted - had - known):
+        names = ", ".join(sorted(known)) or "none"
+        raise AccountError(f"There is no group {name!r}. Groups of config.yaml or cases: {names}.")
     return wanted
 
 

@@ -1,22 +1,24 @@
 """A code from an authenticator beside the password: Flask-Security's own, kept in our store.
 
 A code is taken once. Few wrong ones close the account's second step for a while, wherever they
-come from: whoever stands there knows the password.
+come from: whoever stands there knows the password. Who is logged in gives it once more to change
+anything.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Flask, current_app, flash, g, session
-from flask_security import SQLAlchemySessionUserDatastore, current_user
+from flask_security import SQLAlchemySessionUserDatastore, current_user, verify_password
 from flask_security.forms import (
     TwoFactorRescueForm,
     TwoFactorSetupForm,
     TwoFactorVerifyCodeForm,
 )
-from flask_security.recovery_codes import MfRecoveryForm
+from flask_security.recovery_codes import MfRecoveryCodesForm, MfRecoveryForm
 from flask_security.totp import Totp
 from sqlalchemy.orm.attributes import set_committed_value
 from wtforms import StringField
@@ -127,6 +129,23 @@ class SetupForm(TwoFactorSetupForm):
     """What to do: authenticator or disable; our page offers it as buttons."""
 
     setup = StringField()  # type: ignore[assignment]  # the library's warns of the next WTForms
+    password = StringField()
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether it may be done; who is logged in gives the password once more."""
+        if not super().validate(**kwargs):
+            return False
+        return not current_user.is_authenticated or _password_is_right(self.password)
+
+
+class CodesForm(MfRecoveryCodesForm):
+    """Other recovery codes."""
+
+    password = StringField()
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether they may be made: with the password once more."""
+        return super().validate(**kwargs) and _password_is_right(self.password)
 
 
 class _Ways(StringField):
@@ -148,7 +167,14 @@ class CodeForm(TwoFactorVerifyCodeForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether it is right; a refusal is counted and audited."""
-        return _counted(self, lambda: super(CodeForm, self).validate(**kwargs))
+        is_setup = getattr(self, "is_setup", False)
+        # The password was given for the key that this session was shown, and for no other.
+        if is_setup and session.get("tf_totp_secret") != self.tf_totp_secret:
+            return False
+        right = _counted(self.user, self.code, lambda: super(CodeForm, self).validate(**kwargs))
+        if is_setup and self.code.errors:  # the library leads to the page before
+            flash(str(self.code.errors[0]))
+        return right
 
 
 class RecoveryForm(MfRecoveryForm):
@@ -156,7 +182,7 @@ class RecoveryForm(MfRecoveryForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether it is one of the account's; a refusal is counted and audited."""
-        return _counted(self, lambda: super(RecoveryForm, self).validate(**kwargs))
+        return _counted(self.user, self.code, lambda: super(RecoveryForm, self).validate(**kwargs))
 
 
 def install(app: Flask) -> None:
@@ -170,22 +196,31 @@ def reset(store: Store, username: str, *, who: str, now: Any) -> None:
         store.factors.turn_off(username, who=who, now=now)
 
 
-def _counted(form: Any, is_right: Any) -> bool:
-    room, name = _room(), form.user.username
+def _password_is_right(field: Any) -> bool:
+    def is_right() -> bool:
+        right = bool(verify_password(field.data or "", current_user.password))
+        field.errors = [] if right else ["The password is not right."]
+        return right
+
+    return _counted(current_user, field, is_right, event="login.refused")
+
+
+def _counted(
+    user: Any, field: Any, is_right: Callable[[], bool], event: str = "login.code_refused"
+) -> bool:
+    room, name = _room(), user.username
     guesses = cast(Guesses, current_app.extensions[GUESSES])
     now = room.now()
     if wait := guesses.wait(name, "", now=now):
-        form.code.errors = [too_many(wait)]
+        field.errors = [too_many(wait)]
         return False
     if is_right():
         guesses.accept(name, "")
         return True
-    if form.code.errors:
-        if getattr(form, "is_setup", False):  # the library leads to the page before
-            flash(str(form.code.errors[0]))
+    if field.errors:
         last = guesses.refuse(name, "", now=now)
         with writing(room.store.engine) as connection:
-            audit.record(connection, who=name, event="login.code_refused", now=now)
+            audit.record(connection, who=name, event=event, now=now)
             if last:
                 audit.record(connection, who=name, event="login.blocked", now=now)
     return False

@@ -135,10 +135,11 @@ def _require_no_blind_auditor(username: str, roles: list[str]) -> None:
 def _page(*, problem: str = "", typed: str = "", told: tuple[str, str] | None = None) -> str:
     room = desk()
     members = room.store.groups.of_all()
+    known = room.store.groups.of_cases().union(room.settings.groups())
     return render_template(
         "users.html",
         accounts=room.store.accounts.all(),
-        groups=sorted({*room.settings.groups(), *(n for names in members.values() for n in names)}),
+        groups=sorted(known.union(*members.values())),
         members=members,
         second_factor=room.store.factors.on(),
         everything=roles_that(May.EVERY_CASE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,8 @@ import structlog
 
 log = structlog.get_logger()
 
-MANY = 3
-"""Ends in a row, each soon after its start, that are no accident any more."""
+MANY, WITHIN_S = 3, 15 * 60.0
+"""So many ends within so many seconds are no accident any more."""
 
 
 def _folder(data_folder: Path) -> Path:
@@ -26,6 +27,22 @@ def restarting(data_folder: Path) -> list[tuple[str, str]]:
         return []
     names = sorted(path.name for path in _folder(data_folder).iterdir())
     return [(role, host) for role, _, host in (name.partition("@") for name in names) if host]
+
+
+class Ends:
+    """When each process ended lately."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, deque[float]] = {}
+
+    def add(self, role: str, now_s: float) -> None:
+        """It ended."""
+        self._at.setdefault(role, deque(maxlen=MANY)).append(now_s)
+
+    def are_many(self, role: str, now_s: float) -> bool:
+        """Whether that happens again and again."""
+        at = self._at.get(role)
+        return at is not None and len(at) == MANY and now_s - at[0] <= WITHIN_S
 
 
 class Restarts:

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app import supervisor
-from app.alerting.restarts import Restarts, restarting
+from app.alerting.restarts import Ends, Restarts, restarting
 from app.clinic import wait_for
 from app.supervisor import Supervisor
 from app.watchdog import Watchdog
@@ -68,6 +68,28 @@ def test_what_keeps_dying_is_started_again_after_ever_longer_pauses(tmp_path: Pa
     assert role == "nothing"
     Restarts(folder).begin()
     assert restarting(folder) == []
+
+
+def test_what_ends_every_half_minute_is_told_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "STEADY_S", -1.0)  # each start lasts long enough
+    supervised = Supervisor(write_config(tmp_path), threading.Event(), ("nothing",), Watchdog({}))
+    folder = load_settings(supervised.config).data_folder
+    with running(supervised):
+        told = lambda: [role for role, _ in restarting(folder)] == ["nothing"]  # noqa: E731
+        wait_for(told, timeout_s=60, what="the note of restarts")
+
+
+def test_three_ends_in_a_quarter_of_an_hour_are_many_until_it_is_over() -> None:
+    ends = Ends()
+    for now_s in (0.0, 31.0, 62.0):
+        assert not ends.are_many("worker", now_s)
+        ends.add("worker", now_s)
+    assert ends.are_many("worker", 62.0)
+    assert not ends.are_many("trainer", 62.0)
+    assert ends.are_many("worker", 900.0)
+    assert not ends.are_many("worker", 901.0)
 
 
 def test_a_disk_that_keeps_no_note_of_restarts_ends_nothing(tmp_path: Path) -> None:

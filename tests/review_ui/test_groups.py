@@ -227,6 +227,18 @@ def test_without_groups_in_the_configuration_everybody_sees_what_no_rule_decided
     assert someone.get(f"/cases/{undecided}").status_code == 200
 
 
+def test_a_group_that_only_cases_still_name_can_be_given(app: Flask, store: Store) -> None:
+    put_case(store, CT, routing=of_group("thorax"))  # the rules say lung and breast by now
+    put_case(store, CT, routing=of_group(""))
+    create_user(app, "otto", PASSWORD, "admin")
+    otto = Reviewer.log_in(app, "otto")
+    assert 'value="thorax"' in otto.get("/users/").text
+    set_groups(app, "anna", ["thorax"])
+    assert store.groups.of("anna") == {"thorax"}
+    with pytest.raises(AccountError, match="cases: breast, lung, thorax"):
+        set_groups(app, "anna", ["heart"])
+
+
 def test_groups_are_changed_on_the_page_and_one_that_no_rule_names_is_refused(
     app: Flask, store: Store
 ) -> None:

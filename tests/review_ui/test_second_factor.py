@@ -55,7 +55,7 @@ def send(client: FlaskClient, path: str, **form: str) -> TestResponse:
 
 def set_up(app: Flask, who: Reviewer) -> str:
     """Turn it on with the code of the step before now; the key."""
-    page = send(who.client, "/tf-setup", setup="authenticator").text
+    page = send(who.client, "/tf-setup", setup="authenticator", password=PASSWORD).text
     shown = re.search(r"type the key: <code>([^<]+)</code>", page)
     goes_to = re.search(r'action="(/tf-setup/[^"]+)"', page)
     assert shown
@@ -121,7 +121,7 @@ def test_after_five_wrong_codes_no_more_are_looked_at(app: Flask, key: str, stor
 
 def test_a_recovery_code_opens_once(app: Flask, anna: Reviewer, key: str, store: Store) -> None:
     assert key
-    page = send(anna.client, "/mf-recovery-codes").text
+    page = send(anna.client, "/mf-recovery-codes", password=PASSWORD).text
     codes = re.findall(r"<li><code>([^<]+)</code>", page)
     assert len(set(codes)) == 8
     assert codes[0] not in anna.get("/mf-recovery-codes?show_codes=1").text
@@ -154,9 +154,47 @@ def test_an_administrator_takes_it_off_and_every_session_ends(
 
 def test_one_turns_it_off_oneself(app: Flask, anna: Reviewer, key: str, store: Store) -> None:
     assert key
-    assert send(anna.client, "/tf-setup", setup="disable").status_code == 302
+    assert send(anna.client, "/tf-setup", setup="disable", password=PASSWORD).status_code == 302
     Reviewer.log_in(app, "anna")
     assert events(store, "account.second%")[-1] == "account.second_factor_off"
+
+
+def test_before_an_unlocked_browser_nobody_changes_it_without_the_password(
+    app: Flask, anna: Reviewer, key: str, store: Store
+) -> None:
+    assert key
+    for path, form in (
+        ("/tf-setup", {"setup": "disable"}),
+        ("/tf-setup", {"setup": "authenticator"}),
+        ("/mf-recovery-codes", {}),
+    ):
+        page = send(anna.client, path, **form).text
+        assert "The password is not right." in page, form
+        assert "type the key" not in page
+        assert "<li><code>" not in page
+    for _ in range(2):
+        send(anna.client, "/tf-setup", setup="disable", password="a wrong one")
+    late = send(anna.client, "/tf-setup", setup="disable", password=PASSWORD)
+    assert late.status_code == 429
+    assert "Too many attempts" in late.text
+    assert store.factors.on() == {"anna"}
+    assert events(store, "login.%") == ["login.refused"] * 5 + ["login.blocked"]
+    assert not events(store, "account.recovery%")
+
+
+def test_a_key_that_another_session_was_shown_is_not_taken(
+    app: Flask, anna: Reviewer, key: str
+) -> None:
+    create_user(app, "eve", PASSWORD)
+    eve = Reviewer.log_in(app, "eve")
+    page = send(eve.client, "/tf-setup", setup="authenticator", password=PASSWORD).text
+    shown = re.search(r"type the key: <code>([^<]+)</code>", page)
+    goes_to = re.search(r'action="(/tf-setup/[^"]+)"', page)
+    assert shown
+    assert goes_to
+    send(anna.client, goes_to[1], code=code_of(app, shown[1].replace("-", "")))
+    client = password_given(app)
+    assert send(client, "/tf-validate", code=code_of(app, key)).status_code == 302
 
 
 def test_no_secret_stands_in_the_clear_in_the_database_in_a_log_or_in_a_cookie(
@@ -164,7 +202,9 @@ def test_no_secret_stands_in_the_clear_in_the_database_in_a_log_or_in_a_cookie(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         key = set_up(app, anna)
-        codes = re.findall(r"<li><code>([^<]+)", send(anna.client, "/mf-recovery-codes").text)
+        codes = re.findall(
+            r"<li><code>([^<]+)", send(anna.client, "/mf-recovery-codes", password=PASSWORD).text
+        )
         client = password_given(app)
         send(client, "/tf-validate", code=code_of(app, key))
     with store.engine.connect() as connection:
@@ -191,7 +231,9 @@ def test_where_it_is_required_a_login_sets_it_up_first(tmp_path: Path, store: St
     done = send(client, "/tf-validate", code=code_of(strict, shown[1].replace("-", "")))
     assert done.status_code == 302
     assert is_in(client)
-    assert send(client, "/tf-setup", setup="disable").status_code == 200  # not offered
+    assert (
+        send(client, "/tf-setup", setup="disable", password=PASSWORD).status_code == 200
+    )  # not offered
     assert store.factors.on() == {"anna"}
 
 
@@ -233,7 +275,7 @@ def test_other_sessions_end_when_it_is_turned_on_and_codes_of_before_are_gone(
     app: Flask, anna: Reviewer, store: Store
 ) -> None:
     other = Reviewer.log_in(app)
-    send(anna.client, "/mf-recovery-codes")
+    send(anna.client, "/mf-recovery-codes", password=PASSWORD)
     set_up(app, anna)
     assert not is_in(other.client)
     assert is_in(anna.client)
