@@ -32,10 +32,10 @@ _VOXELS_ACROSS = 50
 _FINEST_MM = 0.2
 # Voxels in one line with a dose's own axes have doses in steps, and so has their histogram. Where
 # they are not cut finer, and slices are many, each slice is looked at elsewhere in its voxels
-# (eighths of a row and of a column): four in a row see four places along rows and columns and
-# three along each diagonal; on average, two by two, the middle.
+# (eighths of a row and of a column): four in a row see four places along rows and columns and, on
+# average and along a slope, the middle; the first four lie on one diagonal, the next on the other.
 _MANY_SLICES = 24
-_ASIDE = np.array([(-1.0, 3.0), (1.0, -3.0), (3.0, 1.0), (-3.0, -1.0)]) / 8.0
+_ASIDE = np.array([(-1, 1), (3, -3), (-3, 3), (1, -1), (1, 1), (-3, -3), (3, 3), (-1, -1)]) / 8.0
 
 
 @dataclass(frozen=True, slots=True)
