@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app import colleague
-from app.clinic import Physician, running_tps, wait_for
+from app.clinic import PageError, Physician, running_tps, wait_for
 from app.clinic_dicom import SyntheticPatient, phantom_called, write_patient
 from app.clinic_node import (
     alone_in,
@@ -161,14 +161,17 @@ def _states(physician: Physician) -> list[str]:
 
 def _wait_for_proposals(physician: Physician, background: Background, until: float) -> None:
     """Until every case has a proposal, none can come, or `until` of the monotonic clock."""
-    with console.status(
-        "A small starting model learns from synthetic patients: a minute or two, only this once ..."
-    ):
-        while time.monotonic() < until:
-            if "ASSEMBLED" not in _states(physician) or background.has_no_model():
-                return
-            time.sleep(0.5)
-    console.print("The starting model still learns; proposals appear when it is done.")
+
+    def settled() -> bool:
+        return "ASSEMBLED" not in _states(physician) or background.has_no_model()
+
+    words = "A small starting model learns from synthetic patients: a minute or two, only this once"
+    left_s = max(0.0, until - time.monotonic())
+    try:
+        with console.status(f"{words} ..."):
+            wait_for(settled, timeout_s=left_s, what="the proposals", every_s=0.5)
+    except PageError:
+        console.print("The starting model still learns; proposals appear when it is done.")
 
 
 def _say_where(settings: Settings, password: str, folder: Path) -> None:

@@ -6,13 +6,13 @@ import json
 import re
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.clinic import wait_for
 from benchmarks.page.outcome import about
 from tests.support.settings import REPOSITORY
 
@@ -110,10 +110,7 @@ def test_one_that_never_ends_is_ended_with_what_it_started(folder: Path) -> None
     assert (code, page.verdicts) == (2, {"g_hangs": "failed"})
     assert "It was ended after 8 s." in page.text
     child = Path("/proc") / (folder / "child.txt").read_text()
-    deadline = time.monotonic() + 60
-    while _state_of(child) != "Z" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _state_of(child) == "Z"
+    wait_for(lambda: _state_of(child) == "Z", timeout_s=60, what="the end of what it started")
 
 
 def _state_of(process: Path) -> str:

@@ -56,7 +56,7 @@ def hold_still(process: int, store: Store) -> None:
         for _ in range(20):  # what others have begun ends meanwhile
             if ask(store, IN_TRANSACTION) == 0:
                 return True
-            time.sleep(0.02)
+            time.sleep(0.02)  # the process stands: nothing of it can say when they are done
         os.kill(process, signal.SIGCONT)
         return False
 
