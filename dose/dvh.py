@@ -9,14 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dose.grid import SampledDose
+from dose.steps import STEPS, steps_of
 
 Doses = npt.NDArray[np.float64]
 # Sums of volumes differ in their last digits; a voxel that is just reached counts.
 _ROUNDING = 1e-9
-# Of more voxels than this, those within so small a part of the range of doses count as one.
-_STEPS = 1 << 16
-# Unless they are more than this part of the volume: V at a dose among them would jump by as much.
-_HEAVY = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,8 @@ class Dvh:
         `voxel_volumes_cc` is the volume of each, or of every one.
         """
         volumes = np.broadcast_to(np.asarray(voxel_volumes_cc, np.float64), values_gy.shape)
-        if values_gy.size > _STEPS:
-            values_gy, volumes = _together(values_gy, volumes)
+        if values_gy.size > STEPS:
+            values_gy, volumes = steps_of(values_gy, volumes)
         else:
             order = np.argsort(values_gy)
             values_gy, volumes = values_gy[order], volumes[order]
@@ -121,29 +118,3 @@ class Dvh:
         below = np.searchsorted(self.doses_gy, dose_gy, side="left")
         at_least: Doses = np.append(self.at_least_cc, 0.0)[below]
         return dose_gy, at_least
-
-
-def _together(values_gy: Doses, volumes_cc: Doses) -> tuple[Doses, Doses]:
-    """Doses ascending and the volume of each, where doses that hardly differ are one.
-
-    Sorting a large structure takes longer than everything else that is done with it. Only where
-    much of the volume has nearly one dose, as on a plateau, are its voxels sorted.
-    """
-    lowest, highest = float(values_gy.min()), float(values_gy.max())
-    a_gray = (_STEPS - 3) / (highest - lowest) if highest > lowest else 0.0
-    step = ((values_gy - lowest) * a_gray).astype(np.intp) + 1
-    step[values_gy == lowest] = 0
-    step[values_gy == highest] = _STEPS - 1
-    volume = np.bincount(step, volumes_cc, _STEPS).astype(np.float64, copy=False)
-    heavy = volume > _HEAVY * volume.sum()
-    heavy[[0, -1]] = False  # each of one dose
-    used = (volume > 0.0) & ~heavy
-    volume = volume[used]
-    dose = np.bincount(step, volumes_cc * values_gy, _STEPS)[used] / volume
-    dose[0], dose[-1] = lowest, highest
-    if not heavy.any():
-        return dose, volume
-    alone = np.flatnonzero(heavy[step])
-    alone = alone[np.argsort(values_gy[alone])]
-    at = np.searchsorted(dose, values_gy[alone])
-    return np.insert(dose, at, values_gy[alone]), np.insert(volume, at, volumes_cc[alone])

@@ -75,7 +75,7 @@ def compare_with_tps(
         return Beside(roi.roi_name, obstacle=_NOT_ALL)
     tps_gy = said.mean_gy
     whole, half = (figures_of(found[ends].sampled) for ends in _ENDS)
-    if whole.mean_gy is None or half.mean_gy is None or min(whole.coverage, half.coverage) < 1.0:
+    if whole.mean_gy is None or half.mean_gy is None or whole.coverage < 1.0:
         return Beside(roi.roi_name, obstacle="It reaches beyond the dose grid.")
     mean_gy = min(whole.mean_gy, half.mean_gy, key=lambda gray: abs(gray - tps_gy))
     wanted_cc = whole.volume_cc if said.volume_cc is None else said.volume_cc

@@ -50,11 +50,14 @@ def tapered_planes(
     outermost until the area runs out; its shape is the contour's whose area is nearer. Exact for
     balls, ellipsoids and cones, upright or oblique, of which three contours are known.
     """
+    first, planes = covered.box[0].start, len(covered.fractions)
+    if not 3 <= planes < _PLANES:
+        return None
     by_slice = polygons_by_slice(contours_mm, geometry)
-    first, count = covered.box[0].start, len(by_slice)
+    count = len(by_slice)
     areas = covered.fractions.sum(axis=(1, 2), dtype=np.float64)
     alone = all(len(polygons) == 1 for polygons in by_slice.values())
-    if not (3 <= count < _PLANES and count == len(areas) and alone and areas.all()):
+    if not (count == planes and alone and areas.all()):
         return None
     centres = _centres(covered, areas)
     sections = _sections(areas, centres)

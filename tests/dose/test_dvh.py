@@ -96,3 +96,30 @@ def test_one_hot_voxel_does_not_move_the_volume_of_all_others() -> None:
     dvh = Dvh.from_voxels(doses, voxel_volumes_cc=0.001)
     for gray in (2.5, 3.0, 5.0):
         assert dvh.volume_at_dose_cc(gray) == pytest.approx(0.001 * (doses >= gray).sum(), abs=0.1)
+
+
+def test_much_volume_of_nearly_one_dose_keeps_its_curve() -> None:
+    """Most of a heart lies within a 65,536th of the range, yet no two voxels have one dose."""
+    rng = np.random.default_rng(5)
+    shoulder = 50.0 - 6e-4 * rng.beta(2.0, 5.0, 90_000)
+    doses = np.concatenate([shoulder, rng.uniform(0.0, 60.0, 40_000)])
+    volumes = rng.uniform(0.0005, 0.0015, doses.size)
+    dvh = Dvh.from_voxels(doses, voxel_volumes_cc=volumes)
+    allowed = 0.002 * volumes.sum()
+    for gray in np.concatenate([np.linspace(49.9994, 50.0, 25), [10.0, 49.9, 50.1]]):
+        exact = volumes[doses >= gray].sum()
+        assert dvh.volume_at_dose_cc(float(gray)) == pytest.approx(exact, abs=allowed)
+    assert dvh.volume_cc == pytest.approx(volumes.sum(), rel=1e-12)
+    assert dvh.mean_gy() == pytest.approx(np.average(doses, weights=volumes), rel=1e-12)
+    assert (np.diff(dvh.doses_gy) >= 0.0).all()
+    assert dvh.doses_gy.size < 80_000
+
+
+def test_one_dose_with_rounding_differences_is_not_lost_at_that_dose() -> None:
+    """Interpolation writes the dose of a plateau in several ways; the highest of them counts."""
+    rng = np.random.default_rng(6)
+    plateau = 20.0 * (1.0 - 2.0**-52 * rng.integers(0, 4, 80_000))
+    doses = rng.permutation(np.concatenate([plateau, rng.uniform(0.0, 25.0, 20_000)]))
+    dvh = Dvh.from_voxels(doses, voxel_volumes_cc=0.001)
+    exact = 0.001 * (80_000 + (doses > 20.0 + 1e-9).sum())
+    assert dvh.volume_at_dose_cc(20.0) == pytest.approx(exact, abs=0.1)
