@@ -60,7 +60,7 @@ def _keep_within(values: dict[str, Any], folder: Path) -> None:
         values.pop(section, None)
     values["dicom"]["host"] = HERE
     values["dicom"]["tls"]["enabled"] = False
-    values["review"] |= {"host": HERE, "public_url": "", "second_factor": "optional"}
+    values["review"] |= {"host": HERE, "public_url": "", "tls": {}, "second_factor": "optional"}
     tps = values["peers"][0] | {"host": HERE, "tls": False, "addresses": []}
     values["peers"] = [tps]
     for rule in values["rules"]:  # who reviews the synthetic clinic is of no group
@@ -196,4 +196,4 @@ def logged_in(settings: Settings, username: str, password: str) -> Physician:
 
 def page_address(settings: Settings) -> str:
     """Where a browser on this machine finds the review page."""
-    return f"http://{settings.review.host}:{settings.review.port}"
+    return settings.review.local_url()

@@ -24,10 +24,10 @@ from pydantic_settings import (
 
 from core.alert_config import AlertSettings
 from core.errors import ConfigError
-from core.section import Section
+from core.review_config import ReviewSettings
+from core.section import Port, Section
 
 AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
-Port = Annotated[int, Field(ge=0, le=65535)]
 PositiveMm = Annotated[float, Field(gt=0, le=50)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -133,23 +133,6 @@ class RuleSettings(Section):
     priority: Literal["urgent", "normal", "low"] = "normal"
     returning: Literal["compare", "learn"] = "compare"
     group: Group = ""
-
-
-class ReviewSettings(Section):
-    """The review page."""
-
-    host: str
-    port: Port
-    threads: Annotated[int, Field(ge=2, le=256)]
-    lock_s: Annotated[float, Field(gt=0)]
-    hold_s: Annotated[float, Field(ge=0, le=3600)]
-    manual_every: Annotated[int, Field(ge=0)]
-    stop_within_mm: Annotated[float, Field(gt=0, le=10)]
-    stop_tolerance_gy: Annotated[float, Field(gt=0)]
-    public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/]+$")]
-    session_minutes: Annotated[int, Field(ge=1)]
-    tour: bool = False
-    second_factor: Literal["off", "optional", "required"] = "optional"
 
 
 class SelfCheckSettings(Section):
@@ -356,6 +339,7 @@ def _with_whole_paths(settings: Settings, folder: Path) -> Settings:
         "dicom": dicom,
         "audit": audit,
         "alerts": settings.alerts.in_folder(folder),
+        "review": settings.review.in_folder(folder),
     }
     return settings.model_copy(update=changes)
 

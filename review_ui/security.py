@@ -77,7 +77,7 @@ def configure(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_NAME="recontour",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.review.public_url.startswith("https://"),
+        SESSION_COOKIE_SECURE=settings.review.is_encrypted(),
         # Not renewed by requests: a worklist left open must not keep a login alive for ever.
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=timedelta(minutes=settings.review.session_minutes),
@@ -166,7 +166,7 @@ def _add_headers(response: Response) -> Response:
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
-    if current_app.config["SESSION_COOKIE_SECURE"]:  # behind https: never again without
+    if current_app.config["SESSION_COOKIE_SECURE"]:  # once https, never again without
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and response.status_code in (200, 304):
         # Its address changes with its content.

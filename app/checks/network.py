@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -84,14 +85,19 @@ def _review_page(settings: Settings) -> Finding:
         return Finding(check, taken.state, taken.found, taken.do)
     if not taken:
         return ok(check, "free; the review page does not run")
-    url = f"http://{_ANY.get(host, host)}:{port}/healthz"
+    url = f"{settings.review.local_url(_ANY.get(host, host))}/healthz"
+    # Asked by an address that its certificate need not name; the files are looked at by themselves.
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(url, timeout=_REACHED_WITHIN_S) as answer:
+        with urllib.request.urlopen(  # noqa: S310 (our own http or https)
+            url, timeout=_REACHED_WITHIN_S, context=anyone
+        ) as answer:
             healthy = answer.read(16) == b"ok"
     except (OSError, urllib.error.URLError, ValueError):
         healthy = False
     if healthy:
-        return ok(check, "the page answers")
+        return ok(check, f"the page answers{' over TLS' if url.startswith('https') else ''}")
     return fail(
         check, "in use, and not by the review page", "Stop what has it, or choose another port."
     )

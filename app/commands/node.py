@@ -37,6 +37,7 @@ def run(
 ) -> None:
     """Start the node: DICOM, worker, trainer and review page; ends with Ctrl+C."""
     from app.opening import look_at  # noqa: PLC0415 (commands load what they use)
+    from app.page_certificate import PageCertificate  # noqa: PLC0415
     from app.process import (  # noqa: PLC0415
         die_with_parent,
         start_logging,
@@ -48,8 +49,11 @@ def run(
     die_with_parent()
     start_logging("supervisor")
     stop = stop_on_signal()
-    look_at(load_settings(config))  # a wrong configuration ends here, with its sentence
-    Supervisor(config.resolve(), stop, only or ROLES).run()
+    settings, roles = load_settings(config), only or ROLES
+    look_at(settings)  # a wrong configuration ends here, with its sentence
+    if settings.review.tls.certificate and "review" in roles:
+        PageCertificate(settings.review.tls)
+    Supervisor(config.resolve(), stop, roles).run()
 
 
 @commands.command()

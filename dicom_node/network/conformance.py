@@ -15,6 +15,7 @@ from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from core.config import DicomSettings, Settings
+from core.own_certificate import CIPHERS_OF_TLS_1_2
 from dicom_node.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -40,7 +41,6 @@ from dicom_node.network.contexts import (
 from dicom_node.network.query import KEYS, MOST_KEYS
 from dicom_node.network.services import MOST_MATCHES, WORKER_REPORTS_AFTER_S
 from dicom_node.network.status import CommitStatus, FailureReason, QueryStatus, StoreStatus
-from dicom_node.network.tls import CIPHERS_OF_TLS_1_2
 
 _TEMPLATE = Path(__file__).with_name("conformance_template.md")
 _PDU_BYTES_AS_SCU = 16382

@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import ssl
-import stat
-from pathlib import Path
 from typing import Any
 
+from core import own_certificate
 from core.config import PeerSettings, TlsSettings
 from core.errors import ConfigError
-
-# Of TLS 1.2 only what has forward secrecy and authenticated encryption; of TLS 1.3 all has both.
-CIPHERS_OF_TLS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
+from core.own_certificate import reason
 
 
 def server_context(settings: TlsSettings) -> ssl.SSLContext:
@@ -53,50 +50,19 @@ def failure_of(arguments: tuple[ssl.SSLContext, str] | None) -> str:
 
 
 def _context(protocol: int, settings: TlsSettings) -> ssl.SSLContext:
-    _require_files(settings)
-    context = ssl.SSLContext(protocol)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS_OF_TLS_1_2)
-    context.options |= ssl.OP_NO_RENEGOTIATION
+    own_certificate.require_file("dicom.tls.authorities", settings.authorities)
+    context = own_certificate.modern_context(protocol)
     context.check_hostname = False  # see _CallingSocket
     context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        # An encrypted key would make OpenSSL ask at the terminal; an empty pass phrase does not.
-        context.load_cert_chain(settings.certificate, settings.private_key, password="")
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            f"dicom.tls: {settings.certificate.name} and {settings.private_key.name} are not a "
-            f"certificate and its private key in PEM ({_reason(error)}). Give both, the key not "
-            "encrypted."
-        ) from error
+    own_certificate.load(context, "dicom.tls", settings.certificate, settings.private_key)
     try:
         context.load_verify_locations(settings.authorities)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(
             f"dicom.tls.authorities: {settings.authorities.name} holds no certificate in PEM "
-            f"({_reason(error)}). Put there who signs the certificates of your peers."
+            f"({reason(error)}). Put there who signs the certificates of your peers."
         ) from error
     return context
-
-
-def _require_files(settings: TlsSettings) -> None:
-    for key in ("certificate", "private_key", "authorities"):
-        path: Path = getattr(settings, key)
-        if not path.is_file():
-            raise ConfigError(
-                f"dicom.tls.{key}: there is no file {path}. Put it there, or name another."
-            )
-    mode = stat.S_IMODE(settings.private_key.stat().st_mode)
-    if mode & 0o077:
-        raise ConfigError(
-            f"dicom.tls.private_key: others may read or change {settings.private_key} (mode "
-            f"{mode:04o}). Permit it to the node's account alone: chmod 600."
-        )
-
-
-def _reason(error: OSError) -> str:
-    said = getattr(error, "verify_message", None) or getattr(error, "reason", None)
-    return str(said or error.strerror or error) or type(error).__name__
 
 
 class _CallingSocket(ssl.SSLSocket):
@@ -108,7 +74,7 @@ class _CallingSocket(ssl.SSLSocket):
             self._require_named_host()
         except OSError as error:
             # pynetdicom keeps the reason to itself.
-            self.context.failure = _reason(error)  # type: ignore[attr-defined]
+            self.context.failure = reason(error)  # type: ignore[attr-defined]
             self.close()  # pynetdicom forgets to, once the other end has hung up
             raise
 
