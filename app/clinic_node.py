@@ -165,15 +165,13 @@ def wait_until_it_hears(settings: Settings) -> None:
     wait_for(hears_us, timeout_s=START_S, what="the node to answer C-ECHO")
 
 
-def prepare_account(
-    settings: Settings, username: str, password: str, role: str = "physician"
-) -> None:
-    """An account with this password, whether it was there or not."""
+def prepare_account(settings: Settings, username: str, password: str, *roles: str) -> None:
+    """An account with this password, whether it was there or not; a physician's unless told."""
     page = create_app(settings, open_store(settings))
     if user_exists(page, username):
         set_password(page, username, password)
     else:
-        create_user(page, username, password, role)
+        create_user(page, username, password, *roles)
 
 
 def logged_in(settings: Settings, username: str, password: str) -> Physician:

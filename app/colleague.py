@@ -7,7 +7,7 @@ and never touches a case that is not among its own or that somebody else has ope
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,15 +20,16 @@ from app.clinic_dicom import SyntheticPatient, phantom_called, write_patient
 from app.clinic_node import node_as_peer
 from app.experiment.clock import Clock
 from app.experiment.physician import opinion_of
-from app.experiment.review import contour, trainer_rests
+from app.experiment.review import contour
 from core.config import Settings
 from core.geometry import Mask
 from dicom_node.network.scu import send_instances
 
 USERNAME = "simulated-physician"
-# Its phantoms; the first ones it reviews, the others wait for whoever wants them.
+# Its phantoms. It reviews three, then learning begins; another after the first round. The others
+# wait for whoever wants them.
 SEEDS = (31, 32, 33, 34, 35, 36)
-REVIEWED = 4
+AT_FIRST, REVIEWED = 3, 4
 UNTOUCHED = {"ASSEMBLED", "PREDICTED"}
 PREDICTED_WITHIN_S = 300.0
 LEARNED_WITHIN_S = 900.0
@@ -38,6 +39,12 @@ _BEGUN_BEFORE = timedelta(minutes=30)
 
 class Stopped(Exception):  # noqa: N818 (nothing is wrong)
     """The demo ends."""
+
+
+def all_was_learned(status: Mapping[str, Any]) -> bool:
+    """Whether a round over all that is approved has ended, by the answer of /api/status."""
+    approved = sum(status["learning_set"].values())
+    return any(r["state"] == "DONE" and r["examples"] == approved for r in status["rounds"])
 
 
 def review(page: Physician, case_id: str, patient: SyntheticPatient) -> Mask | None:
@@ -66,16 +73,34 @@ class Colleague:
     spacing_mm: tuple[float, float, float]
     stop: threading.Event
 
-    def work(self) -> None:
-        """Send what is not there yet, review what nobody touched; goes on where it was ended."""
-        for number, seed in enumerate(SEEDS):
-            known = self._case_of(seed)
-            if known is not None and (number >= REVIEWED or known["state"] not in UNTOUCHED):
-                continue
-            patient = write_patient(self.folder / str(seed), seed, spacing_mm=self.spacing_mm)
-            self._send([*patient.ct_paths, patient.dose_path])
-            if number < REVIEWED:
-                self._review(seed, patient)
+    def begin(self) -> None:
+        """Send and review the first ones, of which nothing is learned yet."""
+        for seed in SEEDS[:AT_FIRST]:
+            self._work_on(seed, reviews=True)
+
+    def go_on(self) -> None:
+        """Review another after the first round, and send the others; goes on where it ended."""
+        for number, seed in enumerate(SEEDS[AT_FIRST:], AT_FIRST):
+            self._work_on(seed, reviews=number < REVIEWED, when_learned=True)
+
+    def _work_on(self, seed: int, *, reviews: bool, when_learned: bool = False) -> None:
+        """Send what is not there yet, and review it if nobody touched it."""
+        known = self._case_of(seed)
+        if known is not None and not (reviews and known["state"] in UNTOUCHED):
+            return
+        if reviews and when_learned:
+            self._wait_until_it_was_learned()
+        patient = write_patient(self.folder / str(seed), seed, spacing_mm=self.spacing_mm)
+        self._send([*patient.ct_paths, patient.dose_path])
+        if reviews:
+            self._review(seed, patient)
+
+    def _wait_until_it_was_learned(self) -> None:
+        self._wait(
+            lambda: all_was_learned(self.page.get_json("/api/status")),
+            LEARNED_WITHIN_S,
+            "a round over all that was approved",
+        )
 
     def _review(self, seed: int, patient: SyntheticPatient) -> None:
         def there() -> dict[str, Any] | None:
@@ -86,12 +111,8 @@ class Colleague:
             return None if proposal_can_come and known["state"] == "ASSEMBLED" else known
 
         known = self._wait(there, PREDICTED_WITHIN_S, "a proposal for the colleague's phantom")
-        if known["state"] in UNTOUCHED and review(self.page, known["id"], patient) is not None:
-            self._wait(
-                lambda: trainer_rests(self.page.get_json("/api/status")),
-                LEARNED_WITHIN_S,
-                "the trainer to rest",
-            )
+        if known["state"] in UNTOUCHED:
+            review(self.page, known["id"], patient)
 
     def _case_of(self, seed: int) -> dict[str, Any] | None:
         wanted = phantom_called(seed).patient_id

@@ -39,6 +39,8 @@ from dicom_node.network.scu import send_instances
 SEEDS = (11, 12, 13)
 SPACING_MM = (4.0, 2.0, 2.0)
 USERNAME = "physician"
+# One person sees all there is to see of a case and of the cohort.
+ROLES = ("physician", "physicist")
 # The page is shown then, with proposals or without.
 PAGE_WITHIN_S = 100.0
 console = Console()
@@ -78,7 +80,7 @@ def _run(config: Path, folder: Path, *, check: bool) -> int:
                 )
                 passwords = {n: secrets.token_urlsafe(9) for n in (USERNAME, colleague.USERNAME)}
                 for name, password in passwords.items():
-                    prepare_account(settings, name, password)
+                    prepare_account(settings, name, password, *ROLES)
                 only = () if check else ("node", "worker", "review")
                 log = folder / "node.log"
                 node = stack.enter_context(running_node(demo_config, log, only=only))
@@ -190,6 +192,10 @@ def _say_where(settings: Settings, password: str, folder: Path) -> None:
 def _stay_up(node: subprocess.Popen[bytes]) -> None:
     console.print("Ctrl+C ends the demo. What you painted and approved is kept for the next time.")
     never = threading.Event()
-    while not never.wait(0.5):
-        if node.poll() is not None:
-            raise DeliveryError("The node has ended by itself.")
+    try:
+        while not never.wait(0.5):
+            if node.poll() is not None:
+                raise DeliveryError("The node has ended by itself.")
+    except KeyboardInterrupt:
+        console.print("\nEnding: what runs keeps its place. It takes some seconds ...")
+        raise

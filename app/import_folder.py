@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.import_checks import FoundContour, contour_to_import
-from app.importing import REFUSED, WOULD, ImportPlan, import_case, require_unapproved, row_of
+from app.importing import (
+    REFUSED,
+    WOULD,
+    ImportPlan,
+    import_case,
+    require_may_judge,
+    require_unapproved,
+    row_of,
+)
 from app.intake import assemble, attach
 from app.room import Room
 from app.tables import Row
@@ -108,6 +116,7 @@ def _imported(room: Room, series: FoundSeries, plan: ImportPlan) -> Row:
     known = room.store.teaching.case_of_series(series.header.series_instance_uid)
     if known is not None:
         require_unapproved(room, known.id, plan.roi_name)
+    require_may_judge(room, series.header.patient_id, plan)
     if plan.dry_run:
         cc = ct.geometry.volume_cc(contour.mask)
         return row_of(series.name, contour.roi_name, WOULD, cc=cc)

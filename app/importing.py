@@ -1,4 +1,4 @@
-"""`recontour import-labels`: contours made elsewhere become corrections that train.
+"""`recontour import-labels`: contours made elsewhere become corrections that train or judge.
 
 They are audited, split like any other patient, and never delivered to anybody.
 """
@@ -26,12 +26,16 @@ UNFIT = frozenset({CaseState.RECEIVING, CaseState.FAILED, CaseState.REJECTED})
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What is imported: a structure of ours, under which other names it may stand, by whom."""
+    """What is imported: a structure of ours, under which other names it may stand, by whom.
+
+    With `to_judge` all of it goes into the validation set, and nothing is learned from it.
+    """
 
     roi_name: str
     aliases: tuple[str, ...]
     who: str
     dry_run: bool
+    to_judge: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,11 +88,18 @@ def require_unapproved(room: Room, case_id: str, roi_name: str) -> None:
         )
 
 
+def require_may_judge(room: Room, patient_id: str, plan: ImportPlan) -> None:
+    """Raise `ImportRefusedError` where a patient shall judge whom models have learned from."""
+    if plan.to_judge and room.store.teaching.is_learned_from(patient_id):
+        raise ImportRefusedError("This patient is learned from already, and so cannot judge.")
+
+
 def _newest(room: Room, current: Case, plan: ImportPlan) -> tuple[FoundContour, Instance]:
     """The contour that was drawn last, and the structure set it stands in."""
     if current.state in UNFIT or current.geometry is None:
         raise ImportRefusedError(f"The case is {current.state}. {current.reason}".strip())
     require_unapproved(room, current.id, plan.roi_name)
+    require_may_judge(room, current.patient_id, plan)
     found, refusals = [], room.store.instances.refusals(current.id)
     for instance in room.store.instances.attached(current.id, kind=STRUCTURE_SET):
         try:
@@ -139,7 +150,9 @@ def _imported(
             journal_seq=0,
             origin=IMPORTED,
         )
-        new = room.store.teaching.import_correction(made, instance_id=instance.id)
+        new = room.store.teaching.import_correction(
+            made, instance_id=instance.id, to_judge=plan.to_judge
+        )
         check_what_is_new(room, plan.roi_name)
         outcome = IMPORTED_NOW if new else KNOWN
     assert current.geometry is not None

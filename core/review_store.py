@@ -380,8 +380,8 @@ def _last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:
     return connection.scalar(query) or 0
 
 
-def assign_split(connection: sa.Connection, case_id: str) -> None:
-    """Fix the case's set for ever; a patient's later cases follow the first."""
+def assign_split(connection: sa.Connection, case_id: str, wanted: Split | None = None) -> Split:
+    """Fix the case's set for ever: as the patient's first case, else `wanted`, else by the rule."""
     current = fetch_case(connection, case_id)
     approved = sa.select(case.c.patient_id, case.c.split).where(case.c.split.is_not(None))
     rows = connection.execute(approved).all()
@@ -390,7 +390,10 @@ def assign_split(connection: sa.Connection, case_id: str) -> None:
     ]
     if same_patient:
         split = Split(same_patient[0])
+    elif wanted is not None:
+        split = wanted
     else:
         counts = [r.split for r in rows]
         split = next_split(counts.count(Split.TRAIN), counts.count(Split.VALIDATION))
     connection.execute(sa.update(case).where(case.c.id == case_id).values(split=split))
+    return split

@@ -49,11 +49,14 @@ class TeachingStore:
         with reading(self._engine) as connection:
             return [to_correction(row) for row in connection.execute(query).mappings()]
 
-    def import_correction(self, made: Correction, *, instance_id: int) -> bool:
+    def import_correction(
+        self, made: Correction, *, instance_id: int, to_judge: bool = False
+    ) -> bool:
         """Record an imported contour and the set of its case; False where it is there already.
 
         The mask file must be durable before. Raises `TransitionError` where a physician has
-        approved the structure here: that teaches more.
+        approved the structure here: that teaches more. With `to_judge` the case goes into the
+        validation set whatever the rule says; of a patient who is learned from, it raises too.
         """
         with writing(self._engine) as connection:
             same = (correction.c.case_id == made.case_id) & (correction.c.roi_name == made.roi_name)
@@ -69,7 +72,11 @@ class TeachingStore:
             values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
             values["slices_seen"] = list(made.slices_seen)
             connection.execute(sa.insert(correction).values(**values))
-            assign_split(connection, made.case_id)
+            split = assign_split(connection, made.case_id, Split.VALIDATION if to_judge else None)
+            if to_judge and split is Split.TRAIN:
+                raise TransitionError(
+                    "Another case of this patient is learned from, so none of them can judge."
+                )
             audit.record(
                 connection,
                 who=made.approved_by,
@@ -80,8 +87,17 @@ class TeachingStore:
                 roi_name=made.roi_name,
                 mask=made.mask_digest,
                 instance=instance_id,
+                split=split,
             )
             return True
+
+    def is_learned_from(self, patient_id: str) -> bool:
+        """Whether a case of the patient is in the training set."""
+        if not patient_id:
+            return False
+        trains = (case.c.patient_id == patient_id) & (case.c.split == Split.TRAIN)
+        with reading(self._engine) as connection:
+            return connection.scalar(sa.select(sa.exists().where(trains))) is True
 
     def take_strokes(
         self, roi_name: str, *, at_rest_since: datetime, now: datetime

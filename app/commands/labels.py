@@ -28,6 +28,9 @@ def import_labels(  # noqa: PLR0913 (one argument an option)
     alias: Annotated[
         list[str] | None, typer.Option(help="Another name of it there; may be repeated.")
     ] = None,
+    to_judge: Annotated[
+        bool, typer.Option("--to-judge", help="Only judge versions by them; learn from none.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would come of it; keep nothing.")
     ] = False,
@@ -55,7 +58,7 @@ def import_labels(  # noqa: PLR0913 (one argument an option)
     settings = load_settings(config)
     settings.structure_named(roi)
     room = Room(settings, open_store(settings))
-    plan = ImportPlan(roi, tuple(alias or ()), getpass.getuser(), dry_run)
+    plan = ImportPlan(roi, tuple(alias or ()), getpass.getuser(), dry_run, to_judge)
     with bars() as shown:
         bar = shown.add_task("CT series", total=None)
         if folder is not None:

@@ -88,6 +88,33 @@ def test_a_folder_of_patients_becomes_training_and_validation_cases(
         np.testing.assert_array_equal(kept, one.heart)
 
 
+def test_those_that_are_to_judge_all_judge_and_a_patient_who_teaches_is_refused_without_a_trace(
+    room: Room, tmp_path: Path
+) -> None:
+    teacher = write_labelled(tmp_path / "teach" / "p1", 1)
+    imported_from(room, teacher.folder)
+    patients = [write_labelled(tmp_path / "judge" / f"p{seed}", seed) for seed in (2, 3, 4)]
+    again = write_labelled(tmp_path / "again", 5)
+    for path in again.folder.iterdir():
+        ds = dcmread(path)
+        ds.PatientID = "PHANTOM-0001"  # another CT of the teacher
+        ds.save_as(path, enforce_file_format=True)
+    judges = ImportPlan("Heart", (), "anna", dry_run=False, to_judge=True)
+    assert {row["why"] for row in imported_from(room, tmp_path / "judge", judges)} == {
+        "for validation"
+    }
+    for folder in (teacher.folder, again.folder):
+        (row,) = imported_from(room, folder, judges)
+        assert (row["outcome"], row["why"]) == (
+            "refused",
+            "This patient is learned from already, and so cannot judge.",
+        )
+    known = taught(room)
+    assert [c.case_id for c in known.train] == [case_of(room, teacher)]
+    assert [c.case_id for c in known.validation] == [case_of(room, one) for one in patients]
+    assert len(room.store.cases.all()) == 4
+
+
 def case_of(room: Room, patient: LabelledPatient) -> str:
     found = room.store.teaching.case_of_series(patient.ct.identity.series_instance_uid)
     assert found is not None

@@ -64,14 +64,14 @@ def test_the_running_challenger_shows_its_loss_its_looks_and_the_time_left(
 ) -> None:
     learning = site.store.learning
     kinds: tuple[dict[str, Any], ...] = ({}, {"kind": CHALLENGER})
+    curve = {"every": 2, "loss": [0.8, 0.5, 0.4], "looks": [[4, 0.71], [6, 0.78]]}
+    told = {"curve": curve, "seconds_left": 240.0}
     for number, kind in enumerate(kinds):
         at = NOW + timedelta(hours=number)
         begun = Round(
             f"{number:032x}", "Heart", ("c",), "RUNNING", 0, 400, None, None, "", at, None
         )
         learning.start_round(replace(begun, figures=kind))
-        curve = {"every": 2, "loss": [0.8, 0.5, 0.4], "looks": [[4, 0.71], [6, 0.78]]}
-        told = {"curve": curve, "seconds_left": 240.0}
         learning.progress(begun.id, step=6, loss=0.4, validation_dice=0.78, figures=told)
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
@@ -87,4 +87,7 @@ def test_the_running_challenger_shows_its_loss_its_looks_and_the_time_left(
     assert heights == sorted(heights)  # the loss falls: further down the picture
     assert len(heights) == 3
     expect(newest.locator("circle")).to_have_count(2)
+    learning.progress(f"{1:032x}", step=400, loss=0.4, validation_dice=0.78, figures=told)
+    expect(running).to_contain_text("all 400 steps are done, now it is measured")
+    expect(running).not_to_contain_text("left")
     context.close()

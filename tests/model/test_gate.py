@@ -88,7 +88,17 @@ def test_a_better_candidate_that_loses_the_sentinel_is_refused() -> None:
         better, released, sentinel=scores([0.8, 0.85]), released_sentinel=scores([0.9, 0.88])
     )
     assert not lost.promoted
-    assert "the sentinel cases fall by 0.065 in the mean and 0.100 at worst" in lost.sentence
+    assert "the sentinel cases fall by 0.065 in the mean (allowed: 0.03)" in lost.sentence
+
+
+def test_one_lost_sentinel_is_told_as_one_where_the_others_gain() -> None:
+    verdict = judge(
+        scores([0.9, 0.9]),
+        scores([0.8, 0.8]),
+        sentinel=scores([0.9, 0.9, 0.3]),
+        released_sentinel=scores([0.6, 0.7, 0.741]),
+    )
+    assert verdict.sentence.endswith("but one sentinel case loses 0.441 Dice (allowed: 0.10).")
 
 
 def test_a_wild_gain_on_few_cases_is_not_trusted() -> None:

@@ -93,5 +93,6 @@ def test_the_colleague_sends_nothing_again_and_goes_on_with_what_nobody_touched(
             anna.open(case_id)
         page = colleague_at(address, app)
         work = colleague.Colleague(settings, page, tmp_path, (40.0,) * 3, threading.Event())
-        work.work()
+        work.begin()
+        work.go_on()
         assert {case["state"] for case in page.worklist()} == {"IN_REVIEW", "ASSEMBLED"}

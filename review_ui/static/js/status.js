@@ -78,7 +78,8 @@ function showRounds(running, rounds) {
   bar.value = running ? running.step / Math.max(1, running.steps) : 0;
   const lines = rounds.map((round) => {
     if (round.state !== "RUNNING") return line(round.verdict || round.state.toLowerCase(), round.started_at);
-    return line(`${whatRuns(round)}: step ${round.step} of ${round.steps}`, round.started_at, howFar(round));
+    const where = round.step < round.steps ? `step ${round.step} of ${round.steps}` : `all ${round.steps} steps are done, now it is measured`;
+    return line(`${whatRuns(round)}: ${where}`, round.started_at, howFar(round));
   });
   const curves = rounds.filter(({ curve }) => curve !== null);
   byId("round-curve").replaceChildren(
@@ -100,11 +101,11 @@ function whatRuns({ challenger, examples }) {
 }
 
 /** Loss, Dice and the time left, as far as they are known. @param {Round} round */
-function howFar({ loss, validation_dice, seconds_left }) {
+function howFar({ step, steps, loss, validation_dice, seconds_left }) {
   const parts = [];
   if (loss !== null) parts.push(`loss ${loss.toFixed(3)}`);
   if (validation_dice !== null) parts.push(`validation Dice ${validation_dice.toFixed(3)}`);
-  if (seconds_left !== null) parts.push(seconds_left < 90 ? `${Math.round(seconds_left)} s left` : `${Math.round(seconds_left / 60)} min left`);
+  if (seconds_left !== null && step < steps) parts.push(seconds_left < 90 ? `${Math.round(seconds_left)} s left` : `${Math.round(seconds_left / 60)} min left`);
   return parts.join(", ");
 }
 
