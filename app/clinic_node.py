@@ -25,7 +25,17 @@ from review_ui.accounts import create_user, set_password, user_exists
 # Until processes answer after their start; on a machine that is busy otherwise it takes minutes.
 START_S = 300.0
 HERE = "127.0.0.1"
-_LEADS_OUT = {"data_folder", "database_url", "dicom", "peers", "rules", "review", "audit", "alerts"}
+_LEADS_OUT = {
+    "data_folder",
+    "database_url",
+    "dicom",
+    "peers",
+    "rules",
+    "review",
+    "audit",
+    "alerts",
+    "oidc",
+}
 
 
 def write_clinic_config(
@@ -56,7 +66,7 @@ def write_clinic_config(
 
 def _keep_within(values: dict[str, Any], folder: Path) -> None:
     values["data_folder"], values["database_url"] = str(folder / "data"), ""
-    for section in ("alerts", "audit"):  # both are off where nothing is said of them
+    for section in ("alerts", "audit", "oidc"):  # all are off where nothing is said of them
         values.pop(section, None)
     values["dicom"]["host"] = HERE
     values["dicom"]["tls"]["enabled"] = False

@@ -179,11 +179,11 @@ class AccountStore:
         with reading(self._engine) as connection:
             return _has_toured(connection, username)
 
-    def logged_in(self, username: str, *, now: datetime) -> None:
-        """Keep when somebody logged in last."""
+    def logged_in(self, username: str, *, now: datetime, **detail: str) -> None:
+        """Keep when somebody logged in last; `detail` says how, where not by a password."""
         with writing(self._engine) as connection:
             _update(connection, username, last_login_at=now)
-            audit.record(connection, who=username, event="login", now=now)
+            audit.record(connection, who=username, event="login", now=now, **detail)
 
     def keys_of(self, username: str) -> dict[str, list[str]]:
         """Keys of the review page by action, where the account has its own."""

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from core.alert_config import AlertSettings
 from core.errors import ConfigError
+from core.oidc_config import OidcSettings
 from core.review_config import ReviewSettings
 from core.section import Port, Section
 
@@ -229,6 +230,7 @@ class Settings(BaseSettings):
     jobs: JobSettings
     audit: AuditSettings = AuditSettings()
     alerts: AlertSettings = AlertSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -261,6 +263,17 @@ class Settings(BaseSettings):
                         f"rules: {rule.name!r} names {key} {', '.join(unknown)}; "
                         f"known are {', '.join(sorted(known))}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _a_provider_finds_the_way_back(self) -> Self:
+        if self.oidc.issuer and not self.review.public_url:
+            raise ValueError(
+                "oidc needs review.public_url: where the provider sends browsers back to"
+            )
+        given = {name for names in self.oidc.groups.values() for name in names}
+        if unknown := sorted(given - set(self.groups())):
+            raise ValueError(f"oidc.groups: no rule has the group {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")
@@ -339,6 +352,7 @@ def _with_whole_paths(settings: Settings, folder: Path) -> Settings:
         "dicom": dicom,
         "audit": audit,
         "alerts": settings.alerts.in_folder(folder),
+        "oidc": settings.oidc.in_folder(folder),
         "review": settings.review.in_folder(folder),
     }
     return settings.model_copy(update=changes)

@@ -115,5 +115,13 @@ class SecondPersonError(RecontourError):
     """A suspicious correction cannot be decided on so, or not by this person."""
 
 
+class LoginServiceError(RecontourError):
+    """The hospital's login service does not answer, or proves nothing; `reason` is one word."""
+
+    def __init__(self, words: str, *, reason: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
 class AccountError(RecontourError):
     """An account of the review page cannot be made as asked."""

@@ -28,6 +28,7 @@ from review_ui import (
     metrics,
     models,
     observations,
+    oidc,
     openapi,
     peers,
     quarantine,
@@ -67,6 +68,7 @@ ROOMS = (
     work,
     figures,
     observations,
+    oidc,
 )
 
 
@@ -102,6 +104,7 @@ def create_app(
     )
     session = accounts.install(app, store)
     security.guard(app, session)
+    oidc.install(app, settings)
     errors.install(app)
     openapi.install(app)
     for room in ROOMS:
@@ -109,6 +112,7 @@ def create_app(
     app.add_template_global(lambda name: roles.i_may(roles.May[name]), "may")
     app.add_template_global(keys.own_keys)
     app.add_template_global(account.tour_is_due)
+    app.add_template_global(accounts.must_choose_password)
     app.add_template_global(lambda: storage_alarm(settings), "storage_alarm")
     assets.install(app)
     roles.require_complete(app)

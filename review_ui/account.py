@@ -8,7 +8,12 @@ from flask.typing import ResponseReturnValue
 from flask_security import current_user, verify_password
 
 from core.errors import AccountError
-from review_ui.accounts import FEWEST_DIFFERENT, SHORTEST_PASSWORD, set_password
+from review_ui.accounts import (
+    FEWEST_DIFFERENT,
+    SHORTEST_PASSWORD,
+    must_choose_password,
+    set_password,
+)
 from review_ui.context import desk
 from review_ui.roles import May, i_may
 from review_ui.still_to_do import still_to_do
@@ -70,7 +75,7 @@ def change_name() -> ResponseReturnValue:
 @blueprint.post("/start")
 def start() -> ResponseReturnValue:
     """Leave the first page for the worklist, for good; not with a one-time password."""
-    if not current_user.one_time_password:
+    if not must_choose_password():
         desk().store.accounts.set_welcomed(current_user.username)
     return redirect(url_for("worklist.page"), code=303)
 

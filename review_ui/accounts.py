@@ -17,7 +17,9 @@ from flask_security import (
     RoleMixin,
     Security,
     UserMixin,
+    current_user,
     hash_password,
+    login_user,
     user_authenticated,
 )
 from flask_security.forms import LoginForm
@@ -41,9 +43,12 @@ SHORTEST_PASSWORD = 10
 FEWEST_DIFFERENT = 5
 SESSION_ID = "login"
 """Names one login in its cookie, so that logging out can end it (core.session_store)."""
+_PROVED_BY = "proved_by"
 CONSOLE = "console"
 """Who made an account on the machine itself, in the audit."""
-_RESERVED = frozenset({CONSOLE, "node", "trainer", "unknown"})
+PROVIDER = "provider"
+"""Who made an account that the hospital's provider vouched for, and by what it was proved."""
+_RESERVED = frozenset({CONSOLE, PROVIDER, "node", "trainer", "unknown"})
 _COMMON = ("password", "passwort", "12345", "qwert", "letmein", "recontour", "welcome", "abc123")
 _UNMISTAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 _EXTENSION = "recontour-accounts"
@@ -91,18 +96,18 @@ class UsernameLoginForm(LoginForm):
         """
         self.ifield = self.username
         name, address = self.username.data or "", request.remote_addr or ""
-        guesses, now = cast(Guesses, current_app.extensions[_GUESSES]), _now()
-        if wait := guesses.wait(name, address, now=now):
+        tried, now = guesses(), _now()
+        if wait := tried.wait(name, address, now=now):
             self.form_errors.append(too_many(wait))
             return False
         self.user = current_app.extensions[_EXTENSION].find_user(username=name)
         if super().validate(**kwargs):
-            guesses.accept(name, address)
+            tried.accept(name, address)
             return True
         # What was typed may be a password in the wrong field: only known names are kept.
         known = str(self.user.username) if self.user else "unknown"
         _audit("login.refused", known, address)
-        if guesses.refuse(name, address, now=now):
+        if tried.refuse(name, address, now=now):
             _audit("login.blocked", known, address)
         return False
 
@@ -131,15 +136,54 @@ def install(app: Flask, store: Store) -> scoped_session[Session]:
     app.extensions[_GUESSES] = Guesses()
 
     @user_authenticated.connect_via(app, weak=False)
-    def _on_login(_app: Flask, user: Account, **_: Any) -> None:
+    def _on_login(_app: Flask, user: Account, authn_via: list[str] | None = None, **_: Any) -> None:
         session_cookie[SESSION_ID] = secrets.token_hex(16)
-        store.accounts.logged_in(user.username, now=datetime.now(UTC))
+        how = {"by": PROVIDER} if authn_via == [PROVIDER] else {}
+        store.accounts.logged_in(user.username, now=datetime.now(UTC), **how)
 
     @app.teardown_appcontext
     def _end(_error: BaseException | None) -> None:
         session.remove()
 
     return session
+
+
+def log_in_as(username: str) -> bool:
+    """Log in who proved elsewhere to be this account; False where none is active.
+
+    Nothing of the session before goes on.
+    """
+    user = current_app.extensions[_EXTENSION].find_user(username=username)
+    if user is None or not user.active:
+        return False
+    session_cookie.clear()
+    session_cookie.permanent = True
+    session_cookie[_PROVED_BY] = PROVIDER
+    login_user(user, authn_via=[PROVIDER])
+    return True
+
+
+def must_choose_password() -> bool:
+    """Whether who is logged in came with a one-time password, which opens nothing else."""
+    proved_elsewhere = session_cookie.get(_PROVED_BY) == PROVIDER
+    return bool(current_user.one_time_password) and not proved_elsewhere
+
+
+def guesses() -> Guesses:
+    """Refused logins of the last minutes."""
+    return cast(Guesses, current_app.extensions[_GUESSES])
+
+
+def note_refusal(name: str, address: str, **detail: str) -> None:
+    """Audit a refused login; only names that are accounts are kept."""
+    _audit(
+        "login.refused", name if user_exists(current_app, name) else "unknown", address, **detail
+    )
+
+
+def is_username(name: str) -> bool:
+    """Whether an account may be called so."""
+    return bool(_USERNAME.fullmatch(name))
 
 
 def reading_session(store: Store) -> scoped_session[Session]:
@@ -279,9 +323,9 @@ def _digest(app: Flask, password: str) -> str:
         return str(hash_password(password))
 
 
-def _audit(event: str, who: str, address: str) -> None:
+def _audit(event: str, who: str, address: str, **detail: str) -> None:
     with writing(_store(current_app).engine) as connection:
-        audit.record(connection, who=who, event=event, now=_now(), address=address)
+        audit.record(connection, who=who, event=event, now=_now(), address=address, **detail)
 
 
 def _now() -> datetime:

@@ -34,7 +34,10 @@ class Guesses:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self, name: str, address: str, *, now: datetime) -> timedelta:
-        """How long until this address may try this name again; zero: it may now."""
+        """How long until this address may try this name again; zero: it may now.
+
+        Without a name the address alone counts.
+        """
         with self._lock:
             return max((self._wait(key, now) for key in _keys(name, address)), default=timedelta())
 
@@ -69,8 +72,9 @@ class Guesses:
 
 def _keys(name: str, address: str) -> Iterator[Key]:
     name = name.casefold()[:64]
-    yield "pair", name, address
-    yield "name", name, ""
+    if name:
+        yield "pair", name, address
+        yield "name", name, ""
     if address:
         yield "address", "", address
 

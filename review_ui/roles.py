@@ -75,6 +75,9 @@ PUBLIC_ENDPOINTS = frozenset(
         "security.two_factor_setup",
         "security.two_factor_token_validation",
         "security.mf_recovery",
+        # To the hospital's provider and back: nobody is logged in until it is proved.
+        "oidc.begin",
+        "oidc.finish",
     }
 )
 CLOSED_ENDPOINTS = frozenset({"security.two_factor_rescue", "security.tf_select"})

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from core.config import Settings
 from review_ui import blind, groups, metrics, second_factor
-from review_ui.accounts import SESSION_ID
+from review_ui.accounts import SESSION_ID, must_choose_password
 from review_ui.context import desk
 from review_ui.errors import answer, error_response
 from review_ui.roles import (
@@ -185,9 +185,9 @@ def _first_page() -> ResponseReturnValue | None:
     if request.endpoint in OWN_ENDPOINTS:
         return None
     to_api = request.path.startswith("/api/")
-    if current_user.one_time_password and to_api:
+    if must_choose_password() and to_api:
         return error_response(403, "password", "Choose a password of your own first.")
-    if current_user.one_time_password or not (current_user.welcomed or to_api):
+    if must_choose_password() or not (current_user.welcomed or to_api):
         return redirect(url_for("account.page"), code=303)
     return None
 

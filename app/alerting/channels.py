@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import smtplib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.config import Settings
-from core.errors import ConfigError
+from core.secret_files import sendable_secret
 
 MAIL, WEBHOOK = "mail", "webhook"
 TIMEOUT_S = 15.0
@@ -66,7 +64,7 @@ def _mail(settings: Settings, message: Message) -> None:
         if mail.security == "starttls":
             server.starttls(context=context)  # raises where the server does not offer it
         if mail.username:
-            server.login(mail.username, _secret(PASSWORD_VARIABLE, mail.password_file))
+            server.login(mail.username, sendable_secret(PASSWORD_VARIABLE, mail.password_file))
         server.send_message(as_mail(settings, message))
 
 
@@ -102,7 +100,7 @@ def _post(settings: Settings, message: Message) -> None:
         "ended_at": message.ended_at.isoformat() if message.ended_at else None,
     }
     headers = {"Content-Type": "application/json"}
-    if token := _secret(TOKEN_VARIABLE, hook.token_file):
+    if token := sendable_secret(TOKEN_VARIABLE, hook.token_file):
         headers["Authorization"] = f"Bearer {token}"
     connection = http.client.HTTPSConnection(
         where.hostname or "", where.port, timeout=TIMEOUT_S, context=_trusting(hook.authorities)
@@ -122,31 +120,6 @@ def _trusting(authorities: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=authorities or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def _secret(variable: str, file: str) -> str:
-    """A secret from the environment, or from a file that only the node's account may read."""
-    if told := os.environ.get(variable, "").strip():
-        return _sendable(told, variable)
-    if not file:
-        return ""
-    path = Path(file)
-    try:
-        mode = path.stat().st_mode
-        told = path.read_text("utf-8", errors="replace").strip()
-    except OSError as error:
-        raise ConfigError(f"{path.name} cannot be read ({type(error).__name__}).") from None
-    if mode & 0o077:
-        raise ConfigError(f"{path.name} may be read by other accounts. Run chmod 600 {path}.")
-    return _sendable(told, path.name)
-
-
-def _sendable(told: str, where: str) -> str:
-    if not (told.isascii() and told.isprintable()):
-        raise ConfigError(
-            f"The secret in {where} cannot be sent: it must be one line of printable ASCII."
-        )
-    return told
 
 
 _TELL: dict[str, Callable[[Settings, Message], None]] = {MAIL: _mail, WEBHOOK: _post}

@@ -13,13 +13,15 @@ from app.components import OURSELVES, as_cyclonedx, components
 
 LOCK = Path(__file__).parents[2] / "requirements.lock"
 # The words by which the licences of what we run with are known. None asks whoever passes the node
-# on to open what is theirs; PostgreSQL's driver (LGPL) is used as it is and may be exchanged.
+# on to open what is theirs; PostgreSQL's driver (LGPL) and the list of authorities (MPL) are used
+# as they are and may be exchanged.
 # The file LICENSE of qrcode says BSD, and MIT of what it was made from; "other" is a trademark.
 PERMITTED = re.compile(
     r"MIT|MIT-0|MIT-CMU|BSD|0BSD|BSD-\d-Clause|Apache|Apache-2\.0|ISC|PSF-2\.0|Zlib|CC0-1\.0|BSL-1\.0|"
     r"LLVM-exception|Zope|Unlicense|Public|Software|License|ISCL|The|AND|OR|WITH"
 )
 EXCEPTIONS = {
+    "certifi": "Mozilla Public License 2.0 (MPL 2.0)",
     "psycopg": "LGPL-3.0-only",
     "psycopg-binary": "LGPL-3.0-only",
     "qrcode": "BSD License; Other/Proprietary License",

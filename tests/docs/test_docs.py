@@ -53,7 +53,7 @@ def shipped_keys() -> dict[str, Any]:
 
     def walk(values: dict[str, Any], before: str) -> None:
         for name, value in values.items():
-            if isinstance(value, dict):
+            if isinstance(value, dict) and value:
                 walk(value, f"{before}{name}.")
             elif isinstance(value, list) and value and isinstance(value[0], dict):
                 walk(value[0], f"{before}{name}[].")

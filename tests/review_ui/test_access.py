@@ -22,10 +22,13 @@ from review_ui.roles import ADMIN, CLOSED_ENDPOINTS
 from tests.support.review_case import PASSWORD, Reviewer, post_login, put_case, small_geometry
 from tests.support.settings import settings_for
 
-OPEN_TO_ALL = {"/login", "/healthz", "/readyz", "/static/<version>/<path:filename>"}
+OPEN_TO_ALL = {
+    *("/login", "/oidc/login", "/oidc/callback"),
+    *("/healthz", "/readyz", "/static/<version>/<path:filename>"),
+}
 
 
-def test_every_route_but_four_needs_a_login(app: Flask) -> None:
+def test_every_route_but_a_few_needs_a_login(app: Flask) -> None:
     client = app.test_client()
     page = client.get("/login").text
     token = page.split('name="csrf-token" content="')[1].split('"')[0]
