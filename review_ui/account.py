@@ -5,13 +5,14 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user, verify_password
+from flask_security import current_user
 
 from core.errors import AccountError
 from review_ui.accounts import (
     FEWEST_DIFFERENT,
     SHORTEST_PASSWORD,
     must_choose_password,
+    present_password_problem,
     set_password,
 )
 from review_ui.context import desk
@@ -46,14 +47,12 @@ def change_password() -> ResponseReturnValue:
     """Change the password; other sessions of the account end, this one goes on."""
     form, name = request.form, current_user.username
     new = form.get("new", "")
-    problem = ""
-    if not verify_password(form.get("current", ""), current_user.password):
-        problem = "The present password is not right."
-    elif new != form.get("again", ""):
+    problem = present_password_problem(form.get("current", ""))
+    if not problem and new != form.get("again", ""):
         problem = "The two new passwords differ."
-    elif new == form.get("current"):
+    if not problem and new == form.get("current"):
         problem = "The new password is the present one. Choose another."
-    else:
+    if not problem:
         try:
             # Flask-Login finds the account by this; other sessions keep the old one.
             session["_user_id"] = set_password(current_app, name, new, who=name)

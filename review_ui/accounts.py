@@ -21,6 +21,7 @@ from flask_security import (
     hash_password,
     login_user,
     user_authenticated,
+    verify_password,
 )
 from flask_security.forms import LoginForm
 from sqlalchemy.orm import Session, registry, relationship, scoped_session, sessionmaker
@@ -172,6 +173,24 @@ def must_choose_password() -> bool:
 def guesses() -> Guesses:
     """Refused logins of the last minutes."""
     return cast(Guesses, current_app.extensions[_GUESSES])
+
+
+def present_password_problem(typed: str) -> str:
+    """Why whoever is logged in may not go on with it; empty where it is right.
+
+    Whoever sits at an open page may try as many as at the login, and no more.
+    """
+    name, address = str(current_user.username), request.remote_addr or ""
+    tried, now = guesses(), _now()
+    if wait := tried.wait(name, address, now=now):
+        return too_many(wait)
+    if verify_password(typed, current_user.password):
+        tried.accept(name, address)
+        return ""
+    _audit("login.refused", name, address, on="password change")
+    if tried.refuse(name, address, now=now):
+        _audit("login.blocked", name, address)
+    return "The present password is not right."
 
 
 def note_refusal(name: str, address: str, **detail: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from core.store import Store
 from core.volume import Volume
 from review_ui import create_app
 from review_ui.account import TOUR
-from review_ui.accounts import create_user, require_strong
+from review_ui.accounts import create_user, guesses, require_strong
+from review_ui.guessing import LIMITS
 from review_ui.roles import ADMIN, PHYSICIST
 from tests.support.review_case import NOW, PASSWORD, Reviewer, post_login, put_case, small_geometry
 
@@ -97,6 +99,30 @@ def test_a_change_is_refused_in_words(
     assert answer.status_code == 422
     assert words in answer.text
     assert post_login(app.test_client(), "anna", PASSWORD).status_code == 302
+
+
+def test_whoever_sits_at_an_open_page_cannot_try_passwords_without_end(
+    app: Flask, store: Store, anna: Reviewer
+) -> None:
+    with app.app_context():
+        for _ in range(LIMITS["pair"] - 1):  # as at the login, where they count as well
+            guesses().refuse("anna", "127.0.0.1", now=datetime.now(UTC))
+    assert change(anna, "not this one", OWN) == 422
+    newest = store.audit.page(AuditQuestion(who="anna"), page=1).rows[:2]
+    assert [entry.event for entry in newest] == ["login.blocked", "login.refused"]
+    assert newest[1].detail["on"] == "password change"
+    assert change(anna, PASSWORD, OWN) == 429
+    assert anna.get("/api/session").status_code == 200
+    assert post_login(app.test_client(), "anna", PASSWORD).status_code == 429
+
+
+def test_a_right_present_password_forgets_what_was_mistyped(app: Flask, anna: Reviewer) -> None:
+    with app.app_context():
+        for _ in range(LIMITS["pair"] - 1):
+            guesses().refuse("anna", "127.0.0.1", now=datetime.now(UTC))
+    assert change(anna, PASSWORD, OWN, "another") == 422
+    assert change(anna, "not this one", OWN) == 422
+    assert change(anna, PASSWORD, OWN) == 303
 
 
 @pytest.mark.parametrize(
