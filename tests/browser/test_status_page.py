@@ -90,4 +90,7 @@ def test_the_running_challenger_shows_its_loss_its_looks_and_the_time_left(
     learning.progress(f"{1:032x}", step=400, loss=0.4, validation_dice=0.78, figures=told)
     expect(running).to_contain_text("all 400 steps are done, now it is measured")
     expect(running).not_to_contain_text("left")
+    begun = Round("2" * 32, "Heart", (), "RUNNING", 0, 240, None, None, "", NOW, None)
+    learning.start_round(replace(begun, started_at=NOW + timedelta(hours=2)))
+    expect(running).to_contain_text("A starting model, from synthetic patients: step 0 of 240")
     context.close()

@@ -83,5 +83,17 @@ def test_the_image_holds_every_package_and_installs_by_hash() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
     assert {f"COPY {name.rstrip('*')} {name.rstrip('*')}" for name in packages} <= set(lines)
-    assert any("--require-hashes -r requirements.lock" in line for line in lines)
+    # As on a machine: without the hashes of what they depend on, and without torch, none was built.
+    assert "RUN scripts/install-packages python" in lines
+    assert "scripts/install-packages .venv/bin/python" in (REPOSITORY / "scripts/setup").read_text()
     assert "USER recontour" in lines
+
+
+def test_only_what_the_image_copies_is_given_to_its_build() -> None:
+    """Else an environment of 2 GB and the demo's data are; patients' too where they lie there."""
+    lines = (DEPLOY / "container" / "Containerfile").read_text().splitlines()
+    copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
+    given = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert given[0] == "*"
+    assert {line.removeprefix("!") for line in given if line.startswith("!")} == copied
+    assert "review_ui/node_modules" in given
