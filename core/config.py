@@ -367,6 +367,7 @@ def _sentences(path: Path, error: ValidationError) -> str:
         elif problem["type"] == "missing":
             lines.append(f"  {key}: this key is missing; config.yaml in the repository shows it.")
         else:
-            found = f"{key}: found {problem['input']!r}; " if key else ""
-            lines.append(f"  {found}{problem['msg']}.")
+            found = "" if isinstance(problem["input"], dict) else f"found {problem['input']!r}; "
+            said = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+            lines.append(f"  {key}: {found}{said}." if key else f"  {said}.")
     return "\n".join(lines)

@@ -86,3 +86,11 @@ def test_broken_yaml_is_an_error_that_names_the_file(tmp_path: Path) -> None:
 def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECONTOUR_DICOM__PORT", "104")
     assert load_settings(REPOSITORY / "config.yaml").dicom.port == 104
+
+
+def test_what_is_wrong_with_a_section_is_told_without_the_whole_of_it(tmp_path: Path) -> None:
+    path = changed(
+        tmp_path, "  host: 127.0.0.1            # address of", "  host: 0.0.0.0  # address of"
+    )
+    with pytest.raises(ConfigError, match=r"\n  review: host 0\.0\.0\.0 is reached from other"):
+        load_settings(path)
