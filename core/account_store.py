@@ -103,7 +103,8 @@ class AccountStore:
             )
             (account_id,) = made.inserted_primary_key or (None,)
             _give(connection, account_id, new.roles)
-            _audit(connection, new.username, "account.created", who, now, roles=sorted(new.roles))
+            roles = sorted(new.roles)
+            _audit(connection, new.username, "account.created", who, now, before=None, after=roles)
 
     def set_roles(
         self, username: str, roles: Collection[str], *, admin: str, who: str, now: datetime
@@ -128,7 +129,7 @@ class AccountStore:
         Nobody keeps himself out, and the last active `admin` stays.
         """
         with writing(self._engine) as connection:
-            _find(connection, username)
+            before = _find(connection, username).active
             if not active:
                 if username == who:
                     raise AccountError(
@@ -137,15 +138,18 @@ class AccountStore:
                 _require_another(connection, username, admin)
             _update(connection, username, active=active, fs_uniquifier=uuid.uuid4().hex)
             event = "account.reactivated" if active else "account.deactivated"
-            _audit(connection, username, event, who, now)
+            _audit(connection, username, event, who, now, before=before, after=active)
 
     def set_password(
         self, username: str, digest: str, *, one_time: bool, who: str, now: datetime
     ) -> str:
-        """Change the password; every session ends but one that takes on the new uniquifier."""
+        """Change the password; every session ends but one that takes on the new uniquifier.
+
+        The audit says whether it was and is to be used once.
+        """
         renewed = uuid.uuid4().hex
         with writing(self._engine) as connection:
-            _find(connection, username)
+            before = _find(connection, username).one_time_password
             _update(
                 connection,
                 username,
@@ -154,14 +158,23 @@ class AccountStore:
                 fs_uniquifier=renewed,
             )
             event = "account.password_reset" if one_time else "account.password_changed"
-            _audit(connection, username, event, who, now)
+            _audit(connection, username, event, who, now, before=before, after=one_time)
         return renewed
 
     def set_display_name(self, username: str, display_name: str, *, now: datetime) -> None:
         """How an account wants to be called on the pages."""
         with writing(self._engine) as connection:
+            before = _find(connection, username).display_name
             _update(connection, username, display_name=display_name)
-            _audit(connection, username, "account.renamed", username, now)
+            _audit(
+                connection,
+                username,
+                "account.renamed",
+                username,
+                now,
+                before=before,
+                after=display_name,
+            )
 
     def set_welcomed(self, username: str) -> None:
         """The account has seen the first page, and is not led there again."""

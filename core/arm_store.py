@@ -43,7 +43,13 @@ class ArmStore:
                 sa.update(case).where(case.c.id == case_id).values(arm=arm, updated_at=now)
             )
             audit.record(
-                connection, who=who, event="case.arm_chosen", now=now, case_id=case_id, arm=arm
+                connection,
+                who=who,
+                event="case.arm_chosen",
+                now=now,
+                case_id=case_id,
+                before=current.arm,
+                after=arm,
             )
 
     def kept_from(self, approved: Correction) -> Prediction | None:

@@ -137,15 +137,16 @@ class AskedStore:
             if found is None or not connection.execute(queued).rowcount:
                 return False
             row = _update(connection, found, state=DUE, attempts=0, next_try_at=now)
-            _audit(connection, row, "delivery.retried", now, who=who, before=SENT)
+            _audit(connection, row, "delivery.retried", now, who=who, before=SENT, after=QUEUED)
             return True
 
     def committed(self, asked_id: str, *, now: datetime) -> None:
         """The destination took over the responsibility for everything that was asked."""
         with writing(self._engine) as connection:
             values = {"state": COMMITTED, "last_error": "", "answered_at": now}
+            before = _state(connection, asked_id)
             row = _update(connection, asked_id, **values)
-            _audit(connection, row, "delivery.committed", now)
+            _audit(connection, row, "delivery.committed", now, before=before, after=COMMITTED)
 
     def refused(
         self, asked_id: str, *, reason: str, again_at: datetime | None, now: datetime
@@ -166,6 +167,7 @@ class AskedStore:
             values["attempts"] = asked.c.attempts + 1
             if again_at is not None:
                 values |= {"state": DUE, "next_try_at": again_at}
+            before = _state(connection, asked_id)
             row = _update(connection, asked_id, **values)
             if again_at is not None:
                 connection.execute(
@@ -173,7 +175,20 @@ class AskedStore:
                     .where(delivery.c.id == row["delivery_id"], delivery.c.state == SENT)
                     .values(state=QUEUED, next_try_at=again_at)
                 )
-            _audit(connection, row, "delivery.not_committed", now, reason=reason)
+            after = row["state"]
+            _audit(
+                connection,
+                row,
+                "delivery.not_committed",
+                now,
+                reason=reason,
+                before=before,
+                after=after,
+            )
+
+
+def _state(connection: sa.Connection, asked_id: str) -> str | None:
+    return connection.scalar(sa.select(asked.c.state).where(asked.c.id == asked_id))
 
 
 def _update(connection: sa.Connection, asked_id: str, **values: Any) -> sa.RowMapping:

@@ -15,7 +15,32 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.case import CaseState
 from core.tables import audit
+
+CHANGES = frozenset(
+    {
+        *(f"case.{state.lower()}" for state in CaseState),
+        *("case.taken_over", "case.passed_on", "case.arm_chosen"),
+        *("account.created", "account.roles", "account.groups", "account.renamed"),
+        *("account.reactivated", "account.deactivated"),
+        *("account.password_reset", "account.password_changed"),
+        *("account.second_factor_on", "account.second_factor_off", "account.second_factor_reset"),
+        *("account.recovery_codes_made", "account.recovery_code_used"),
+        *("model.released", "model.waits", "model.pinned", "model.unpinned", "model.rolled_back"),
+        *("model.shadow_started", "model.shadow_ended"),
+        *("observer.asked", "observer.withdrawn", "observer.signed"),
+        *("correction.suspicious", "correction.released", "correction.discarded"),
+        *("delivery.retried", "delivery.held", "delivery.sent", "delivery.undone"),
+        *("delivery.committed", "delivery.not_committed"),
+        *("commitment.reported", "instance.replaced", "strokes.taken", "key.added", "key.removed"),
+    }
+)
+"""Events after which something is another than it was: their rows say `before` and `after`.
+
+None is what was not there, or is no more. Secrets are never said: whether there is one is. All
+other events tell of a deed that leaves what it is about as it was, or of something that came.
+"""
 
 
 def record(
@@ -27,7 +52,10 @@ def record(
     case_id: str | None = None,
     **detail: Any,
 ) -> None:
-    """Add one row; `event` is a word of ours (case.approved ...), never free text."""
+    """Add one row; `event` is a word of ours (case.approved ...), never free text.
+
+    One of `CHANGES` comes with `before` and `after`.
+    """
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyhow
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7403)"))
     # As it will be read again: the digest is of what is stored, whose keys are strings.

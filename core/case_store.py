@@ -369,6 +369,7 @@ def move(
         now=now,
         case_id=case_id,
         before=str(before),
+        after=str(state),
         **detail,
     )
 

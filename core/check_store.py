@@ -57,6 +57,8 @@ class CheckStore:
                     now=check.checked_at,
                     case_id=check.case_id,
                     correction=check.correction_id,
+                    before=None,
+                    after="waits",
                 )
 
     def all(self, roi_name: str) -> list[CorrectionCheck]:

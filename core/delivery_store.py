@@ -114,6 +114,7 @@ class DeliveryStore:
                 case_id=found.case_id,
                 destination=found.destination,
                 before=found.state,
+                after=QUEUED,
             )
             return True
 
@@ -141,6 +142,7 @@ class DeliveryStore:
     def held(self, delivery_id: str, *, reason: str, now: datetime) -> None:
         """Stop a delivery that must not leave the node, and say why."""
         with writing(self._engine) as connection:
+            before = _state(connection, delivery_id)
             row = _update(connection, delivery_id, state=HELD, last_error=reason)
             audit.record(
                 connection,
@@ -149,6 +151,8 @@ class DeliveryStore:
                 now=now,
                 case_id=row.case_id,
                 reason=reason,
+                before=before,
+                after=HELD,
             )
 
     def hold_waiting(self, *, reason: str) -> None:
@@ -163,9 +167,7 @@ class DeliveryStore:
         The last delivery of the newest approval of a case makes it DELIVERED.
         """
         with writing(self._engine) as connection:
-            before = connection.execute(
-                sa.select(delivery.c.state).where(delivery.c.id == delivery_id)
-            ).scalar_one()
+            before = _state(connection, delivery_id)
             if before == SENT:
                 return
             row = _update(
@@ -185,6 +187,8 @@ class DeliveryStore:
                 case_id=row.case_id,
                 destination=row.destination,
                 sop_instance_uid=sop_instance_uid,
+                before=before,
+                after=SENT,
             )
             open_ones = sa.select(delivery.c.id).where(
                 delivery.c.correction_id == row.correction_id, delivery.c.state != SENT
@@ -238,6 +242,11 @@ def is_replaced() -> sa.ColumnElement[bool]:
         newer.c.approved_at > own.c.approved_at,
     )
     return withdrawn | followed
+
+
+def _state(connection: sa.Connection, delivery_id: str) -> str:
+    state = sa.select(delivery.c.state).where(delivery.c.id == delivery_id)
+    return str(connection.execute(state).scalar_one())
 
 
 def _update(connection: sa.Connection, delivery_id: str, **values: Any) -> sa.Row[Any]:

@@ -40,10 +40,18 @@ class FactorStore:
         values: dict[str, Any] = {"tf_primary_method": method, "tf_totp_secret": secret}
         values |= {"mf_recovery_codes": sa.null(), "fs_uniquifier": uuid.uuid4().hex}
         with writing(self._engine) as connection:
+            before = _has_one(connection, username)
             if not connection.execute(sa.update(account).where(mine).values(**values)).rowcount:
                 raise TransitionError("The second factor was turned on meanwhile. Log in again.")
-            event = "account.second_factor_on"
-            audit.record(connection, who=username, event=event, now=now, account=username)
+            audit.record(
+                connection,
+                who=username,
+                event="account.second_factor_on",
+                now=now,
+                account=username,
+                before=before,
+                after=True,
+            )
         return str(values["fs_uniquifier"])
 
     def turn_off(self, username: str, *, who: str, now: datetime) -> None:
@@ -53,26 +61,53 @@ class FactorStore:
         )
         if who != username:
             values["fs_uniquifier"] = uuid.uuid4().hex
-        event = "account.second_factor_off" if who == username else "account.second_factor_reset"
-        self._change(username, event, who, now, values)
+        with writing(self._engine) as connection:
+            before = _has_one(connection, username)
+            _change(connection, username, values)
+            audit.record(
+                connection,
+                who=who,
+                event="account.second_factor_off"
+                if who == username
+                else "account.second_factor_reset",
+                now=now,
+                account=username,
+                before=before,
+                after=False,
+            )
 
     def set_recovery_codes(self, username: str, codes: list[str], *, now: datetime) -> None:
         """Codes that are each taken once instead of one from the authenticator."""
-        values = {"mf_recovery_codes": codes}
-        self._change(username, "account.recovery_codes_made", username, now, values)
+        with writing(self._engine) as connection:
+            before = len(_codes(connection, username))
+            _change(connection, username, {"mf_recovery_codes": codes})
+            audit.record(
+                connection,
+                who=username,
+                event="account.recovery_codes_made",
+                now=now,
+                account=username,
+                before=before,
+                after=len(codes),
+            )
 
     def use_recovery_code(self, username: str, code: str, *, now: datetime) -> bool:
         """Take a code, for good; False where somebody took it meanwhile."""
         with writing(self._engine) as connection:
             mine = account.c.username == username
-            left = connection.scalar(sa.select(account.c.mf_recovery_codes).where(mine)) or []
+            left = _codes(connection, username)
             if code not in left:
                 return False
             left = [one for one in left if one != code]
             connection.execute(sa.update(account).where(mine).values(mf_recovery_codes=left))
-            event, number = "account.recovery_code_used", len(left)
             audit.record(
-                connection, who=username, event=event, now=now, account=username, left=number
+                connection,
+                who=username,
+                event="account.recovery_code_used",
+                now=now,
+                account=username,
+                before=len(left) + 1,
+                after=len(left),
             )
             return True
 
@@ -89,11 +124,18 @@ class FactorStore:
             taken = sa.update(account).where(account.c.username == username, earlier)
             return connection.execute(taken.values(tf_last_step=step)).rowcount == 1
 
-    def _change(
-        self, username: str, event: str, who: str, now: datetime, values: dict[str, Any]
-    ) -> None:
-        with writing(self._engine) as connection:
-            mine = sa.update(account).where(account.c.username == username).values(**values)
-            if not connection.execute(mine).rowcount:
-                raise AccountError(f"There is no account {username!r}. The page Users lists all.")
-            audit.record(connection, who=who, event=event, now=now, account=username)
+
+def _has_one(connection: sa.Connection, username: str) -> bool:
+    secret = sa.select(account.c.tf_totp_secret).where(account.c.username == username)
+    return connection.scalar(secret) is not None
+
+
+def _codes(connection: sa.Connection, username: str) -> list[str]:
+    codes = sa.select(account.c.mf_recovery_codes).where(account.c.username == username)
+    return connection.scalar(codes) or []
+
+
+def _change(connection: sa.Connection, username: str, values: dict[str, Any]) -> None:
+    mine = sa.update(account).where(account.c.username == username).values(**values)
+    if not connection.execute(mine).rowcount:
+        raise AccountError(f"There is no account {username!r}. The page Users lists all.")

@@ -55,8 +55,8 @@ class FlowStore:
                 mask=found.mask_digest,
             )
             of_approval = delivery.c.correction_id == found.id
-            taken = sa.select(delivery.c.destination).where(of_approval).order_by("destination")
-            for destination in connection.scalars(taken).all():
+            taken = sa.select(delivery.c.destination, delivery.c.state).where(of_approval)
+            for destination, state in connection.execute(taken.order_by("destination")).all():
                 audit.record(
                     connection,
                     who=who,
@@ -64,6 +64,8 @@ class FlowStore:
                     now=now,
                     case_id=case_id,
                     destination=destination,
+                    before=state,
+                    after=None,
                 )
             connection.execute(sa.delete(delivery).where(of_approval))
             connection.execute(
@@ -105,6 +107,7 @@ class FlowStore:
         )
         with writing(self._engine) as connection:
             require_lock(connection, case_id, who=who, tab=tab)
+            before = fetch_case(connection, case_id).assigned_to
             if connection.execute(hidden).first() is not None:
                 raise TransitionError(
                     f"{to} contours this case as a second observer and must not see it. Pass it on "
@@ -115,7 +118,13 @@ class FlowStore:
             )
             connection.execute(sa.delete(lock).where(lock.c.case_id == case_id))
             audit.record(
-                connection, who=who, event="case.passed_on", now=now, case_id=case_id, to=to
+                connection,
+                who=who,
+                event="case.passed_on",
+                now=now,
+                case_id=case_id,
+                before=before or None,
+                after=to,
             )
 
     def reopen(self, case_id: str, *, who: str, reason: str, now: datetime) -> Case:

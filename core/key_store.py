@@ -37,7 +37,15 @@ class KeyStore:
                 raise AccountError(f"There is already a key {name!r}. Remove it first.")
             row = {"name": name, "digest": _digest(key), "made_at": now}
             connection.execute(sa.insert(machine_key).values(row))
-            audit.record(connection, who=who, event="key.added", now=now, key=name)
+            audit.record(
+                connection,
+                who=who,
+                event="key.added",
+                now=now,
+                key=name,
+                before=False,
+                after=True,
+            )
         return key
 
     def remove(self, name: str, *, who: str, now: datetime) -> None:
@@ -46,7 +54,15 @@ class KeyStore:
             gone = connection.execute(sa.delete(machine_key).where(machine_key.c.name == name))
             if not gone.rowcount:
                 raise AccountError(f"There is no key {name!r}. See: recontour key list.")
-            audit.record(connection, who=who, event="key.removed", now=now, key=name)
+            audit.record(
+                connection,
+                who=who,
+                event="key.removed",
+                now=now,
+                key=name,
+                before=True,
+                after=False,
+            )
 
     def all(self) -> list[tuple[str, datetime]]:
         """Name of every key and since when it is there."""

@@ -183,6 +183,7 @@ class LearningStore:
                     version=released.version,
                     roi_name=released.roi_name,
                     before=parent,
+                    after=released.version,
                 )
             return status
 

@@ -73,6 +73,8 @@ class ObservationStore:
                 now=now,
                 case_id=case_id,
                 observer=observer,
+                before=None,
+                after="asked",
             )
             return made
 
@@ -116,6 +118,8 @@ class ObservationStore:
                 now=now,
                 case_id=row["case_id"],
                 observer=row["observer"],
+                before="asked",
+                after="withdrawn",
             )
         return Observation(**{**row, "withdrawn_at": now})
 
@@ -209,7 +213,14 @@ class ObservationStore:
                 .values(signed_at=now, mask_digest=digest)
             )
             audit.record(
-                connection, who=who, event="observer.signed", now=now, case_id=found, mask=digest
+                connection,
+                who=who,
+                event="observer.signed",
+                now=now,
+                case_id=found,
+                mask=digest,
+                before="asked",
+                after="signed",
             )
 
     def _all(self, condition: sa.ColumnElement[bool]) -> list[Observation]:

@@ -112,6 +112,7 @@ class OwedStore:
         """The caller took our report; `failed` counts the instances that are not committed."""
         with writing(self._engine) as connection:
             same = owed.c.id == owed_id
+            before = connection.scalar(sa.select(owed.c.state).where(same))
             connection.execute(
                 sa.update(owed)
                 .where(same)
@@ -132,6 +133,8 @@ class OwedStore:
                 transaction_uid=row["transaction_uid"],
                 instances=len(row["objects"]),
                 failed=failed,
+                before=before,
+                after=REPORTED,
             )
 
     def report_failed(self, owed_id: str, *, error: str, next_try_at: datetime) -> None:

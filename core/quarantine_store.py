@@ -191,8 +191,8 @@ class QuarantineStore:
                     who=NODE,
                     event="instance.replaced",
                     now=now,
-                    damaged=damaged_id,
-                    instance_id=newer_id,
+                    before=damaged_id,
+                    after=newer_id,
                 )
         return len(pairs)
 

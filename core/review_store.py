@@ -62,6 +62,7 @@ class ReviewStore:
                     now=now,
                     case_id=case_id,
                     before=other.name,
+                    after=who,
                 )
             if held is not None and held.tab != tab and held.holder == who:
                 audit.record(connection, who=who, event="lock.moved", now=now, case_id=case_id)

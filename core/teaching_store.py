@@ -131,6 +131,8 @@ def _fix_for_training(
         case_id=row.id,
         roi_name=roi_name,
         journal_seq=row.seq,
+        before=None,
+        after=Split.TRAIN,
     )
 
 

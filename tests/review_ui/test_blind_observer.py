@@ -329,7 +329,8 @@ def test_what_is_withdrawn_opens_the_case_and_is_painted_on_no_more(
     with store.engine.connect() as connection:
         query = sa.select(audit.c.who, audit.c.case_id, audit.c.detail)
         told = connection.execute(query.where(audit.c.event == "observer.withdrawn")).all()
-    assert told == [("phil", case_id, {"observer": "bert"})]
+    change = {"before": "asked", "after": "withdrawn"}
+    assert told == [("phil", case_id, {"observer": "bert", **change})]
 
 
 def test_what_is_signed_cannot_be_withdrawn(

@@ -116,7 +116,10 @@ def test_the_arm_is_chosen_by_whom_may_before_anybody_has_looked_and_audited(
         rows = connection.execute(
             sa.select(audit.c.who, audit.c.detail).where(audit.c.event == "case.arm_chosen")
         ).all()
-    assert [(r.who, r.detail["arm"]) for r in rows] == [("phil", MANUAL), ("phil", ASSISTED)]
+    assert [(r.who, r.detail["before"], r.detail["after"]) for r in rows] == [
+        ("phil", ASSISTED, MANUAL),
+        ("phil", MANUAL, ASSISTED),
+    ]
     with pytest.raises(TransitionError):
         store.arms.assign(other, "blind", who="phil", now=NOW)
 
