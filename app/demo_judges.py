@@ -12,8 +12,8 @@ from app.clinic_dicom import write_patient
 from app.experiment.physician import opinion_of
 from dicom_node.objects.ct_reader import read_ct
 
-# Enough for the gate to resample them (model/gate.py).
-SEEDS = (41, 42, 43, 44, 45, 46)
+# As many as the gate resamples (model/gate.py).
+SEEDS = (41, 42, 43, 44, 45)
 
 
 def write_judges(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from app.importing import (
 from app.intake import assemble, attach
 from app.room import Room
 from app.tables import Row
+from core.case import CaseState
 from core.errors import ImportRefusedError, RecontourError, UnreadableObjectError
 from core.records import RECOVERED, Case, InstanceHeader
 from core.rules import for_training
@@ -28,6 +30,9 @@ from dicom_node.network.header import read_header
 from dicom_node.network.inbox import Inbox, Received
 from dicom_node.objects.ct_reader import read_ct
 from dicom_node.objects.rtstruct_reader import read_structure_set
+
+# What a node that runs does to the same case at the same time is over by then.
+JOINED_WITHIN_S = 30.0
 
 
 @dataclass
@@ -131,12 +136,14 @@ def _kept(room: Room, series: FoundSeries, roi_name: str) -> Case:
         room.store.instances,
         reserve_mb=room.settings.disk_reserve_mb,
     )
+    uid = series.header.series_instance_uid
     for path in (*series.ct, *series.structure_sets, *series.doses):
         content = path.read_bytes()
         header = read_header(content)
         # Nobody sent it: a TPS that pushes the same CT later makes it a case like any other.
         inbox.keep(Received(content, header.sop_class_uid, header.sop_instance_uid, RECOVERED))
-    uid = series.header.series_instance_uid
+        if path == series.ct[0]:
+            _begun(room, uid, roi_name)
     current = room.store.teaching.case_of_series(uid)
     if current is None:
         raise ImportRefusedError("The CT could not be kept under its own UID; import it alone.")
@@ -144,7 +151,24 @@ def _kept(room: Room, series: FoundSeries, roi_name: str) -> Case:
         assemble(room, current.id, uid, for_training(roi_name))
     elif current.assembled_count != len(room.store.instances.of_series(uid)):
         assemble(room, current.id, uid)
-    for case_id, instance in room.store.instances.to_attach():
-        if case_id == current.id:
-            attach(room, case_id, instance.id)
+    _join(room, current.id)
     return room.store.cases.get(current.id)
+
+
+def _begun(room: Room, uid: str, roi_name: str) -> None:
+    """A new case is for training from its first slice: a node that runs may assemble it first."""
+    current = room.store.teaching.case_of_series(uid)
+    if current is not None and current.assembly is None and current.routing is None:
+        room.store.cases.routed(current.id, for_training(roi_name))
+
+
+def _join(room: Room, case_id: str) -> None:
+    """Join what belongs to the case; again, where a node that runs assembled it anew meanwhile."""
+    deadline = time.monotonic() + JOINED_WITHIN_S
+    while time.monotonic() < deadline:
+        mine = [i for joined, i in room.store.instances.to_attach() if joined == case_id]
+        if not mine and room.store.cases.get(case_id).state is not CaseState.RECEIVING:
+            return
+        for instance in mine:
+            attach(room, case_id, instance.id)
+        time.sleep(0.05)

@@ -22,7 +22,7 @@ from core.errors import (
     TransitionError,
 )
 from core.records import RETURNED, Case, Instance, Routing
-from core.rules import route_series
+from core.rules import route_series, training_alone
 
 log = structlog.get_logger()
 
@@ -58,7 +58,9 @@ def _assemble(room: Room, case_id: str, instances: list[Instance], routing: Rout
             instance_count=len(instances),
             geometry=geometry,
             findings=findings,
-            routing=routing or route_series(room.settings.rules, instances),
+            routing=routing
+            or training_alone(room.store.cases.get(case_id), instances)
+            or route_series(room.settings.rules, instances),
             now=room.now(),
             manual_every=room.settings.review.manual_every,
         )

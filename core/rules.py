@@ -81,6 +81,13 @@ def for_training(roi_name: str) -> Routing:
     return Routing(FOR_TRAINING, (roi_name,), (), "low", "it was imported to be learned from")
 
 
+def training_alone(current: Case, instances: Sequence[Instance]) -> Routing | None:
+    """The routing of a case that was imported and that no peer has sent; None for others."""
+    told = current.routing
+    sent = any(instance.calling_ae_title != RECOVERED for instance in instances)
+    return told if told is not None and told.rule == FOR_TRAINING and not sent else None
+
+
 def urgency(current: Case) -> int:
     """Place of a case in a queue: 1 urgent, 2 normal, 3 low."""
     return _URGENCY["normal" if current.routing is None else current.routing.priority]

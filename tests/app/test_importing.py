@@ -14,6 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
+from app import intake
 from app.cli import app
 from app.clinic_contours import write_contours
 from app.import_folder import import_folder
@@ -25,6 +26,7 @@ from app.writing import UNREVIEWED_LABEL
 from core.case import CaseState, Split
 from core.errors import UnreadableObjectError
 from core.records import Prediction
+from core.rules import FOR_TRAINING
 from core.store import open_store
 from core.tables import audit
 from dicom_node.objects.uids import derived_uid
@@ -113,6 +115,27 @@ def test_those_that_are_to_judge_all_judge_and_a_patient_who_teaches_is_refused_
     assert [c.case_id for c in known.train] == [case_of(room, teacher)]
     assert [c.case_id for c in known.validation] == [case_of(room, one) for one in patients]
     assert len(room.store.cases.all()) == 4
+
+
+def test_a_node_that_assembles_the_case_in_the_middle_of_an_import_changes_nothing(
+    room: Room, patient: LabelledPatient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks its rules, and makes the volume anew while the contour joins: that is void then."""
+
+    def attach(_room: Room, _case_id: str, _instance_id: int) -> str:
+        monkeypatch.setattr("app.import_folder.attach", intake.attach)
+        return "void"
+
+    monkeypatch.setattr(
+        "app.import_folder.assemble",
+        lambda room, case_id, uid, _routing: intake.assemble(room, case_id, uid),
+    )
+    monkeypatch.setattr("app.import_folder.attach", attach)
+    (row,) = imported_from(room, patient.folder)
+    assert row["outcome"] == "imported"
+    (case,) = room.store.cases.all()
+    assert case.routing is not None
+    assert (case.routing.rule, case.routing.destinations) == (FOR_TRAINING, ())
 
 
 def case_of(room: Room, patient: LabelledPatient) -> str:
