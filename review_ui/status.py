@@ -9,6 +9,7 @@ from flask import Response, render_template
 from flask_security import current_user
 
 from core.records import RELEASED, Case, ModelVersion, Round
+from review_ui import alerts
 from review_ui.blind import hidden_from
 from review_ui.context import Desk, desk
 from review_ui.groups import my_sight
@@ -62,7 +63,7 @@ def status_of(room: Desk) -> dict[str, Any]:
         "disk": storage_alarm(room.settings),
         # Of all groups: for who sees every case.
         "quarantined": room.store.quarantine.count() if my_sight() is None else 0,
-        "alerts": _alerts(room) if my_sight() is None else [],
+        "alerts": alerts.shown(room),
         "without_ct": without_ct(room),
         "may_test_peers": i_may(May.NODE),
         "deliveries": [
@@ -77,19 +78,6 @@ def status_of(room: Desk) -> dict[str, Any]:
             for d in deliveries
         ],
     }
-
-
-def _alerts(room: Desk) -> list[dict[str, str]]:
-    """What is wrong with the node, and what of it could not be told."""
-    untold: dict[int, str] = {n.alert.id: n.last_error for n in room.store.alerts.untold()}
-    return [
-        {
-            "words": one.words,
-            "began_at": one.began_at.isoformat(),
-            "not_told": untold.get(one.id, ""),
-        }
-        for one in room.store.alerts.open()
-    ]
 
 
 def _patient(current: Case) -> str:

@@ -328,6 +328,32 @@ def test_the_status_page_shows_what_is_wrong_and_that_it_could_not_be_told(site:
     assert otto.get("/api/status").json["alerts"] == []  # type: ignore[index]
 
 
+def test_who_contours_sees_what_concerns_contouring_and_no_count_over_all_groups(
+    site: Site,
+) -> None:
+    page = create_app(site.room.settings, site.room.store)
+    for name, role in (("anna", "physician"), ("vera", "viewer")):
+        create_user(page, name, LOGIN, role)
+    wrong = {
+        "delivery:TPS": "Structure sets do not reach TPS (7).",
+        "queue:predict:Heart": "Cases wait for a prediction of Heart (7).",
+        "queue:intake": "Series wait (7).",
+        "process:trainer@host": "The process trainer on host ends again and again.",
+        "gate:Heart": "The last 5 rounds gave no better model.",
+        **DISK,
+    }
+    site.note(wrong)
+    seen = Reviewer.log_in(page).get("/api/status").json["alerts"]  # type: ignore[index]
+    assert [one["words"][:31] for one in seen] == [
+        "Structure sets do not reach TPS",
+        "Proposals of Heart take longer ",
+        "New series take longer than usu",
+    ]
+    assert not any("7" in one["words"] for one in seen)
+    vera = Reviewer.log_in(page, "vera")
+    assert vera.get("/api/status").json["alerts"] == []  # type: ignore[index]
+
+
 def refused(room: Room, number: int) -> None:
     """A round of learning that gave no better model."""
     begun = Round(f"{number:032d}", "Heart", (), "RUNNING", 0, 10, None, None, "", NOW, None)
