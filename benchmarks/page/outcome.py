@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -45,10 +45,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A benchmark's name, what it says it measures, and its runs."""
+    """A benchmark's name, what it says it measures, when it was begun, and its runs."""
 
     name: str
     about: str
+    date: str
     runs: tuple[Run, ...]
 
     @property
@@ -69,9 +70,16 @@ class Outcome:
         return {
             "name": self.name,
             "about": self.about,
+            "date": self.date,
             "verdict": self.verdict,
             "runs": [asdict(run) for run in self.runs],
         }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Outcome:
+        """What `to_json` wrote."""
+        runs = (Run(**{**run, "verdict": Verdict(run["verdict"])}) for run in told["runs"])
+        return cls(told["name"], told["about"], told["date"], tuple(runs))
 
 
 def about(path: Path) -> str:

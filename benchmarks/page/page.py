@@ -28,11 +28,11 @@ _MEANING = {
 }
 
 
-def as_page(outcomes: Sequence[Outcome], machine: Mapping[str, str], when: str) -> str:
+def as_page(outcomes: Sequence[Outcome], machine: Mapping[str, str]) -> str:
     """The page, self-contained."""
-    rows = {"Date": when, **{name.capitalize(): told for name, told in machine.items()}}
     described = "".join(
-        f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows.items()
+        f"<tr><th>{escape(name.capitalize())}</th><td>{escape(told)}</td></tr>"
+        for name, told in machine.items()
     )
     meanings = "; ".join(f"{verdict}: {meaning}" for verdict, meaning in _MEANING.items())
     return (
@@ -82,7 +82,7 @@ def _section(outcome: Outcome) -> str:
     name = escape(outcome.name)
     return (
         f'<h2 id="{name}">{name}</h2><p>{escape(outcome.about)}</p>'
-        f"<p>Took {took}; load of the machine when it began: {loads}.</p>"
+        f"<p>{escape(outcome.date)}. Took {took}; load of the machine when it began: {loads}.</p>"
         f"<table>{figures}</table>{said}"
     )
 

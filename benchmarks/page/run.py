@@ -3,13 +3,16 @@
     python -m benchmarks.page.run [--out FOLDER] [--only NAME ...] [--times N]
 
 Writes index.html, results.json and what each benchmark said (NAME.txt); the page is there from the
-first benchmark on and grows. A benchmark that fails does not stop the others. Exit code 2 where one
-failed, else 1 where one does not hold, else 0; what could not be measured here does not count.
+first benchmark on and grows. A benchmark that fails does not stop the others. With --only what the
+page says of the others stays, each with its date, if it is of this machine and its programs. Exit
+code 2 where one that was run failed, else 1 where one does not hold, else 0; what could not be
+measured here does not count.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,20 +36,39 @@ def main(words: Sequence[str] | None = None) -> int:
         raise SystemExit(f"There is no benchmark {', '.join(sorted(unknown))} in {wanted.folder}.")
     chosen = [path for path in paths if path.stem in wanted.only or not wanted.only]
     wanted.out.mkdir(parents=True, exist_ok=True)
-    machine, when = describe_machine(), datetime.now().astimezone().isoformat(timespec="seconds")
-    outcomes: list[Outcome] = []
+    machine = describe_machine()
+    outcomes = _kept(wanted.out, machine, {path.stem for path in paths if path not in chosen})
+    ran: list[Outcome] = []
     for number, path in enumerate(chosen, 1):
         _say(f"{number} of {len(chosen)}: {path.stem} ... ")
-        log = wanted.out / f"{path.stem}.txt"
+        log, date = wanted.out / f"{path.stem}.txt", _now()
         log.unlink(missing_ok=True)
         runs = (run(path, log, longest_s=wanted.longest_s) for _ in range(wanted.times))
-        outcomes.append(Outcome(path.stem, about(path), tuple(runs)))
-        _say(f"{outcomes[-1].verdict}\n")
-        results = {"date": when, "machine": machine, "benchmarks": [o.to_json() for o in outcomes]}
+        ran.append(Outcome(path.stem, about(path), date, tuple(runs)))
+        _say(f"{ran[-1].verdict}\n")
+        outcomes[path.stem] = ran[-1]
+        shown = [outcomes[name] for name in sorted(outcomes)]
+        results = {"machine": machine, "benchmarks": [each.to_json() for each in shown]}
         write_json(wanted.out / "results.json", results)
-        write_whole(wanted.out / "index.html", as_page(outcomes, machine, when).encode())
+        write_whole(wanted.out / "index.html", as_page(shown, machine).encode())
     _say(f"The page is {wanted.out / 'index.html'}\n")
-    return exit_code(outcomes)
+    return exit_code(ran)
+
+
+def _kept(folder: Path, machine: dict[str, str], names: set[str]) -> dict[str, Outcome]:
+    """What an earlier run on this machine, with the same programs, said of these benchmarks."""
+    try:
+        known = json.loads((folder / "results.json").read_text())
+    except FileNotFoundError:
+        return {}
+    if known["machine"] != machine:
+        return {}
+    found = (Outcome.from_json(each) for each in known["benchmarks"])
+    return {each.name: each for each in found if each.name in names}
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

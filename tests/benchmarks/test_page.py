@@ -93,7 +93,8 @@ def test_one_that_breaks_or_hangs_is_shown_and_the_others_go_on(folder: Path) ->
     assert "peer, seconds 2" in page.text
     assert "spread ms [1, 2]" in page.text
     assert "Faster than others." in page.text
-    assert all(told in page.text for told in (results["date"], *results["machine"].values()))
+    assert all(told in page.text for told in results["machine"].values())
+    assert all(each["date"] in page.text for each in results["benchmarks"])
     assert set(results["machine"]) == {"processor", "cores", "memory", "system", "versions"}
     assert (folder / "out" / "a_fast.txt").read_text().startswith("a table")
     assert "5 of 6: e_mute ... failed" in said
@@ -124,6 +125,18 @@ def _state_of(process: Path) -> str:
 def test_what_was_not_measured_is_no_failure_and_what_does_not_hold_is(folder: Path) -> None:
     assert bench(folder, "--only", "a_fast", "d_absent")[0] == 0
     assert bench(folder, "--only", "a_fast", "c_slow")[0] == 1
+
+
+def test_what_is_not_run_again_stays_with_its_date_on_the_same_machine_alone(folder: Path) -> None:
+    first = bench(folder, "--only", "c_slow")[3]["benchmarks"]
+    code, _, page, results = bench(folder, "--only", "a_fast")
+    assert (code, page.verdicts) == (0, {"a_fast": "holds", "c_slow": "does not hold"})
+    assert results["benchmarks"][1:] == first
+    (folder / "trials" / "c_slow.py").unlink()
+    assert bench(folder, "--only", "a_fast")[2].verdicts == {"a_fast": "holds"}
+    results["machine"]["cores"] = "1000"
+    (folder / "out" / "results.json").write_text(json.dumps(results))
+    assert bench(folder, "--only", "d_absent")[2].verdicts == {"d_absent": "not measured"}
 
 
 def test_several_runs_are_shown_with_what_they_reach_from_and_to(folder: Path) -> None:
