@@ -81,11 +81,15 @@ def for_training(roi_name: str) -> Routing:
     return Routing(FOR_TRAINING, (roi_name,), (), "low", "it was imported to be learned from")
 
 
+def is_imported(current: Case) -> bool:
+    """Whether a case was imported to be learned from or to judge, and is nobody's work."""
+    return current.routing is not None and current.routing.rule == FOR_TRAINING
+
+
 def training_alone(current: Case, instances: Sequence[Instance]) -> Routing | None:
     """The routing of a case that was imported and that no peer has sent; None for others."""
-    told = current.routing
     sent = any(instance.calling_ae_title != RECOVERED for instance in instances)
-    return told if told is not None and told.rule == FOR_TRAINING and not sent else None
+    return current.routing if is_imported(current) and not sent else None
 
 
 def urgency(current: Case) -> int:

@@ -23,7 +23,7 @@ from core.observation_store import is_asked_for
 from core.plans import DoseOrigin, Plan
 from core.records import MANUAL, REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
 from core.review_store import to_correction
-from core.rules import structure_under_review
+from core.rules import FOR_TRAINING, structure_under_review
 from core.self_check_store import standing
 from core.tables import (
     attachment,
@@ -208,8 +208,12 @@ def next_waiting(
 
 
 def may_be_worked_on() -> sa.ColumnElement[bool]:
-    """The cases that a reviewer may work on."""
-    return case.c.state.in_(WAITING) & case.c.assembly.is_not(None)
+    """The cases that a reviewer may work on: not those that were imported and go nowhere."""
+    return case.c.state.in_(WAITING) & case.c.assembly.is_not(None) & ~_is_imported()
+
+
+def _is_imported() -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(case.c.routing["rule"].as_string(), "") == FOR_TRAINING
 
 
 def _fits(asked: Asked) -> sa.ColumnElement[bool]:
@@ -231,7 +235,7 @@ def _order(order: Order) -> tuple[sa.ColumnElement[Any], ...]:
     newest = (case.c.created_at.desc(), case.c.id)
     if order == "arrival":
         return newest
-    unfinished_first = sa.case((case.c.state.in_(FINISHED), 1), else_=0)
+    unfinished_first = sa.case((case.c.state.in_(FINISHED) | _is_imported(), 1), else_=0)
     if order == "impact":
         # What is expected of a prediction that is not shown is not told by the order either.
         known = sa.case((case.c.arm != MANUAL, case.c.expected_impact_gy))

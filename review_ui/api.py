@@ -13,7 +13,7 @@ from core.approval import Approval, approve
 from core.errors import CaseLockedError, JournalConflictError, NoRuleError
 from core.journal import decode_parts
 from core.records import Case, JournalEntry
-from core.rules import FOR_TRAINING
+from core.rules import is_imported
 from review_ui.access import REVIEWABLE
 from review_ui.context import Desk, desk
 from review_ui.errors import error_response
@@ -150,7 +150,7 @@ def approve_case(case_id: str, json_data: ApproveBody) -> dict[str, Any]:
         slices_seen=tuple(json_data.slices_seen),
     )
     destinations = room.destinations(current)
-    if current.routing is not None and current.routing.rule == FOR_TRAINING:
+    if is_imported(current):
         raise NoRuleError(
             "This case was imported to be learned from, and goes nowhere; nothing was approved. "
             "Push its CT from the TPS: then a rule decides on it."

@@ -9,7 +9,7 @@ from typing import Any
 from core.case import CaseState
 from core.geometry import VolumeGeometry
 from core.records import MANUAL, Case, DoseFigure, Prediction
-from core.rules import URGENT, urgency
+from core.rules import URGENT, is_imported, urgency
 from core.worklist_store import FINISHED, CaseSummary
 from review_ui.access import REVIEWABLE, flow_facts
 from review_ui.context import Desk
@@ -75,7 +75,9 @@ def worklist_row(summary: CaseSummary, *, has_model: bool, now: datetime) -> dic
             ),
             *beside_the_tps(summary.deviations),
         ],
-        "reviewable": current.state in REVIEWABLE and current.geometry is not None,
+        "reviewable": current.state in REVIEWABLE
+        and current.geometry is not None
+        and not is_imported(current),
         "dose": summary.dose_instance_id is not None,
         "roi": summary.roi_name,
         "urgent": urgency(current) == URGENT and current.state not in FINISHED,

@@ -6,8 +6,10 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from core.case import CaseState
+from core.case import CaseState, Split
 from core.records import ASSISTED, MANUAL, OBSERVER, Case, Delivery, Returned
+from core.rules import is_imported
+from core.worklist_store import UNOPENED
 
 # Dice expected of a prediction from which little, or some, is left to correct.
 LITTLE_DICE, SOME_DICE = 0.93, 0.85
@@ -20,11 +22,18 @@ _SIMPLE = {
     CaseState.REJECTED: "rejected",
 }
 
+_IMPORTED: dict[Split | None, str] = {
+    Split.TRAIN: "contoured elsewhere, teaches",
+    Split.VALIDATION: "contoured elsewhere, judges",
+}
+
 
 def state_in_words(current: Case, *, instances: int, has_model: bool) -> str:
     """The case's state; `instances` is how many of its CT have come."""
     if current.state is CaseState.RECEIVING:
         return f"receiving, {instances} instances so far"
+    if current.state in UNOPENED and is_imported(current):
+        return _IMPORTED.get(current.split, "contoured elsewhere")
     if current.state is CaseState.ASSEMBLED:
         return "waiting for its prediction" if has_model else "no model yet, contour from scratch"
     if current.state is CaseState.FAILED:

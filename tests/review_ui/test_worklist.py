@@ -13,7 +13,8 @@ import numpy as np
 import sqlalchemy as sa
 from flask import Flask
 
-from core.records import Correction, DoseFigure
+from core.records import IMPORTED, Correction, DoseFigure
+from core.rules import for_training
 from core.store import Store
 from core.tables import case
 from core.volume import Volume
@@ -311,6 +312,22 @@ def test_the_next_case_is_nobody_else_s_and_follows_the_one_that_is_left(
     for after, following in (("", first), (first, second), (second, first), (held, first)):
         answer = anna.get(f"/api/next?after={after}").json
         assert answer == {"next": following}
+
+
+def test_what_was_contoured_elsewhere_is_nobody_s_work(anna: Reviewer, store: Store) -> None:
+    """Neither counted nor offered as next: an approval would be refused."""
+    imported = put_case(store, CT, patient_id="P-1", routing=for_training("Heart"))
+    waits = put_case(store, CT, patient_id="P-2")
+    made = Correction(
+        "i", imported, ASSEMBLY, "Heart", None, "otto", NOW, "d" * 64, (), 0, IMPORTED
+    )
+    assert store.teaching.import_correction(made, instance_id=1, to_judge=True)
+    listed = worklist(anna)
+    assert [row["id"] for row in listed["cases"]] == [waits, imported]
+    assert (listed["total"], listed["waiting"]) == (2, 1)
+    assert row_of(anna, imported)["words"] == "contoured elsewhere, judges"
+    assert [row_of(anna, c)["reviewable"] for c in (waits, imported)] == [True, False]
+    assert anna.get(f"/api/next?after={waits}").json == {"next": None}
 
 
 def test_what_a_prediction_may_change_of_the_dose_is_kept_with_its_case(store: Store) -> None:
