@@ -26,6 +26,7 @@ from review_ui.plots import Axis, Mark, Words, plot
 SIGMA_CASES = 30.0
 ENDS = 10  # first and last cases of figure 4
 SMALL_DOT = 2.5
+FEW = 9  # cases, each of which is marked by its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _dose_thirds(rows: Sequence[CohortRow], words: Words) -> Figure | None:
     if len(known) < 3:
         return None
     named = ((1.0, "first third"), (2.0, "middle third"), (3.0, "last third"))
-    x, y = Axis("", 0.0, 4.0, named), Axis("cases, %", 0.0, 100.0)
+    x, y = Axis("", 0.0, 4.0, named), Axis("cases, %", 0.0, 108.0)
     marks: list[Mark] = []
     for place, part in enumerate(thirds(known), start=1):
         small, large = dose_shares(part)
@@ -205,4 +206,7 @@ def _differences(rows: Sequence[CohortRow]) -> list[tuple[int, float]]:
 
 
 def _order(rows: Sequence[CohortRow]) -> Axis:
-    return Axis("case, in order of approval", 0.0, max(row.number for row in rows) + 1.0)
+    last = max(row.number for row in rows)
+    # Of a few cases halves would be marked too.
+    few = tuple((float(n), str(n)) for n in range(1, last + 1)) if last < FEW else ()
+    return Axis("case, in order of approval", 0.0, last + 1.0, few)
