@@ -9,6 +9,7 @@ from pathlib import Path
 from app.checks.alerts import alerts
 from app.checks.certificates import certificates
 from app.checks.finding import Finding, State, fail, ok
+from app.checks.login_service import login_service
 from app.checks.network import network
 from app.checks.storage import storage
 from app.tables import Row
@@ -32,6 +33,7 @@ def diagnose(config: Path, *, test_alert: bool = False) -> list[Finding]:
         *storage(settings),
         *certificates(settings),
         *network(settings),
+        *login_service(settings),
         *alerts(settings, test=test_alert),
     ]
 

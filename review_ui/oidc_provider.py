@@ -52,6 +52,10 @@ class OidcProvider:
         self._asking = threading.Lock()
         self._rests_until = 0.0
 
+    def require_answer(self) -> None:
+        """Raise `LoginServiceError` where the provider does not say what is needed of it."""
+        self._ready()
+
     def begin(self) -> ResponseReturnValue:
         """Lead the browser to the provider. Raises `LoginServiceError` where it cannot be."""
         client = self._ready()

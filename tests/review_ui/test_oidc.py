@@ -18,6 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.checks.login_service import login_service
 from core.audit_store import AuditEntry, AuditQuestion
 from core.errors import ConfigError
 from core.oidc_config import Role
@@ -199,7 +200,11 @@ def test_an_account_is_made_with_the_roles_and_groups_of_the_claims(
     [
         ({"preferred_username": "anna", "nonce": "of another login"}, "not right", "wrong_token"),
         ({"preferred_username": "anna", "exp": 1_700_000_000}, "not right", "wrong_token"),
-        ({"preferred_username": "anna", "aud": "another"}, "not right", "wrong_token"),
+        (
+            {"preferred_username": "anna", "aud": "another", "azp": CLIENT},
+            "not right",
+            "wrong_token",
+        ),
         ({"preferred_username": "anna", "iss": "https://evil"}, "not right", "wrong_token"),
         ({"preferred_username": "emil"}, "There is no account emil here", "no_account"),
         ({"preferred_username": "bert"}, "not active", "not_active"),
@@ -226,6 +231,16 @@ def test_a_proof_that_is_not_whole_lets_nobody_in(
 def test_a_signature_by_another_key_lets_nobody_in(clinic: Clinic, provider: Provider) -> None:
     provider.behave(preferred_username="anna")
     provider.signs_with = rsa.generate_private_key(65537, 2048)
+    browser = clinic.browser()
+    refused(browser.get(led(browser)), 403, "not right")
+    assert user_of(browser) is None
+
+
+def test_a_proof_that_nobody_signed_lets_nobody_in_whatever_the_provider_permits(
+    clinic: Clinic, provider: Provider
+) -> None:
+    provider.behave(preferred_username="anna")
+    provider.signs = False
     browser = clinic.browser()
     refused(browser.get(led(browser)), 403, "not right")
     assert user_of(browser) is None
@@ -304,6 +319,19 @@ def test_a_secret_that_others_may_read_is_not_used(clinic: Clinic, tmp_path: Pat
     careless.chmod(0o644)
     app = clinic.making(client_secret_file=str(careless), make_accounts=False)
     refused(app.test_client().get("/oidc/login"), 502, "not right")
+
+
+def test_the_doctor_says_whether_it_answers(clinic: Clinic, provider: Provider) -> None:
+    def asked(**changes: str) -> tuple[str, str]:
+        oidc = {**clinic.oidc, **changes}
+        settings = settings_for(clinic.folder, oidc=oidc, review={"public_url": PUBLIC})
+        (finding,) = login_service(settings)
+        return finding.state, finding.found
+
+    assert asked() == ("OK", f"{provider.issuer} answers")
+    assert asked(issuer=f"{provider.issuer}/")[1].endswith("(wrong_metadata)")
+    state, found = asked(authorities="")
+    assert (state, found[-11:]) == ("FAIL", "(no_answer)")
 
 
 # --- where one is led

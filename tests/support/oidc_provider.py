@@ -40,12 +40,13 @@ class Provider:
     says: dict[str, Any] = field(default_factory=dict)
     key: rsa.RSAPrivateKey = field(default_factory=_new_key)
     signs_with: rsa.RSAPrivateKey | None = None
+    signs: bool = True
     asked: list[str] = field(default_factory=list)
     _begun: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def behave(self, **says: Any) -> None:
         """Do right again, and say this."""
-        self.says, self.signs_with = says, None
+        self.says, self.signs_with, self.signs = says, None, True
         self.asked.clear()
 
     def authorize(self, query: dict[str, str]) -> str:
@@ -93,7 +94,7 @@ class Provider:
             "jwks_uri": f"{self.issuer}/keys",
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": ["RS256", "none"],
         }
 
     def keys(self) -> dict[str, Any]:
@@ -105,8 +106,10 @@ class Provider:
         return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "1", "n": n, "e": e}]}
 
     def _signed(self, claims: dict[str, Any]) -> str:
-        header = {"alg": "RS256", "typ": "JWT", "kid": "1"}
+        header = {"alg": "RS256" if self.signs else "none", "typ": "JWT", "kid": "1"}
         parts = [_encoded(json.dumps(part).encode()) for part in (header, claims)]
+        if not self.signs:
+            return ".".join([*parts, ""])
         signing = self.signs_with or self.key
         signature = signing.sign(".".join(parts).encode(), padding.PKCS1v15(), SHA256())
         return ".".join([*parts, _encoded(signature)])
