@@ -98,7 +98,7 @@ function showRounds(running, rounds) {
 /** @param {Round} round */
 function whatRuns({ challenger, examples }) {
   if (examples === 0) return "A starting model, from synthetic patients";
-  return challenger ? `Challenger, from the beginning, on ${countOf(examples)}` : `Learning from ${countOf(examples)}`;
+  return challenger ? `Challenger, from the beginning, on ${countOf(examples)}` : `Round on ${countOf(examples)}`;
 }
 
 /** Loss, Dice and the time left, as far as they are known. @param {Round} round */
