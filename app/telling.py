@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from model.train import RoundProgress
 # Each time costs a transaction; people look every two seconds.
 PAUSE_S = 1.0
 MOST_POINTS = 200
+NEWEST_STEPS = 40
 
 
 class Teller:
@@ -22,21 +24,20 @@ class Teller:
 
     def __init__(self, store: LearningStore, round_id: str) -> None:
         self._store, self._round_id = store, round_id
-        self._told_at = self._began_at = time.monotonic()
-        self._steps_before: int | None = None
+        self._told_at = self._stepped_at = time.monotonic()
+        self._step_s: deque[float] = deque(maxlen=NEWEST_STEPS)
 
     def tell(self, now: RoundProgress) -> None:
         """Take note of a step."""
-        if self._steps_before is None:
-            self._steps_before = now.step - 1  # taken by a process that was killed
         at = time.monotonic()
+        self._step_s.append(at - self._stepped_at)
+        self._stepped_at = at
         if at - self._told_at < PAUSE_S and now.step < now.steps:
             return
         self._told_at = at
-        step_s = (at - self._began_at) / (now.step - self._steps_before)
         figures = {
             "curve": curve_of(now.losses, now.looks),
-            "seconds_left": round(step_s * (now.steps - now.step), 1),
+            "seconds_left": seconds_left(self._step_s, now.steps - now.step),
         }
         self._store.progress(
             self._round_id,
@@ -45,6 +46,11 @@ class Teller:
             validation_dice=now.validation_dice,
             figures=figures,
         )
+
+
+def seconds_left(step_s: Iterable[float], steps: int) -> float:
+    """How long `steps` take, by the median of those that were taken: pauses do not count."""
+    return round(float(np.median(list(step_s))) * steps, 1)
 
 
 def curve_of(losses: Sequence[float], looks: Sequence[Look]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.telling import MOST_POINTS, curve_of
+from app.telling import MOST_POINTS, curve_of, seconds_left
 from model.keeper import Look
 
 
@@ -20,3 +20,8 @@ def test_a_long_one_is_thinned_to_means(steps: int) -> None:
     assert (len(curve["loss"]) - 1) * curve["every"] < steps <= len(curve["loss"]) * curve["every"]
     middle = curve["loss"][len(curve["loss"]) // 2]
     assert middle == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_pause_for_predictions_does_not_make_the_rest_of_a_round_long() -> None:
+    """Four steps with two minutes of waiting would be told as hours."""
+    assert seconds_left([0.5, 0.6, 120.0, 0.6], 356) == pytest.approx(0.6 * 356)
