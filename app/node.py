@@ -26,7 +26,7 @@ log = structlog.get_logger()
 def main() -> None:
     """Listen until asked to stop."""
     start_logging("node")
-    give_way(5)
+    give_way(10)
     stop = stop_on_signal()
     settings = load_settings(config_path())
     store = opened_or_ended(settings)

@@ -43,7 +43,7 @@ log = structlog.get_logger()
 def main() -> None:
     """Learn until asked to stop. A round that a crash cut off goes on from its checkpoint."""
     start_logging("trainer")
-    give_way(10)
+    give_way(15)
     settings = load_settings(config_path())
     stop = stop_on_signal()
     ranks = join(settings.model)

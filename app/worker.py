@@ -19,7 +19,7 @@ from model.predict import Predictor
 def main() -> None:
     """Work until asked to stop; what is unfinished goes on at the next start."""
     start_logging("worker")
-    give_way(5)
+    give_way(10)
     stop = stop_on_signal()
     settings = load_settings(config_path())
     room = Room(settings, opened_or_ended(settings))

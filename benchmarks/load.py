@@ -2,45 +2,41 @@
 
     python -m benchmarks.load
 
-A node as `recontour run` starts it, with two receivers. 50 associations are opened before any of
-them sends; each sends 6 slices of 512 x 512, and again, until the reviewers are done. 20 reviewers
-are logged in with a case open each: like the page they ask for the worklist every 2 s, send what
-was done every 5 s, and turn to another page every 4 s. Meanwhile the worker predicts scans
-of a thorax, one after the other. Senders and reviewers take their share of the same machine. The
-last line is JSON.
+A node as `recontour run` starts it, with two receivers. 50 of DCMTK's storescu send to it, each
+over one association series of 6 slices of 512 x 512, until the reviewers are done. 20 reviewers are
+logged in with a case open each: like the page they ask for the worklist every 2 s, send what was
+done every 5 s, and turn to another page every 4 s. Meanwhile the worker predicts scans of a thorax,
+one after the other. Senders and reviewers take their share of the same machine. The last line is
+JSON.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
+import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
-from copy import deepcopy
 from datetime import UTC, datetime
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from pynetdicom import build_context
+import sqlalchemy as sa
 
 from app.clinic import PageError, Physician, wait_for
 from app.clinic_dicom import write_patient
-from app.peer import parse_peer
 from app.room import Room
 from core.config import Settings, load_settings
-from core.errors import DeliveryError
+from core.database import reading
 from core.geometry import VolumeGeometry
 from core.store import Store, open_store
+from core.tables import instance
 from core.volume import Volume
-from dicom_node.network.association import associated
 from review_ui import create_app
 from review_ui.accounts import create_user
 from tests.support.node import PASSWORD, RunningNode, node_config, start, wait_until_it_answers
@@ -123,20 +119,22 @@ def _under_load(node: RunningNode, cases: list[str], scans: list[str]) -> dict[s
     reviewers = [_Reviewer(node.url, number, case) for number, case in enumerate(cases)]
     for reviewer in reviewers:
         reviewer.arrive()
-    spawn = multiprocessing.get_context("spawn")
-    done, answers = spawn.Event(), spawn.Queue()
-    sender = spawn.Process(target=_send, args=(node.settings.dicom.port, done, answers))
-    sender.start()
-    answers.get(timeout=120)  # all associations are open
-    begun, before = time.monotonic(), _predicted(store, scans)
+    folder = node.settings.data_folder.parent / "senders"
+    folder.mkdir()
+    known = _kept(store)[1]
+    senders = _Senders(folder, node.settings.dicom.port)
+    wait_for(
+        lambda: _kept(store)[1] >= known + ASSOCIATIONS,
+        timeout_s=120,
+        what="something of every association",
+    )
+    begun, before, kept = time.monotonic(), _predicted(store, scans), _kept(store)[0]
     for reviewer in reviewers:
         reviewer.start()
     for reviewer in reviewers:
         reviewer.join()
     seconds, predicted = time.monotonic() - begun, _predicted(store, scans)
-    done.set()
-    sent, send_errors = answers.get(timeout=120)
-    sender.join()
+    sent, send_errors = _kept(store)[0] - kept, senders.end()
     store.engine.dispose()
     took = {kind: [ms for r in reviewers for ms in r.took_ms[kind]] for kind in EVERY_S}
     page_errors = [error for reviewer in reviewers for error in reviewer.errors]
@@ -216,51 +214,52 @@ class _Reviewer(threading.Thread):
             self._page.post_json(f"/api/cases/{self._case_id}/events", {"events": [done] * 20})
 
 
-def _send(port: int, done: Event, answers: Any) -> None:
-    """In a process of its own: open all associations, say so, send until `done`; tell how many."""
-    (slice_,) = ct_series(shape=(1, SIZE, SIZE), hu=lambda x, _y, _z: 0 * x)
-    errors: list[str] = []
-    sent = [0] * ASSOCIATIONS
-    open_ = threading.Barrier(ASSOCIATIONS + 1)
+class _Senders:
+    """DCMTK's storescu, a process for each association; each sends new series until it is ended."""
 
-    contexts = [build_context(CTImageStorage, ExplicitVRLittleEndian)]
-    node = parse_peer(f"RECONTOUR@127.0.0.1:{port}")
+    def __init__(self, folder: Path, port: int) -> None:
+        slice_ = folder / "slice.dcm"
+        (ct,) = ct_series(shape=(1, SIZE, SIZE), hu=lambda x, _y, _z: 0 * x)
+        ct.save_as(slice_, enforce_file_format=True)
+        self._logs = [folder / f"{number}.txt" for number in range(ASSOCIATIONS)]
+        options = ["-aet", "TPS", "-aec", "RECONTOUR", "--repeat", str(10**6)]
+        new = ["--invent-instance", "--invent-series", str(SLICES)]
+        command = ["storescu", *options, *new, "127.0.0.1", str(port), str(slice_)]
+        self._processes = []
+        for log in self._logs:
+            with log.open("wb") as file:
+                self._processes.append(
+                    subprocess.Popen(  # noqa: S603 (DCMTK's client)
+                        command,
+                        stdout=file,
+                        stderr=subprocess.STDOUT,
+                        env={**os.environ, "TCP_NODELAY": "1"},
+                    )
+                )
 
-    def associate(number: int) -> None:
-        own = deepcopy(slice_)
-        try:
-            with associated(node, contexts, calling_ae_title="TPS") as association:
-                open_.wait()
-                while not done.is_set():
-                    sent[number] += _send_series(association, own, errors)
-        except (DeliveryError, RuntimeError, threading.BrokenBarrierError) as error:
-            errors.append(f"association {number}: {error}")
-            open_.abort()
-
-    threads = [threading.Thread(target=associate, args=(n,)) for n in range(ASSOCIATIONS)]
-    for thread in threads:
-        thread.start()
-    with suppress(threading.BrokenBarrierError):
-        open_.wait()
-    answers.put("open")
-    for thread in threads:
-        thread.join()
-    answers.put((sum(sent), errors))
+    def end(self) -> list[str]:
+        """End them; what went wrong before."""
+        errors = [
+            f"storescu ended with {process.poll()}"
+            for process in self._processes
+            if process.poll() is not None
+        ]
+        for process in self._processes:
+            process.terminate()
+            process.wait()
+        for log in self._logs:
+            errors += [line for line in log.read_text().splitlines() if line[:2] in {"E:", "F:"}]
+        return errors
 
 
-def _send_series(association: Any, ds: Any, errors: list[str]) -> int:
-    """How many of a new series were accepted."""
-    accepted = 0
-    series = f"2.25.{random.getrandbits(90)}"
-    for number in range(SLICES):
-        ds.SeriesInstanceUID, ds.SOPInstanceUID = series, f"{series}.{number}"
-        status = getattr(association.send_c_store(ds), "Status", None)
-        if status == 0x0000:
-            accepted += 1
-        else:
-            errors.append(f"C-STORE was answered {status}")
-            return accepted
-    return accepted
+def _kept(store: Store) -> tuple[int, int]:
+    """How many instances of how many series are kept."""
+    query = sa.select(
+        sa.func.count(), sa.func.count(sa.distinct(instance.c.series_instance_uid))
+    ).select_from(instance)
+    with reading(store.engine) as connection:
+        instances, series = connection.execute(query).one()
+    return instances, series
 
 
 if __name__ == "__main__":

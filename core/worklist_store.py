@@ -136,7 +136,10 @@ class WorklistStore:
 
     def cases(self, case_ids: Iterable[str], *, sight: Sight = None) -> dict[str, Case]:
         """Those of these cases that are in sight, by id."""
-        query = sa.select(case).where(case.c.id.in_(set(case_ids)), is_seen(sight))
+        wanted = set(case_ids)
+        if not wanted:
+            return {}
+        query = sa.select(case).where(case.c.id.in_(wanted), is_seen(sight))
         with reading(self._engine) as connection:
             return {row["id"]: to_case(row) for row in connection.execute(query).mappings()}
 
