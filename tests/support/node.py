@@ -77,7 +77,8 @@ def start(config: Path, log: Path, *options: str, **settings: str) -> subprocess
     """Start `recontour run`; `settings` are environment variables.
 
     It does not die with whoever started it: that would be the thread, and some threads of tests end
-    before the node does.
+    before the node does. Its session is its own, as a service's: its processes give way to one
+    another, and not to whatever else runs.
     """
     with log.open("ab") as file:
         return subprocess.Popen(
@@ -85,6 +86,7 @@ def start(config: Path, log: Path, *options: str, **settings: str) -> subprocess
             stdout=file,
             stderr=file,
             env={**os.environ, **settings},
+            start_new_session=True,
         )
 
 
