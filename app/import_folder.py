@@ -171,4 +171,4 @@ def _join(room: Room, case_id: str) -> None:
             return
         for instance in mine:
             attach(room, case_id, instance.id)
-        time.sleep(0.05)
+        time.sleep(0.05)  # another process joins them: only its rows tell when
