@@ -55,8 +55,8 @@ def _compiled(network: UNet, settings: ModelSettings) -> Callable[[Values], Valu
         import openvino  # noqa: PLC0415 (an extra)
     except ImportError:
         raise ConfigError(
-            "model.engine: openvino is not installed. Install the extra (pip install "
-            "'recontour[openvino]') or set it to torch."
+            "model.engine: openvino is not installed. Run make setup, which installs it, or set it "
+            "to torch."
         ) from None
     example = torch.zeros((1, 1, *_PROBE))
     shape = (1, 1, -1, -1, -1)

@@ -28,11 +28,9 @@ def shown(path: Path) -> list[dict[str, Any]]:
 
 
 def merged(base: Any, shown: Any) -> Any:
-    """`base` with what is shown in its place; what an item of a list leaves out is as shipped."""
+    """`base` with what is shown in its place, as a reader puts it there: a list goes whole."""
     if isinstance(base, dict) and isinstance(shown, dict):
         return base | {key: merged(base.get(key), value) for key, value in shown.items()}
-    if isinstance(base, list) and base and isinstance(shown, list):
-        return [merged(base[0], item) for item in shown]
     return shown
 
 
@@ -56,6 +54,16 @@ def test_settings_that_a_page_shows_are_read_beside_the_shipped_ones(
 
 def test_some_pages_show_settings() -> None:
     assert sum(len(shown(path)) for path in PAGES) >= 3
+
+
+def test_the_example_of_a_list_in_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page("docs/reference/configuration.md")
+    examples = re.findall(r"`(RECONTOUR_\w+)=(?:'([^']+)'|(\w+))`", text)
+    assert len(examples) == 2
+    for name, quoted, plain in examples:
+        monkeypatch.setenv(name, quoted or plain)
+    settings = load_settings(REPOSITORY / "config.yaml")
+    assert (settings.dicom.port, settings.model.window_hu) == (104, (-200.0, 300.0))
 
 
 def test_orthanc_as_shipped_is_the_peer_of_the_node_as_shipped() -> None:
