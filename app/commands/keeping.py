@@ -65,7 +65,7 @@ def verify(
     ] = None,
     config: ConfigOption = CONFIG,
 ) -> None:
-    """Check that every kept file is what was written; exit code 1 where one is not."""
+    """Check that what is kept is what was written; exit code 1 where a file is not."""
     from app.keeping.backup import problems  # noqa: PLC0415
     from app.keeping.verifying import checks  # noqa: PLC0415
     from app.progress import bars  # noqa: PLC0415
@@ -78,11 +78,13 @@ def verify(
         if backup is not None:
             bar = shown.add_task("files", total=None)
             wrong = problems(backup, lambda n, of: shown.update(bar, completed=n, total=of))
+            looked_at = "Every file of the backup is"
         else:
             asked = checks(Room(settings, open_store(settings)))
             found = [check() for check in shown.track(asked, description="files")]
             wrong = [sentence for sentence in found if sentence]
+            looked_at = "Objects, CTs, masks and models are"
     for sentence in wrong:
         typer.echo(sentence)
-    typer.echo(f"{len(wrong)} files are not as written." if wrong else "Every file is as written.")
+    typer.echo(f"{len(wrong)} files are not as written." if wrong else f"{looked_at} as written.")
     raise typer.Exit(1 if wrong else 0)

@@ -129,7 +129,10 @@ def list_users(config: ConfigOption = CONFIG) -> None:
 
     store = open_store(load_settings(config))
     members = store.groups.of_all()
-    for found in store.accounts.all():
+    accounts = store.accounts.all()
+    if not accounts:
+        typer.echo("There is no account yet. Make one: recontour user add NAME --role admin")
+    for found in accounts:
         state = "active" if found.active else "not active"
         last = found.last_login_at
         seen = "never logged in" if last is None else f"last login {last:%Y-%m-%d %H:%M} UTC"

@@ -34,6 +34,8 @@ CORRECTED = box_mask(GRID, (slice(2, 8), slice(3, 9), slice(4, 9)))
 
 
 PREAMBLE = bytes(132)
+WHOLE = "Objects, CTs, masks and models are as written.\n"
+WHOLE_BACKUP = "Every file of the backup is as written.\n"
 
 
 def told(_done: int, _of: int) -> None:
@@ -161,7 +163,7 @@ def test_a_damaged_backup_is_seen_and_nothing_of_it_is_restored(
     lived_in(settings)
     backing.back_up(settings, tmp_path / "b", now=NOW, told=told)
     config = tmp_path / "config.yaml"
-    assert verified(config, "--backup", str(tmp_path / "b")) == (0, "Every file is as written.\n")
+    assert verified(config, "--backup", str(tmp_path / "b")) == (0, WHOLE_BACKUP)
     damaged = tmp_path / "b" / "files" / "instances" / "2.25.1.dcm"
     damaged.write_bytes(b"object 2")
     (tmp_path / "b" / "database.sqlite").unlink()
@@ -229,7 +231,7 @@ def test_a_backup_names_no_file_outside_itself(settings: Settings, tmp_path: Pat
 def test_a_file_that_changed_on_disk_is_named(settings: Settings, tmp_path: Path) -> None:
     case_id = lived_in(settings)
     config = tmp_path / "config.yaml"
-    assert verified(config) == (0, "Every file is as written.\n")
+    assert verified(config) == (0, WHOLE)
     (settings.data_folder / "instances" / "2.25.1.dcm").write_bytes(b"object 2")
     (mask,) = (settings.data_folder / "cases" / case_id).glob("correction-*.mask")
     shutil.move(mask, mask.with_suffix(".aside"))
@@ -351,7 +353,7 @@ def test_a_ct_and_a_second_observer_s_contour_that_changed_on_disk_are_named(
     digest = store.files.write_mask(case_id, f"observation-{asked.id}", CORRECTED)
     store.observations.sign(asked.id, who="bert", tab="t", seq=0, digest=digest, now=NOW)
     config, case_folder = tmp_path / "config.yaml", settings.data_folder / "cases" / case_id
-    assert verified(config) == (0, "Every file is as written.\n")
+    assert verified(config) == (0, WHOLE)
     (ct,) = case_folder.glob("ct-*.npy")
     ct.write_bytes(ct.read_bytes()[:-1] + b"\x07")
     store.files.write_mask(case_id, f"observation-{asked.id}", PREDICTED)

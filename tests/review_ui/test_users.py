@@ -196,6 +196,7 @@ def test_one_time_passwords_differ_and_are_strong() -> None:
 def test_the_commands_make_list_and_reset_accounts(tmp_path: Path) -> None:
     config = ["--config", str(write_config(tmp_path))]
     run = CliRunner().invoke
+    assert "no account yet" in run(commands, ["user", "list", *config]).output
     made = run(commands, ["user", "add", "otto", "--role", "admin", "--one-time", *config])
     assert "Account otto (admin) is ready." in made.output
     listed = run(commands, ["user", "list", *config]).output
