@@ -17,7 +17,7 @@ from app.describing import detail_of
 from app.judging import judge_on_validation, network_config
 from app.phantom import EDITION
 from app.room import SOFTWARE_VERSION, Room, key_of
-from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
+from app.synthetic_cases import DRAWN, FIRST_SEED, sentinel_cases, synthetic_case
 from app.telling import Teller
 from app.together import Lead, Lesson, Trainers, teach
 from core.errors import ConfigError
@@ -35,8 +35,6 @@ log = structlog.get_logger()
 
 # Real scans differ from synthetic ones in every way that the changes of a patch can imitate.
 STRONG = 1.0
-# What phantoms can teach. Another structure starts from its first corrections.
-DRAWN = frozenset({"heart"})
 ORIGIN = "synthetic patients alone; it never saw a patient"
 
 

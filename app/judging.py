@@ -9,7 +9,7 @@ import structlog
 
 from app.labelling import labels_of
 from app.room import Room
-from app.synthetic_cases import replayed_cases, sentinel_cases
+from app.synthetic_cases import replayed_for, sentinel_cases
 from core.case import Split
 from core.config import ModelSettings, Settings
 from core.errors import ObsoleteModelError, RecontourError
@@ -37,9 +37,12 @@ def judge_candidate(
     """The gate, with sentinel cases where a starting model was built here."""
     before = _scores_in_service(room, in_service, known, validation)
     model, folder = room.settings.model, room.settings.data_folder
-    if in_service is None or not replayed_cases(folder, model):
+    if in_service is None:
         return judge(scores, before)
-    config = network_config(room.settings, in_service.description.roi_name)
+    roi_name = in_service.description.roi_name
+    config = network_config(room.settings, roi_name)
+    if not replayed_for(roi_name, folder, model):
+        return judge(scores, before)
     if in_service.description.config != config:
         return judge(scores, before)
     sentinel, device = sentinel_cases(folder, model), choose_device(model)

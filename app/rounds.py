@@ -14,7 +14,7 @@ from app.cold_start import ORIGIN
 from app.describing import detail_of, learned_from
 from app.judging import in_service_of, judge_candidate, network_config, readable_cases
 from app.room import SOFTWARE_VERSION, Room, key_of
-from app.synthetic_cases import replayed_cases
+from app.synthetic_cases import replayed_for
 from app.telling import Teller
 from app.together import Lead, Lesson, Trainers, teach
 from app.turns import wait_for_predictions
@@ -70,7 +70,7 @@ def run_round(
         seed=(settings.training.seed, store.learning.round_count(roi_name)),
         steps=_steps(room, len(train), challenger=challenger),
         cases=tuple(_emphasised(train, known, parent)),
-        replay=tuple(replayed_cases(settings.data_folder, settings.model)),
+        replay=tuple(replayed_for(roi_name, settings.data_folder, settings.model)),
     )
     started = _started(room, known, lesson, challenger=challenger)
     resume = _resume(room, started, parent, in_service)

@@ -14,6 +14,8 @@ from model.samples import Sample, TrainingCase, has_samples, read_samples, write
 
 # Synthetic patients that are learned, and others that only measure.
 FIRST_SEED, FIRST_SENTINEL_SEED = 5_000, 900_000
+# What phantoms can teach. Another structure starts from its first corrections.
+DRAWN = frozenset({"heart"})
 # With six of them a model was released that had lost one heart in thirty (docs/adr/0023).
 SENTINELS = 24
 MOST_REPLAYED = 24
@@ -53,6 +55,11 @@ def sentinel_cases(
     """The synthetic patients nobody learns from: the same for ever, a model must not lose them."""
     seeds = range(FIRST_SENTINEL_SEED, FIRST_SENTINEL_SEED + count)
     return [synthetic_case(data_folder, model, seed) for seed in seeds]
+
+
+def replayed_for(roi_name: str, data_folder: Path, model: ModelSettings) -> list[TrainingCase]:
+    """Those of `replayed_cases` that teach this structure: what is drawn on them is the heart."""
+    return replayed_cases(data_folder, model) if roi_name.casefold() in DRAWN else []
 
 
 def replayed_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase]:

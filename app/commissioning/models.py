@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from app.cold_start import DRAWN
 from app.commissioning.check import Check, State, Tolerance, measured, not_run, told
 from app.judging import network_config
 from app.room import Room
-from app.synthetic_cases import sentinel_cases
+from app.synthetic_cases import DRAWN, sentinel_cases
 from core.errors import ModelUnavailableError
 from core.records import ModelVersion
 from model.gate import USABLE_DICE

@@ -13,13 +13,16 @@ from app.cold_start import ColdStart, train_cold_start
 from app.judging import in_service_of, readable_cases
 from app.learning import challenge, learn_what_is_new
 from app.room import Room
-from app.rounds import NEW, _emphasised, _memory, _starting_model
-from app.together import Trainers
+from app.rounds import NEW, _emphasised, _memory, _starting_model, run_round
+from app.synthetic_cases import FIRST_SEED, synthetic_case
+from app.together import Lead, Lesson, Trainers
+from core.config import Settings
 from core.errors import StorageFullError
 from core.model_files import DESCRIPTION_FILE
 from core.records import Round
 from model.checkpoint import read_checkpoint
-from model.train import RoundProgress
+from model.ranks import Ranks
+from model.train import Candidate, RoundProgress
 from tests.support.learning import approve_patient, learning_room
 from tests.support.room import taught
 
@@ -94,6 +97,22 @@ def test_no_challenger_is_tried_where_the_settings_say_none(tmp_path: Path) -> N
     before = len(rounds(room))
     assert not challenge(room, "Heart", NEVER)
     assert len(rounds(room)) == before
+
+
+def test_hearts_of_synthetic_patients_teach_no_other_structure(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic_case(room.settings.data_folder, room.settings.model, FIRST_SEED)
+    asked: dict[str, int] = {}
+
+    def stopped(_ranks: Ranks, _settings: Settings, lesson: Lesson, _lead: Lead) -> Candidate:
+        asked[lesson.roi_name] = len(lesson.replay)
+        return Candidate({}, {}, (), complete=False, digest="")
+
+    monkeypatch.setattr("app.rounds.teach", stopped)
+    for roi_name in ("Heart", "Esophagus"):
+        run_round(room, roi_name, taught(room), NEVER)
+    assert asked == {"Heart": 1, "Esophagus": 0}
 
 
 def test_no_round_begins_from_the_disk_s_reserve(room: Room) -> None:
