@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core.geometry import Box
-from model.postprocess import largest_component
+from core.geometry import Box, Mask
+from model.postprocess import postprocessed
 from model.precision import inference_autocast
 from model.preprocess import Values, normalise
 from model.registry import NetworkConfig, Weights
@@ -107,15 +107,20 @@ def find(
 def proposed_box(
     coarse: Values, config: NetworkConfig, fine_shape: tuple[int, int, int]
 ) -> Box | None:
-    """The box on the fine grid around the largest piece of `coarse` above 0.5, with its margin."""
-    piece = largest_component(coarse > 0.5)
-    if not piece.any():
+    """The box on the fine grid around what the coarse network found, with its margin."""
+    mask = found_coarsely(coarse, config)
+    if not mask.any():
         return None
-    voxels = np.argwhere(piece)
+    voxels = np.argwhere(mask)
     coarse_mm, fine_mm = np.asarray(config.coarse.spacing_mm), np.asarray(config.fine.spacing_mm)
     low = (voxels.min(0) * coarse_mm - config.box_margin_mm) / fine_mm
     high = ((voxels.max(0) + 1) * coarse_mm + config.box_margin_mm) / fine_mm
     return _box(np.floor(low), np.ceil(high), fine_shape)
+
+
+def found_coarsely(coarse: Values, config: NetworkConfig) -> Mask:
+    """Where `coarse` is above 0.5: its largest piece, or all of a structure in several pieces."""
+    return postprocessed(coarse > 0.5, keep_largest=config.keep_largest, fill_holes=False)
 
 
 def probabilities(network: UNet, values: Values) -> Values:

@@ -15,7 +15,7 @@ from scipy import ndimage
 from core.geometry import Mask, VolumeGeometry
 from core.suspicion import observe
 from core.volume import Volume
-from model.cascade import Found, Run, Scan
+from model.cascade import Found, Run, Scan, found_coarsely
 from model.postprocess import largest_component, postprocessed
 from model.preprocess import Values, dice, normalise
 from model.registry import NetworkConfig
@@ -114,7 +114,7 @@ def doubted(
     estimates = Estimates(
         expected_dice=expected_dice(found.fine, mask),
         entropy_bits=float(entropy_bits(probability).sum()) / float(mask.sum()),
-        agreement=dice(on_coarse, largest_component(found.coarse > 0.5)),
+        agreement=dice(on_coarse, found_coarsely(found.coarse, config)),
         steadiness=float(np.mean(steady)),
         least_steady=float(np.min(steady)),
         largest_share=float(largest_component(raw).sum()) / float(raw.sum()),

@@ -97,6 +97,24 @@ def test_a_box_that_cuts_the_structure_grows(tmp_path, settings, sphere):
     assert dice(Predictor(settings).predict(brighter, model).mask, ball) > 0.9
 
 
+def test_both_of_a_pair_are_contoured_unless_the_largest_piece_alone_is_kept(tmp_path, settings):
+    geometry = VolumeGeometry((24, 32, 64), (-83.0, -151.5, -412.25), (4.0, 4.0, 4.0), "2.25.1")
+    voxels = np.moveaxis(np.indices(geometry.shape), 0, -1)
+    left, right = (
+        np.linalg.norm(voxels - centre, axis=-1) * 4.0 < radius_mm
+        for centre, radius_mm in (((11.3, 15.8, 48.1), 34.0), ((11.7, 16.2, 14.8), 28.0))
+    )
+    volume = Volume(np.where(left | right, 40, -100).astype(np.int16), geometry)
+    for keep_largest, truth in ((False, left | right), (True, left)):
+        described = describe(settings, window_hu=(-160.0, 240.0), keep_largest=keep_largest)
+        weights = brightness_cascade(described.config).state_dict()
+        model = load(tmp_path, publish(tmp_path, weights, described))
+        found = Predictor(settings).predict(volume, model, with_doubts=True)
+        assert dice(found.mask, truth) > 0.9
+        assert found.estimates is not None
+        assert found.estimates.agreement > 0.8  # what the one network sees, the other does
+
+
 def test_another_version_is_another_network(tmp_path, settings, sphere):
     volume, _ = sphere
     cascade = brightness_cascade(config_of(settings))
