@@ -12,6 +12,7 @@ from core.case_store import PREDICTABLE
 from core.errors import ModelUnavailableError
 from core.files import mask_digest
 from core.records import Prediction
+from core.rules import is_under_review
 from model.predict import Predictor
 from model.registry import load
 
@@ -36,7 +37,8 @@ def predict(room: Room, predictor: Predictor, case_id: str, roi_name: str, versi
     except ModelUnavailableError as error:
         # Never another version in silence: the case waits, and it is tried again.
         reason = f"No prediction yet: {error}"
-        room.store.cases.waits(case_id, reason=reason)
+        if is_under_review(current, roi_name):
+            room.store.cases.waits(case_id, reason=reason)
         return reason
     with going_first(room.settings.data_folder):
         proposed = predictor.predict(ct.volume, model, with_doubts=True)

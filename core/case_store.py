@@ -17,7 +17,7 @@ from core.errors import NoSuchCaseError, TransitionError
 from core.geometry import VolumeGeometry
 from core.model_tables import model_state
 from core.records import Case, DoseFigure, Prediction, Routing
-from core.rules import FOR_TRAINING, urgency
+from core.rules import is_under_review, is_wanted, urgency
 from core.tables import (
     attachment,
     case,
@@ -140,6 +140,8 @@ class CaseStore:
                 return False
             values = {name: getattr(made, name) for name in prediction.c.keys()}  # noqa: SIM118
             connection.execute(sa.insert(prediction).values(**values))
+            if not is_under_review(current, made.roi_name):
+                return True  # what the reviewer waits for is another one
             connection.execute(sa.update(case).where(case.c.id == made.case_id).values(reason=""))
             if current.state is CaseState.IN_REVIEW:
                 return True  # opened, not painted on: the next opening starts from it
@@ -220,10 +222,7 @@ class CaseStore:
             .where(case.c.state.in_(PREDICTABLE), ~is_touched(case.c.id), ~done)
             .order_by(case.c.created_at)
         )
-        waiting = [c for c in self._cases(query) if c.routing and roi_name in c.routing.structures]
-        # What was imported to be learned from waits for nobody.
-        waiting = [c for c in waiting if c.routing and c.routing.rule != FOR_TRAINING]
-        return sorted(waiting, key=urgency)
+        return sorted((c for c in self._cases(query) if is_wanted(c, roi_name)), key=urgency)
 
     def to_route(self) -> list[Case]:
         """Cases with a volume that wait for a rule to decide on them."""

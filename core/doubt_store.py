@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.case_store import fetch_case
 from core.check_store import may_be_learned
 from core.database import reading, writing
 from core.dose_store import WHOLE_DOSE
 from core.model_tables import correction_check
 from core.records import REVIEWED
+from core.rules import is_under_review
 from core.tables import attachment, case, correction, dose_figure, prediction
 
 NEWEST = 200
@@ -41,17 +43,20 @@ class DoubtStore:
         """Keep what a prediction gives away on one dose; a second time changes nothing."""
         mine = prediction.c.id == prediction_id
         with writing(self._engine) as connection:
-            doubts = connection.scalar(sa.select(prediction.c.doubts).where(mine))
-            if doubts is None:
+            found = connection.execute(sa.select(prediction).where(mine)).first()
+            if found is None:
                 return
-            known = {str(dose_instance_id): values} | doubts.get("dose", {})
-            changed = {**doubts, "dose": known}
+            known = {str(dose_instance_id): values} | found.doubts.get("dose", {})
+            changed = {**found.doubts, "dose": known}
             connection.execute(sa.update(prediction).where(mine).values(doubts=changed))
-            # What the worklist sorts by: of the prediction that was made last.
+            current = fetch_case(connection, found.case_id)
+            if not is_under_review(current, found.roi_name):
+                return
+            # What the worklist sorts by: of the prediction that was made last of what is reviewed.
             expected = values.get("error_gy")
             connection.execute(
                 sa.update(case)
-                .where(case.c.id == sa.select(prediction.c.case_id).where(mine).scalar_subquery())
+                .where(case.c.id == found.case_id)
                 .values(expected_impact_gy=None if expected is None else expected["value"])
             )
 

@@ -102,6 +102,17 @@ def structure_under_review(current: Case, default: str) -> str:
     return default if current.routing is None else current.routing.structures[0]
 
 
+def is_under_review(current: Case, roi_name: str) -> bool:
+    """Whether a structure is the one that is corrected on a case, and not predicted beside it."""
+    return structure_under_review(current, roi_name) == roi_name
+
+
+def is_wanted(current: Case, roi_name: str) -> bool:
+    """Whether a structure is to be predicted on a case; what was imported waits for nobody."""
+    routing = current.routing
+    return routing is not None and roi_name in routing.structures and not is_imported(current)
+
+
 def returning_of(rules: Sequence[RuleSettings], current: Case) -> str:
     """What the rule of a case says of structure sets that come back: compare or learn.
 

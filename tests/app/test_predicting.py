@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from core.case import CaseState
 from core.model_files import DESCRIPTION_FILE, WEIGHTS_FILE
 from model.predict import Predictor
 from tests.support.bodies import CT, HEART
-from tests.support.review_case import put_case, put_prediction
+from tests.support.review_case import ROUTING, put_case, put_prediction
 from tests.support.room import approve_mask, open_room
 
 VERSION = "ab" * 32
@@ -33,8 +34,8 @@ def damage(room: Room) -> None:
     (folder / DESCRIPTION_FILE).write_text("{}")
 
 
-def ask(room: Room, case_id: str) -> str:
-    return predict(room, Predictor(room.settings.model), case_id, "Heart", VERSION)
+def ask(room: Room, case_id: str, roi_name: str = "Heart") -> str:
+    return predict(room, Predictor(room.settings.model), case_id, roi_name, VERSION)
 
 
 @pytest.mark.parametrize("damaged", [True, False], ids=["damaged", "missing"])
@@ -65,3 +66,15 @@ def test_what_was_approved_is_not_told_to_wait(room: Room) -> None:
     approve_mask(room, case_id, HEART)
     room.store.cases.waits(case_id, reason="No prediction yet")
     assert room.store.cases.get(case_id).reason == ""
+
+
+def test_a_case_is_ready_with_the_structure_that_is_reviewed_and_no_other(room: Room) -> None:
+    case_id = put_case(room.store, CT, routing=replace(ROUTING, structures=("Esophagus", "Heart")))
+    said = ask(room, case_id, "Esophagus")
+    put_prediction(room.store, case_id, HEART)
+    case = room.store.cases.get(case_id)
+    assert (case.state, case.reason) == (CaseState.ASSEMBLED, said)
+    put_prediction(room.store, case_id, HEART, roi_name="Esophagus")
+    ask(room, case_id)  # what waits for a model of the heart is not what a reviewer waits for
+    case = room.store.cases.get(case_id)
+    assert (case.state, case.reason) == (CaseState.PREDICTED, "")

@@ -338,3 +338,6 @@ def test_what_a_prediction_may_change_of_the_dose_is_kept_with_its_case(store: S
     error = {"value": 0.4, "low": 0.1, "high": 0.9}
     store.doubts.add_dose(made.id, dose_id, {"signs": {}, "error_gy": error})
     assert store.cases.get(case_id).expected_impact_gy == 0.4
+    other = put_prediction(store, case_id, BOX, roi_name="Esophagus")
+    store.doubts.add_dose(other.id, dose_id, {"signs": {}, "error_gy": None})
+    assert store.cases.get(case_id).expected_impact_gy == 0.4  # of what is reviewed, not of others

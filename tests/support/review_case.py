@@ -72,14 +72,16 @@ def put_case(
     return case_id
 
 
-def put_prediction(store: Store, case_id: str, mask: Mask, *, version: str = MODEL) -> Prediction:
-    """A prediction of the heart by a model version."""
+def put_prediction(
+    store: Store, case_id: str, mask: Mask, *, version: str = MODEL, roi_name: str = "Heart"
+) -> Prediction:
+    """A prediction of the heart, or of another structure, by a model version."""
     prediction_id = uuid.uuid4().hex
     made = Prediction(
         id=prediction_id,
         case_id=case_id,
         assembly=ASSEMBLY,
-        roi_name="Heart",
+        roi_name=roi_name,
         model_version=version,
         mask_digest=store.files.write_mask(case_id, f"prediction-{prediction_id}", mask),
         expected_dice=0.87,
