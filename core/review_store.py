@@ -11,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from core import audit
-from core.case import CaseState, Split, next_split
+from core.case import CaseState
 from core.case_store import as_shown, fetch_case, move
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError
 from core.records import IMPORTED, MANUAL, REVIEWED, Case, Correction, JournalEntry
+from core.splits import assign_split
 from core.tables import case, correction, delivery, journal, prediction, review
 from core.tables import review_lock as lock
 from core.touched import is_touched
@@ -270,7 +271,7 @@ class ReviewStore:
             values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
             values["slices_seen"] = list(made.slices_seen)
             connection.execute(sa.insert(correction).values(**values))
-            assign_split(connection, made.case_id)
+            assign_split(connection, made.case_id, made.roi_name)
             for destination in destinations:
                 connection.execute(
                     sa.insert(delivery).values(
@@ -379,22 +380,3 @@ def _last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:
         journal.c.case_id == case_id, journal.c.roi_name == roi_name
     )
     return connection.scalar(query) or 0
-
-
-def assign_split(connection: sa.Connection, case_id: str, wanted: Split | None = None) -> Split:
-    """Fix the case's set for ever: as the patient's first case, else `wanted`, else by the rule."""
-    current = fetch_case(connection, case_id)
-    approved = sa.select(case.c.patient_id, case.c.split).where(case.c.split.is_not(None))
-    rows = connection.execute(approved).all()
-    same_patient = [
-        r.split for r in rows if current.patient_id and r.patient_id == current.patient_id
-    ]
-    if same_patient:
-        split = Split(same_patient[0])
-    elif wanted is not None:
-        split = wanted
-    else:
-        counts = [r.split for r in rows]
-        split = next_split(counts.count(Split.TRAIN), counts.count(Split.VALIDATION))
-    connection.execute(sa.update(case).where(case.c.id == case_id).values(split=split))
-    return split

@@ -13,7 +13,8 @@ from core.case_store import to_case
 from core.database import reading, writing
 from core.errors import TransitionError
 from core.records import IMPORTED, STROKES, Case, Correction
-from core.review_store import assign_split, to_correction
+from core.review_store import to_correction
+from core.splits import assign_split
 from core.tables import case, correction, journal, prediction
 
 # Cases whose strokes may teach although nobody approved.
@@ -72,7 +73,8 @@ class TeachingStore:
             values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
             values["slices_seen"] = list(made.slices_seen)
             connection.execute(sa.insert(correction).values(**values))
-            split = assign_split(connection, made.case_id, Split.VALIDATION if to_judge else None)
+            wanted = Split.VALIDATION if to_judge else None
+            split = assign_split(connection, made.case_id, made.roi_name, wanted)
             if to_judge and split is Split.TRAIN:
                 raise TransitionError(
                     "Another case of this patient is learned from, so none of them can judge."

@@ -53,13 +53,13 @@ def paint(store: Store, case_id: str, seq: int, *, roi_name: str = "Heart") -> N
     store.reviews.append(case_id, roi_name, entry, who="anna", tab="t", now=NOW)
 
 
-def approve(store: Store, case_id: str) -> Correction:
+def approve(store: Store, case_id: str, *, roi_name: str = "Heart") -> Correction:
     made = Correction(
-        id=case_id, case_id=case_id, assembly="a" * 64, roi_name="Heart", prediction_id=None,
+        id=case_id, case_id=case_id, assembly="a" * 64, roi_name=roi_name, prediction_id=None,
         approved_by="anna", approved_at=NOW, mask_digest="d" * 64, slices_seen=(), journal_seq=1,
     )  # fmt: skip
     store.reviews.approve(made, tab="t", destinations=[], now=NOW)
-    store.checks.record(CorrectionCheck(case_id, case_id, "Heart", (), {}, NOW))
+    store.checks.record(CorrectionCheck(case_id, case_id, roi_name, (), {}, NOW))
     return made
 
 
@@ -133,6 +133,33 @@ def test_an_approved_case_teaches_only_the_structure_that_was_reviewed_on_it(sto
     approved = approve(store, painted_case(store, "P1"))
     assert store.learning.learning_set("Heart").train == (approved,)
     assert store.learning.learning_set("Lung_L").ids() == ()
+
+
+def test_the_second_patient_of_each_structure_validates_however_many_had_another(
+    store: Store,
+) -> None:
+    hearts = [painted_case(store, f"P{n}") for n in range(3)]
+    for case_id in hearts:
+        approve(store, case_id)
+    lungs = [painted_case(store, f"Q{n}", roi_name="Lung_L") for n in range(3)]
+    for case_id in lungs:
+        approve(store, case_id, roi_name="Lung_L")
+    again = painted_case(store, "P1", roi_name="Lung_L")
+    approve(store, again, roi_name="Lung_L")
+    splits = [store.cases.get(case_id).split for case_id in (*hearts, *lungs, again)]
+    rule = [Split.TRAIN, Split.VALIDATION, Split.TRAIN]
+    assert splits == [*rule, *rule, Split.VALIDATION]  # a patient stays where the first case went
+
+
+def test_the_set_of_a_case_without_a_patient_id_is_fixed_too(store: Store) -> None:
+    case_id = painted_case(store, "")
+    approve(store, case_id)
+    approve(store, painted_case(store, "P1", roi_name="Lung_L"), roi_name="Lung_L")
+    made = Correction(
+        "i", case_id, "a" * 64, "Lung_L", None, "otto", NOW, "d" * 64, (), 0, IMPORTED
+    )  # fmt: skip
+    assert store.teaching.import_correction(made, instance_id=1)
+    assert store.cases.get(case_id).split is Split.TRAIN  # hearts have learned from it
 
 
 def test_a_patient_whose_strokes_were_learned_never_validates(store: Store) -> None:
