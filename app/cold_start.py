@@ -17,12 +17,13 @@ from app.describing import detail_of
 from app.judging import judge_on_validation, network_config
 from app.phantom import EDITION
 from app.room import SOFTWARE_VERSION, Room, key_of
-from app.synthetic_cases import DRAWN, FIRST_SEED, sentinel_cases, synthetic_case
+from app.synthetic_cases import FIRST_SEED, sentinel_cases, synthetic_case
 from app.telling import Teller
 from app.together import Lead, Lesson, Trainers, teach
 from core.errors import ConfigError
 from core.model_card import training_set_hash
 from core.records import ModelVersion, Round
+from core.structures import is_drawn
 from model.gate import Verdict
 from model.metrics import mean_of, score_weights
 from model.predict import choose_device
@@ -60,7 +61,7 @@ def train_cold_start(
     synthetic patient. A model that learned from patients is replaced only
     where the gate says so. Raises `ConfigError` for a structure that synthetic patients lack.
     """
-    if roi_name.casefold() not in DRAWN:
+    if not is_drawn(roi_name):
         raise ConfigError(
             f"structures: synthetic patients have no {roi_name!r}; they have a Heart. Contour the "
             "first cases of other structures from scratch."

@@ -9,13 +9,12 @@ import numpy as np
 from app.phantom import EDITION, Phantom, make_phantom
 from app.phantom_scan import View
 from core.config import ModelSettings
+from core.structures import is_drawn
 from model.preprocess import mask_to_working_grid, tissue_on_working_grid
 from model.samples import Sample, TrainingCase, has_samples, read_samples, write_samples
 
 # Synthetic patients that are learned, and others that only measure.
 FIRST_SEED, FIRST_SENTINEL_SEED = 5_000, 900_000
-# What phantoms can teach. Another structure starts from its first corrections.
-DRAWN = frozenset({"heart"})
 # With six of them a model was released that had lost one heart in thirty (docs/adr/0023).
 SENTINELS = 24
 MOST_REPLAYED = 24
@@ -59,7 +58,7 @@ def sentinel_cases(
 
 def replayed_for(roi_name: str, data_folder: Path, model: ModelSettings) -> list[TrainingCase]:
     """Those of `replayed_cases` that teach this structure: what is drawn on them is the heart."""
-    return replayed_cases(data_folder, model) if roi_name.casefold() in DRAWN else []
+    return replayed_cases(data_folder, model) if is_drawn(roi_name) else []
 
 
 def replayed_cases(data_folder: Path, model: ModelSettings) -> list[TrainingCase]:

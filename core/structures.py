@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+_DRAWN = frozenset({"heart"})
+
+
+def is_drawn(roi_name: str) -> bool:
+    """Whether synthetic patients have a structure; another starts from its first corrections."""
+    return roi_name.casefold() in _DRAWN
+
 
 @dataclass(frozen=True, slots=True)
 class Contour:

@@ -37,7 +37,9 @@ def page(case_id: str) -> str:
         study_date=readable_date(current.study_date),
         roi=room.roi_of(current),
         words=state_in_words(
-            current, instances=instances.get(current.series_instance_uid, 0), has_model=True
+            current,
+            instances=instances.get(current.series_instance_uid, 0),
+            has_model=room.store.learning.released(room.roi_of(current)) is not None,
         ),
         arm_words=ARM_WORDS[current.arm],
         other_arm="assisted" if current.arm == MANUAL else "manual",

@@ -15,6 +15,7 @@ from core.model_card import card, shadow_figures, standing_of
 from core.model_files import require_whole
 from core.model_store import ModelStore
 from core.records import IMPORTED, CorrectionCheck, ModelState, ModelVersion, Round
+from core.structures import is_drawn
 from review_ui.context import Desk, desk
 from review_ui.groups import my_sight
 from review_ui.roles import May, i_may
@@ -112,6 +113,7 @@ def _structure(room: Desk, roi_name: str) -> dict[str, Any]:
     learned = learning.learning_set(roi_name)
     return {
         "roi": roi_name,
+        "drawn": is_drawn(roi_name),
         "state": state,
         "released": None if released is None else _version(released, state),
         "waiting": next((v.version for v in versions if v.status == "waits"), None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.structures import is_drawn
 from review_ui.context import Desk
 from review_ui.roles import May, roles_that
 
@@ -70,6 +71,14 @@ def _structures(room: Desk) -> list[Task]:
             "Until it has one, it is contoured from scratch. The node learns by itself after two "
             "approved patients; a starting model of synthetic patients helps from the first on.",
             where="recontour train --cold-start",
+            link="/models/",
+        )
+        if is_drawn(structure.name)
+        else Task(
+            f"Give {structure.name} a first model",
+            "Until it has one, it is contoured from scratch. The node learns by itself after two "
+            "approved patients, or from contours that you have.",
+            where=f"recontour import-labels FOLDER --roi {structure.name}",
             link="/models/",
         )
         for structure in room.settings.structures

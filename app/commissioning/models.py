@@ -10,9 +10,10 @@ import numpy as np
 from app.commissioning.check import Check, State, Tolerance, measured, not_run, told
 from app.judging import network_config
 from app.room import Room
-from app.synthetic_cases import DRAWN, sentinel_cases
+from app.synthetic_cases import sentinel_cases
 from core.errors import ModelUnavailableError
 from core.records import ModelVersion
+from core.structures import is_drawn
 from model.gate import USABLE_DICE
 from model.metrics import CaseScore, mean_of, score_weights
 from model.predict import choose_device
@@ -54,7 +55,7 @@ def _sentinels(
 ) -> Iterator[Check]:
     roi_name, config = released.roi_name, loaded.description.config
     name = f"{roi_name}: sentinel patients"
-    if roi_name.casefold() not in DRAWN:
+    if not is_drawn(roi_name):
         yield not_run(GROUP, name, "Synthetic patients lack this structure.")
         return
     if config != network_config(room.settings, roi_name):

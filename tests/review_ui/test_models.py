@@ -42,6 +42,22 @@ def logged_in(settings: Settings, store: Store, role: str, name: str = "otto") -
     return Reviewer.log_in(app, name)
 
 
+def test_a_structure_that_synthetic_patients_lack_is_not_advised_to_learn_from_them(
+    settings: Settings, store: Store
+) -> None:
+    (heart,) = settings.structures
+    both = (heart, heart.model_copy(update={"name": "Lung_L"}))
+    otto = logged_in(settings.model_copy(update={"structures": both}), store, ADMIN)
+    for path, before in (("/models/", "<h2>Lung_L</h2>"), ("/account/", "Give Lung_L")):
+        of_heart, of_lung = otto.get(path).text.split(before)
+        assert "recontour train --cold-start" in of_heart
+        assert "--cold-start" not in of_lung
+        assert "recontour import-labels FOLDER --roi Lung_L" in of_lung
+    put_case(store, CT)
+    (case_id,) = (c.id for c in store.cases.all())
+    assert "no model yet, contour from scratch" in otto.get(f"/cases/{case_id}/figures").text
+
+
 def put_files(settings: Settings, name: str) -> str:
     """A version whose files are whole, as far as one can tell without a network."""
     weights, config = name.encode(), {"fine": name}
