@@ -43,7 +43,9 @@ def report(
     from app.reporting import write_cohort  # noqa: PLC0415
     from core.config import load_settings  # noqa: PLC0415
 
-    cases = write_cohort(load_settings(config), out, roi, kind)
+    settings = load_settings(config)
+    settings.structure_named(roi)
+    cases = write_cohort(settings, out, roi, kind)
     typer.echo(f"{cases} cases; the page is {out / 'report.html'}.")
 
 

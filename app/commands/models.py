@@ -34,6 +34,7 @@ def train(
     from core.config import load_settings  # noqa: PLC0415
 
     settings = load_settings(config)
+    settings.structure_named(roi)
     if cold_start:
         said = train_starting_model(settings, roi, patients=patients, steps=steps, seed=seed)
     else:

@@ -22,6 +22,7 @@ from app import dosing
 from app.cli import app
 from app.room import Room
 from core.case_files import reference_name
+from core.errors import ConfigError
 from core.geometry import Mask
 from core.model_tables import approved_figure
 from core.store import open_store
@@ -239,3 +240,14 @@ def test_a_node_where_nothing_was_approved_says_what_to_do(
     assert reported(config, tmp_path / "out") == []
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Nothing was approved yet. Approve a case on the review page." in page
+
+
+@pytest.mark.parametrize(
+    "command", [["report", "--out", "out"], ["train"]], ids=["report", "train"]
+)
+def test_a_structure_that_is_not_configured_is_refused_and_not_taken_for_an_empty_one(
+    config: Path, command: list[str]
+) -> None:
+    answer = CliRunner().invoke(app, [*command, "--roi", "heart", "--config", str(config)])
+    assert isinstance(answer.exception, ConfigError)
+    assert "no structure 'heart'; configured are: Heart" in str(answer.exception)
