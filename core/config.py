@@ -33,6 +33,14 @@ PositiveMm = Annotated[float, Field(gt=0, le=50)]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=16)]
+# As it stands in a structure set: no backslash, no control character, no space at its ends.
+RoiName = Annotated[
+    str,
+    StringConstraints(
+        max_length=16,
+        pattern=r"^[^\s\\\x00-\x1f\x7f]([^\\\x00-\x1f\x7f]*[^\s\\\x00-\x1f\x7f])?$",
+    ),
+]
 LongText = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Group = Annotated[str, StringConstraints(pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
 Right = Literal["echo", "store", "query", "commit"]
@@ -105,7 +113,7 @@ class CodeSettings(Section):
 class StructureSettings(Section):
     """A structure to contour."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=16)]
+    name: RoiName
     interpreted_type: Literal["ORGAN", "AVOIDANCE", "EXTERNAL", "GTV", "CTV", "PTV"]
     colour: tuple[Byte, Byte, Byte]
     keep_largest: bool = True

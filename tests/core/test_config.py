@@ -77,6 +77,14 @@ def test_a_bad_value_is_named_with_what_is_allowed(tmp_path: Path) -> None:
         load_settings(path)
 
 
+@pytest.mark.parametrize("name", [r"'Lung\\L'", "' Lung'", "'Lung '", r'"Lung\tL"'])
+def test_a_structure_s_name_is_one_that_a_structure_set_can_hold(tmp_path: Path, name: str) -> None:
+    """What is written would have another name, and what comes back would not be known again."""
+    path = changed(tmp_path, "  - name: Heart\n", f"  - name: {name}\n")
+    with pytest.raises(ConfigError, match=r"structures\.0\.name: found"):
+        load_settings(path)
+
+
 def test_broken_yaml_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     path = changed(tmp_path, "structures:\n", "structures: [\n")
     with pytest.raises(ConfigError, match="cannot be read as YAML"):
