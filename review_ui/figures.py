@@ -93,12 +93,17 @@ def _observers(room: Desk, current: Case) -> list[dict[str, Any]]:
             "agreement": agreement_of(
                 room, current, f"correction-{approved.id}", f"observation-{found.id}"
             )
-            if approved and found.signed_at and found.assembly == approved.assembly
+            if approved and found.signed_at and _of_the_same(found, approved)
             else None,
             "words": _stands(found),
         }
         for found in room.store.observations.of_case(current.id)
     ]
+
+
+def _of_the_same(found: Observation, approved: Correction) -> bool:
+    """Whether both contours are of one structure on one volume."""
+    return (found.assembly, found.roi_name) == (approved.assembly, approved.roi_name)
 
 
 def _stands(found: Observation) -> str:

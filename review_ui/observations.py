@@ -228,6 +228,7 @@ def facts_of(room: Desk, found: Observation, current: Case) -> dict[str, Any]:
         "reason": "",
         "flags": [],
         **scan_facts(room, current, geometry, user=found.observer),
+        "roi": found.roi_name,
         "findings": list(current.findings),
         # The middle of the scan: where somebody's contour lies would tell of it.
         "start": [columns // 2, rows // 2, slices // 2],

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from flask import Flask
 
 from core.geometry import Mask
 from core.journal import encode_runs, mask_crc32
@@ -15,8 +16,10 @@ from core.plans import DoseOrigin
 from core.records import DoseFigure
 from core.store import Store
 from core.volume import Volume
+from review_ui.accounts import create_user
 from tests.support.review_case import (
     NOW,
+    PASSWORD,
     Reviewer,
     box_mask,
     put_case,
@@ -187,3 +190,19 @@ def test_a_figure_names_its_plan_and_the_other_doses_stand_beside_it(
     ]
     (row,) = csv.DictReader(io.StringIO(anna.get("/report/dose.csv").text))
     assert row["dose"] == answer["dose"]
+
+
+def test_an_observer_of_another_structure_contours_that_and_is_not_compared(
+    app: Flask, anna: Reviewer, store: Store
+) -> None:
+    """A rule may have decided on the case after its observer was asked."""
+    case_id = approved_case(anna, store)
+    asked = store.observations.assign(case_id, "Lung_L", "bert", who="phil", now=NOW)
+    create_user(app, "bert", PASSWORD)
+    page = f"/api/observations/{asked.id}"
+    assert Reviewer.log_in(app, "bert").get(page).json["roi"] == "Lung_L"  # type: ignore[index]
+    store.observations.take(asked.id, who="bert", tab="t")
+    digest = store.files.write_mask(case_id, f"observation-{asked.id}", ADDED)
+    store.observations.sign(asked.id, who="bert", tab="t", seq=0, digest=digest, now=NOW)
+    row = anna.get(f"/cases/{case_id}/figures").text.split('id="observers"')[1]
+    assert "Dice" not in row.split("</table>")[0]
