@@ -22,6 +22,7 @@ from review_ui.words import (
     readable_date,
     readable_name,
     state_in_words,
+    structure_in_words,
 )
 
 PAST_ASSEMBLY = frozenset({CaseState.IN_REVIEW, CaseState.APPROVED, CaseState.DELIVERED})
@@ -169,14 +170,17 @@ def validation_dice(desk: Desk, roi_name: str, version: str) -> float | None:
     return next((v.validation_dice for v in versions if v.version == version), None)
 
 
-def scan_facts(desk: Desk, current: Case, geometry: VolumeGeometry, *, user: str) -> dict[str, Any]:
+def scan_facts(
+    desk: Desk, current: Case, geometry: VolumeGeometry, *, roi_name: str, user: str
+) -> dict[str, Any]:
     """Whose CT it is, what is contoured on it and how exactly, and where its voxels are."""
     slices, rows, columns = geometry.shape
     return {
         "patient": patient_of(current),
         "study_date": readable_date(current.study_date),
         "description": current.description,
-        "roi": desk.roi_of(current),
+        "roi": roi_name,
+        "roi_words": structure_in_words(roi_name),
         "colour": list(desk.structure_of(current).colour),
         "user": user,
         "dims": [columns, rows, slices],
@@ -206,7 +210,7 @@ def case_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> 
         "arm": current.arm,
         "reason": current.reason,
         "flags": flags_now(desk, current),
-        **scan_facts(desk, current, geometry, user=user),
+        **scan_facts(desk, current, geometry, roi_name=roi_name, user=user),
         "findings": [
             *current.findings,
             *(f"Structure set: {f}" for f in desk.store.instances.findings(current.id)),

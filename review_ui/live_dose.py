@@ -11,6 +11,7 @@ from review_ui.context import Desk
 from review_ui.doses import others_in_words, primary_in_words
 from review_ui.facts import newest_dose
 from review_ui.memory import measure, shown_prediction
+from review_ui.words import structure_in_words
 
 WHOLE = 0.9995
 """Coverage from here on is shown as whole."""
@@ -74,7 +75,8 @@ def _difference(predicted: RoiDose | None, corrected: RoiDose) -> float | None:
 def _note(roi_name: str, corrected: RoiDose) -> str:
     if not corrected.volume_cc or corrected.coverage >= WHOLE:
         return ""
+    name = structure_in_words(roi_name)
     if corrected.mean_gy is None:
-        return f"The dose grid does not reach the {roi_name.lower()}."
+        return f"The dose grid does not reach the {name}."
     percent = f"{100 * corrected.coverage:.1f}"
-    return f"The dose grid covers {percent} % of the {roi_name.lower()}; the mean is of that part."
+    return f"The dose grid covers {percent} % of the {name}; the mean is of that part."

@@ -227,8 +227,7 @@ def facts_of(room: Desk, found: Observation, current: Case) -> dict[str, Any]:
         "arm": OBSERVER,
         "reason": "",
         "flags": [],
-        **scan_facts(room, current, geometry, user=found.observer),
-        "roi": found.roi_name,
+        **scan_facts(room, current, geometry, roi_name=found.roi_name, user=found.observer),
         "findings": list(current.findings),
         # The middle of the scan: where somebody's contour lies would tell of it.
         "start": [columns // 2, rows // 2, slices // 2],

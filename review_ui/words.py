@@ -116,6 +116,11 @@ def returned_in_words(came: Returned) -> str:
     )
 
 
+def structure_in_words(roi_name: str) -> str:
+    """A structure within a sentence: a plain word small, a code like Lung_L or PTV as it is."""
+    return roi_name.lower() if roi_name.isalpha() and roi_name.istitle() else roi_name
+
+
 def duration_in_words(seconds: float) -> str:
     """A time that work took: "4 min 10 s"."""
     minutes, rest = divmod(round(seconds), 60)

@@ -17,6 +17,7 @@ from core.records import DoseFigure
 from core.store import Store
 from core.volume import Volume
 from review_ui.accounts import create_user
+from review_ui.words import structure_in_words
 from tests.support.review_case import (
     NOW,
     PASSWORD,
@@ -95,6 +96,12 @@ def test_a_contour_that_leaves_the_dose_grid_is_reported_with_its_coverage(
         {"volume_cc": PREDICTED.sum() * 0.0045, "mean_gy": 2.0, "coverage": 0.5}
     )
     assert "covers 50.0 % of the heart" in str(answer["note"])
+
+
+def test_names_of_structures_within_a_sentence() -> None:
+    names = ("Heart", "Esophagus", "Lung_L", "PTV", "SpinalCord", "GTV 60")
+    said = ["heart", "esophagus", "Lung_L", "PTV", "SpinalCord", "GTV 60"]
+    assert [structure_in_words(name) for name in names] == said
 
 
 def test_an_empty_contour_has_no_dose(anna: Reviewer, store: Store) -> None:

@@ -15,6 +15,7 @@
  * @property {string} study_date
  * @property {string} description
  * @property {string} roi
+ * @property {string} roi_words  within a sentence
  * @property {[number, number, number]} colour
  * @property {string} user
  * @property {Vector3} dims

@@ -211,7 +211,7 @@ export class ReviewSession {
     const known = panel.gray(figures?.correction?.mean_gy);
     // A figure from before the last stroke must not be approved by.
     const mean = known ?? (this.facts.dose && !figures ? "not known yet" : null);
-    if (mean) rows.push([`Mean ${this.facts.roi.toLowerCase()} dose`, mean]);
+    if (mean) rows.push([`Mean ${this.facts.roi_words} dose`, mean]);
     return { problem: this.#problem(), rows, flags: this.facts.flags };
   }
 

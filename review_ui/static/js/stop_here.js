@@ -22,7 +22,7 @@ export class StopHereWatch {
    * @param {import("./corrections.js").CorrectionLayer} parts.layer
    * @param {import("./live_figures.js").LiveFigures} parts.figures
    * @param {import("./stage.js").Stage} parts.stage
-   * @param {{roi: string, stop_here: Tolerance}} parts.facts
+   * @param {{roi_words: string, stop_here: Tolerance}} parts.facts
    */
   constructor({ layer, figures, stage, facts }) {
     this.layer = layer;
@@ -77,11 +77,11 @@ export class StopHereWatch {
 /**
  * @param {StopHere} bound
  * @param {boolean} isExact  whether the page has the very dose that figures are made from
- * @param {{roi: string, stop_here: Tolerance}} facts
+ * @param {{roi_words: string, stop_here: Tolerance}} facts
  */
-export function sentence({ largestGy, leadingSlice, uncovered }, isExact, { roi, stop_here }) {
+export function sentence({ largestGy, leadingSlice, uncovered }, isExact, { roi_words, stop_here }) {
   const { within_mm, tolerance_gy } = stop_here;
-  const mean = `the mean ${roi.toLowerCase()} dose`;
+  const mean = `the mean ${roi_words} dose`;
   if (isExact && uncovered === 0 && largestGy <= tolerance_gy) {
     return `No further correction within ${within_mm} mm moves ${mean} by more than ${tolerance_gy} Gy.`;
   }

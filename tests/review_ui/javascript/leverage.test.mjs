@@ -63,7 +63,7 @@ test("without a structure or a dose within it there is no bound", () => {
 });
 
 test("one may stop only where that is proven", () => {
-  const facts = { roi: "Heart", stop_here: { within_mm: 2.5, tolerance_gy: 0.05 } };
+  const facts = { roi_words: "heart", stop_here: { within_mm: 2.5, tolerance_gy: 0.05 } };
   const bound = { largestGy: 0.05, leadingSlice: 36, uncovered: 0 };
   const stop = "No further correction within 2.5 mm moves the mean heart dose by more than 0.05 Gy.";
   assert.equal(sentence(bound, true, facts), stop);
