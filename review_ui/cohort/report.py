@@ -216,7 +216,7 @@ def _table(values: Sequence[Value]) -> str:
     )
     return (
         '<table><thead><tr><th scope="col">figure</th><th scope="col">here</th>'
-        f'<th scope="col">in the paper</th></tr></thead><tbody>{lines}</tbody></table>'
+        f'<th scope="col">in the paper (hearts)</th></tr></thead><tbody>{lines}</tbody></table>'
     )
 
 

@@ -175,6 +175,7 @@ def test_the_page_needs_nothing_else_and_names_nobody(
         assert name not in page
     assert page.count("Synthetic patients: no figure says anything about a patient.") >= 4
     assert "Figure 5 of the paper" in page
+    assert "in the paper (hearts)" in page
     assert "volume that reviewer 2 edited" in page
 
 
