@@ -96,9 +96,12 @@ def _strokes(painted: Mask, tool: str, geometry: VolumeGeometry) -> Iterator[Don
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     pixel_mm2 = geometry.spacing_mm[1] * geometry.spacing_mm[2]
     for voxels in areas:
-        length_mm = voxels * pixel_mm2 / (2 * BRUSH_RADIUS_MM)
+        area_mm2 = voxels * pixel_mm2
+        brush_s = area_mm2 / (2 * BRUSH_RADIUS_MM) / BRUSH_MM_PER_S
+        # A large round area is encircled sooner than painted.
+        lasso_s = CLOSING_S + 2 * np.sqrt(np.pi * area_mm2) / OUTLINE_MM_PER_S
         yield AIMING_S, "mouse-press", {"tool": tool}
-        yield length_mm / BRUSH_MM_PER_S, "mouse-release", {"voxels": int(voxels)}
+        yield float(min(brush_s, lasso_s)), "mouse-release", {"voxels": int(voxels)}
 
 
 def _outline_mm(mask: Mask, geometry: VolumeGeometry) -> float:

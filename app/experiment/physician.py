@@ -1,4 +1,9 @@
-"""A simulated physician: skilled, not perfect, and the same for every recipe."""
+"""A simulated physician: skilled, not perfect, and content with a border that could be its own.
+
+Eight physicians who contoured one breast differed less among themselves when they began with a
+proposal (Jaccard index 0.92) than from scratch (0.86): people take a border as it is where it is as
+good as theirs (Yang et al., Int J Radiat Oncol Biol Phys 89, 2014, 214).
+"""
 
 from __future__ import annotations
 
@@ -18,11 +23,8 @@ OVERLOOKED_SHARE = 0.10
 NOTICED_MM2 = 40.0
 SMALL_NOTICED_SHARE = 0.35
 BRUSH_RADIUS_MM = 3.0
-# A slice that is as good as this is left; a proposal worse than this is not corrected but redrawn.
-GOOD_SLICE_DICE = 0.97
-REDRAWN_BELOW_DICE = 0.5
-# Drawn from scratch, this much around the heart is painted as background.
-RING_MM = 12.0
+# A border as near as this to the one meant is left: the physician's own next one may lie there.
+ACCEPTED_MM = 2 * BOUNDARY_SPREAD_MM
 
 _Crop = tuple[slice, slice, slice]
 
@@ -51,7 +53,7 @@ class Opinion:
 
 def opinion_of(truth: Mask, geometry: VolumeGeometry, rng: np.random.Generator) -> Opinion:
     """The physician's opinion on a patient: it does not depend on what a model proposes."""
-    crop = _around(truth, geometry, 10.0)
+    crop = around(truth, geometry, 10.0)
     inside = truth[crop]
     # From voxel centre to the surface, which runs midway between centres.
     half_mm = 0.5 * float(np.mean(geometry.spacing_mm))
@@ -67,48 +69,40 @@ def opinion_of(truth: Mask, geometry: VolumeGeometry, rng: np.random.Generator) 
 
 
 def correct(proposal: Mask, opinion: Opinion, rng: np.random.Generator) -> Corrected:
-    """The proposal after the physician was done with it.
+    """The proposal after the physician was done with it, slice by slice.
 
-    A useful proposal is corrected slice by slice: errors that are seen are painted over with the
-    brush, good slices and overlooked ones are left as they are. A useless one is drawn anew.
+    Where its border lies further than `ACCEPTED_MM` from the one meant, that stretch is painted
+    over with the brush if it is noticed; the rest, and overlooked slices, are left as they are.
     """
-    if _dice(proposal, opinion.meant) < REDRAWN_BELOW_DICE:
-        return _drawn_anew(proposal, opinion)
     red, green = np.zeros_like(proposal), np.zeros_like(proposal)
-    for number in np.flatnonzero((proposal | opinion.meant).any((1, 2))):
+    for number in np.flatnonzero((proposal | opinion.meant).any((1, 2)) & opinion.looked):
         meant, proposed = opinion.meant[number], proposal[number]
-        good = meant.any() and _dice(meant, proposed) >= GOOD_SLICE_DICE
-        if not opinion.looked[number] or good:
-            continue
-        red[number] = _brushed(meant & ~proposed, opinion.geometry, rng) & meant
-        green[number] = _brushed(proposed & ~meant, opinion.geometry, rng) & ~meant
-    return Corrected((proposal | red) & ~green, red, green, _seen(opinion))
+        missing, excess = meant & ~proposed, proposed & ~meant
+        for painted, wrong, border, within in (
+            (red, missing, proposed, meant),
+            (green, excess, ~proposed, ~meant),
+        ):
+            stretch = _stretch(wrong, border, opinion.geometry)
+            painted[number] = brushed(stretch, opinion.geometry, rng) & within
+    return Corrected((proposal | red) & ~green, red, green, slices_seen(opinion))
 
 
-def _drawn_anew(proposal: Mask, opinion: Opinion) -> Corrected:
-    """The heart painted in every slice looked at, a ring around it, and what was proposed wrongly.
-
-    What lies in overlooked slices is taken from the nearest slice that was drawn.
-    """
-    meant, looked = opinion.meant, opinion.looked
-    spacing_mm = opinion.geometry.spacing_mm
-    crop = _around(meant, opinion.geometry, RING_MM)
-    ring = np.zeros_like(meant)
-    ring[crop] = ndimage.distance_transform_edt(~meant[crop], spacing_mm) <= RING_MM
-    red = meant & looked[:, None, None]
-    green = (ring | proposal) & ~meant & looked[:, None, None]
-    drawn = np.flatnonzero(red.any((1, 2)))
-    approved = red.copy()
-    for number in np.flatnonzero(meant.any((1, 2)) & ~looked):
-        approved[number] = red[drawn[np.argmin(np.abs(drawn - number))]]
-    return Corrected(approved, red, green, _seen(opinion))
+def _stretch(wrong: Mask, border: Mask, geometry: VolumeGeometry) -> Mask:
+    """The part of a slice's errors that lies too far from what it should join, and its edges."""
+    if not border.any():
+        return wrong
+    pixel_mm = geometry.spacing_mm[1:]
+    away_mm = ndimage.distance_transform_edt(~border, pixel_mm) - 0.5 * min(pixel_mm)
+    far = wrong & (away_mm > ACCEPTED_MM)
+    return np.asarray(ndimage.binary_dilation(far, _disc(*pixel_mm)) & wrong, bool)
 
 
-def _seen(opinion: Opinion) -> tuple[int, ...]:
+def slices_seen(opinion: Opinion) -> tuple[int, ...]:
+    """The slices that are looked at."""
     return tuple(int(number) for number in np.flatnonzero(opinion.looked))
 
 
-def _brushed(errors: Mask, geometry: VolumeGeometry, rng: np.random.Generator) -> Mask:
+def brushed(errors: Mask, geometry: VolumeGeometry, rng: np.random.Generator) -> Mask:
     """What a round brush covers that follows the noticed errors of one slice."""
     labels, count = ndimage.label(errors)
     if count == 0:
@@ -126,14 +120,10 @@ def _disc(row_mm: float, column_mm: float) -> Mask:
     return np.asarray((y * row_mm) ** 2 + (x * column_mm) ** 2 <= BRUSH_RADIUS_MM**2, bool)
 
 
-def _around(mask: Mask, geometry: VolumeGeometry, margin_mm: float) -> _Crop:
+def around(mask: Mask, geometry: VolumeGeometry, margin_mm: float) -> _Crop:
+    """The box around a mask with a margin."""
     margin = np.ceil(margin_mm / np.asarray(geometry.spacing_mm)).astype(int) + 1
     voxels = np.argwhere(mask)
     low, high = np.maximum(voxels.min(0) - margin, 0), voxels.max(0) + margin + 1
     slices, rows, columns = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return slices, rows, columns
-
-
-def _dice(a: Mask, b: Mask) -> float:
-    total = int(a.sum()) + int(b.sum())
-    return 2.0 * int((a & b).sum()) / total if total else 1.0

@@ -61,8 +61,8 @@ class Experiment:
     scans: Sequence[Scan]
     approved: list[tuple[SyntheticPatient, Mask]] = field(default_factory=list)
 
-    def go_through(self, planned: Planned) -> dict[str, Any]:
-        """One patient: pushed, predicted, contoured, learned from; what came of it."""
+    def go_through(self, planned: Planned, *, learns: bool) -> dict[str, Any]:
+        """One patient: pushed, predicted, contoured, and learned from; what came of it."""
         patient = self._made(planned)
         drawn = [self._drawn_in_the_tps(planned, patient)] if planned.is_compared else []
         self._push([*patient.ct_paths, patient.dose_path, *drawn])
@@ -71,7 +71,8 @@ class Experiment:
             self.physicist.put_into_arm(case_id, MANUAL)
         proposed, made = self._contoured(planned, patient, case_id)
         self.approved.append((patient, made))
-        self._wait_until_learned()
+        if learns:
+            self._wait_until_learned()
         return {
             "number": planned.number,
             "clock": self.clock.now.isoformat(),
@@ -179,8 +180,10 @@ def run_experiment(
         time = clock.Clock.at(done[-1]["clock"]) if done else clock.Clock()
         reviewers = people[PHYSICIAN], people[PHYSICIST]
         clinic = Experiment(seed, settings, folder, tps, *reviewers, time, real)
-        for planned in stream_of(size, seed, len(real))[len(done) :]:
-            done.append(clinic.go_through(planned))
+        stream = stream_of(size, seed, len(real))
+        last_proposed = max(planned.number for planned in stream if not planned.is_manual)
+        for planned in stream[len(done) :]:
+            done.append(clinic.go_through(planned, learns=planned.number < last_proposed))
             write_json(log, done)
             console.print(_line(done[-1]))
         _wait_until_delivered(clinic)

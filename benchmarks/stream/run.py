@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from app.experiment.physician import correct, opinion_of
+from app.experiment.physician import opinion_of
 from benchmarks.stream.contender import Contender
+from benchmarks.stream.corrector import correct
 from benchmarks.stream.ours import Ours
 from benchmarks.stream.patients import HELD_OUT, SimulatedPatient, patient_of, plans_of
 from benchmarks.stream.published import Published

@@ -69,6 +69,14 @@ def test_a_correction_takes_the_time_of_its_slices_and_its_strokes() -> None:
     assert sum(seconds) == pytest.approx(fixed + slices * clock.SLICE_S + strokes)
 
 
+def test_a_large_area_is_encircled_rather_than_painted() -> None:
+    red = np.zeros(GEOMETRY.shape, bool)
+    red[10, 10:50, 10:50] = True  # 6400 mm2: 36 s by the brush
+    made = Corrected(red, red, np.zeros_like(red), (10,))
+    stroke = next(s for s, kind, _ in clock.correcting(made, GEOMETRY) if kind == "mouse-release")
+    assert stroke == pytest.approx(clock.CLOSING_S + 2 * np.sqrt(np.pi * 6400) / 22)
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_the_stream_is_the_same_whenever_asked_and_has_its_arms(size: Size) -> None:
     stream = stream_of(size, 3)

@@ -1,0 +1,79 @@
+"""The physician of the benchmark: strict, and no reader of what a recipe needs."""
+
+import numpy as np
+import pytest
+
+from app.experiment.physician import Opinion
+from benchmarks.stream.corrector import correct
+from core.geometry import Mask, VolumeGeometry
+from dose.difference import dice
+
+GEOMETRY = VolumeGeometry(
+    shape=(40, 60, 60),
+    origin_mm=(0.0, 0.0, 0.0),
+    spacing_mm=(3.0, 3.0, 3.0),
+    frame_of_reference_uid="2.25.1",
+)
+
+
+def ball(radius_mm: float = 50.0, *, shift: int = 0) -> Mask:
+    index = np.moveaxis(np.indices(GEOMETRY.shape), 0, -1) - (20, 30, 30 + shift)
+    return np.asarray(np.linalg.norm(3.0 * index, axis=-1) < radius_mm)
+
+
+def certain(meant: Mask, *overlooked: int) -> Opinion:
+    looked = np.ones(len(meant), bool)
+    looked[list(overlooked)] = False
+    return Opinion(meant, looked, GEOMETRY)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_nothing_is_painted_on_a_proposal_that_is_meant():
+    result = correct(ball(), certain(ball()), rng())
+    assert not result.red.any()
+    assert not result.green.any()
+    assert np.array_equal(result.approved, ball())
+
+
+def test_errors_are_painted_on_their_side_and_the_approved_mask_is_what_was_painted_over():
+    meant, proposal = ball(), ball(shift=4)
+    result = correct(proposal, certain(meant), rng())
+    assert result.red.any()
+    assert result.green.any()
+    assert not (result.red & ~meant).any()
+    assert not (result.green & meant).any()
+    assert np.array_equal(result.approved, (proposal | result.red) & ~result.green)
+    assert dice(result.approved, meant) > 0.98 > dice(proposal, meant)
+
+
+def test_an_overlooked_slice_keeps_its_error():
+    meant, proposal = ball(), ball(shift=4)
+    result = correct(proposal, certain(meant, 20, 25), rng())
+    for number in (20, 25):
+        assert not (result.red | result.green)[number].any()
+        assert np.array_equal(result.approved[number], proposal[number])
+    assert (result.red | result.green)[21].any()
+    assert set(range(len(meant))) - set(result.slices_seen) == {20, 25}
+
+
+def test_a_false_structure_far_away_is_removed():
+    proposal = ball()
+    proposal[3:6, 2:8, 2:8] = True
+    assert not correct(proposal, certain(ball()), rng()).approved[3:6, 2:8, 2:8].any()
+
+
+def test_a_useless_proposal_is_drawn_anew_with_a_ring_and_overlooked_slices_filled():
+    meant = ball()
+    result = correct(np.zeros_like(meant), certain(meant, 18), rng())
+    assert np.array_equal(result.approved[20], meant[20])
+    assert not (result.red | result.green)[18].any()
+    assert np.array_equal(result.approved[18], meant[17]) or np.array_equal(
+        result.approved[18], meant[19]
+    )
+    ring_mm = 3.0 * (
+        np.flatnonzero(result.green[20, 30]).max() - np.flatnonzero(meant[20, 30]).max()
+    )
+    assert ring_mm == pytest.approx(12.0)
