@@ -3,31 +3,9 @@
 import numpy as np
 import pytest
 
-from app.experiment.physician import Opinion, correct, opinion_of
-from core.geometry import Mask, VolumeGeometry
+from app.experiment.physician import correct, opinion_of
 from dose.difference import dice
-
-GEOMETRY = VolumeGeometry(
-    shape=(40, 60, 60),
-    origin_mm=(0.0, 0.0, 0.0),
-    spacing_mm=(3.0, 3.0, 3.0),
-    frame_of_reference_uid="2.25.1",
-)
-
-
-def ball(radius_mm: float = 50.0, *, shift: int = 0) -> Mask:
-    index = np.moveaxis(np.indices(GEOMETRY.shape), 0, -1) - (20, 30, 30 + shift)
-    return np.asarray(np.linalg.norm(3.0 * index, axis=-1) < radius_mm)
-
-
-def certain(meant: Mask, *overlooked: int) -> Opinion:
-    looked = np.ones(len(meant), bool)
-    looked[list(overlooked)] = False
-    return Opinion(meant, looked, GEOMETRY)
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(7)
+from tests.support.opinions import GEOMETRY, ball, certain, rng
 
 
 def test_an_opinion_lies_about_as_far_from_the_truth_as_two_physicians_lie_apart():

@@ -3,32 +3,9 @@
 import numpy as np
 import pytest
 
-from app.experiment.physician import Opinion
 from benchmarks.stream.corrector import correct
-from core.geometry import Mask, VolumeGeometry
 from dose.difference import dice
-
-GEOMETRY = VolumeGeometry(
-    shape=(40, 60, 60),
-    origin_mm=(0.0, 0.0, 0.0),
-    spacing_mm=(3.0, 3.0, 3.0),
-    frame_of_reference_uid="2.25.1",
-)
-
-
-def ball(radius_mm: float = 50.0, *, shift: int = 0) -> Mask:
-    index = np.moveaxis(np.indices(GEOMETRY.shape), 0, -1) - (20, 30, 30 + shift)
-    return np.asarray(np.linalg.norm(3.0 * index, axis=-1) < radius_mm)
-
-
-def certain(meant: Mask, *overlooked: int) -> Opinion:
-    looked = np.ones(len(meant), bool)
-    looked[list(overlooked)] = False
-    return Opinion(meant, looked, GEOMETRY)
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(7)
+from tests.support.opinions import ball, certain, rng
 
 
 def test_nothing_is_painted_on_a_proposal_that_is_meant():
