@@ -1,8 +1,9 @@
 """A starting model, which never saw a patient, on real CTs: Dice, distances, and pictures.
 
-    python -m benchmarks.starting_model --model FOLDER [--data FOLDER] [--out FOLDER]
+    python -m benchmarks.starting_model [--model FOLDER] [--data FOLDER] [--out FOLDER]
 
-FOLDER of --model is a version in the registry (data/models/<version>). --data holds the cases of
+FOLDER of --model is a version in the registry (data/models/<version>); without it, the newest there
+that learned from synthetic patients alone. --data holds the cases of
 ../shared/data (or RT_TEST_DATA). The masks are silver: drawn by hand for reference, 2 to 5 mm off,
 not by physicians; no figure is a clinical accuracy. With --out pictures are written. The last line
 is JSON. Bar: Dice 0.85 on both chest CTs, nothing or a doubt where no heart is in view.
@@ -23,6 +24,7 @@ import SimpleITK as sitk
 import torch
 from PIL import Image, ImageDraw
 
+from app.cold_start import ORIGIN
 from core.config import load_settings
 from core.geometry import Mask, VolumeGeometry
 from core.rasterise import mask_of_contours
@@ -33,7 +35,7 @@ from dicom_node.objects.rtstruct_reader import read_structure_set
 from model.postprocess import holes_filled
 from model.predict import Prediction, Predictor
 from model.preprocess import dice
-from model.registry import LoadedModel, load
+from model.registry import LoadedModel, load, versions
 
 BAR = 0.85
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -64,10 +66,15 @@ def main() -> int:
     data = asked.data or Path(
         os.environ.get("RT_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
     )
-    if asked.model is None or not data.is_dir():
-        _say(json.dumps({"needs": "--model FOLDER and the real cases", "holds": None}))
+    settings = load_settings(CONFIG)
+    if asked.model is not None:
+        model = load(asked.model.resolve().parent, asked.model.resolve().name)
+    else:
+        model = newest_starting_model(settings.data_folder / "models")
+    if model is None or not data.is_dir():
+        needs = "a starting model (recontour train --cold-start, or --model) and the real cases"
+        _say(json.dumps({"needs": needs, "holds": None}))
         return 0
-    model = load(asked.model.resolve().parent, asked.model.resolve().name)
     shown = _predicted(model, data)
     rows = [_row(one) for one in shown]
     _say(f"{'scan (silver masks)':32}{'Dice':>7}{'HD95 mm':>9}{'cc':>7}{'silver':>8}{'expects':>9}")
@@ -83,6 +90,13 @@ def main() -> int:
     holds = all(row["dice"] >= BAR for row in rows[:-1]) and rows[-1]["cc"] == 0
     _say(json.dumps({"model": model.version, "scans": rows, "holds": holds}))
     return 0 if holds else 1
+
+
+def newest_starting_model(models: Path) -> LoadedModel | None:
+    """The newest version below `models` that learned from synthetic patients alone."""
+    known = [load(models, version) for version in versions(models)]
+    starts = [one for one in known if one.description.scores.get("origin") == ORIGIN]
+    return max(starts, key=lambda one: one.description.created_at, default=None)
 
 
 def _arguments() -> argparse.Namespace:
