@@ -66,11 +66,7 @@ def main() -> int:
     data = asked.data or Path(
         os.environ.get("RT_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data"
     )
-    settings = load_settings(CONFIG)
-    if asked.model is not None:
-        model = load(asked.model.resolve().parent, asked.model.resolve().name)
-    else:
-        model = newest_starting_model(settings.data_folder / "models")
+    model = _model(asked.model)
     if model is None or not data.is_dir():
         needs = "a starting model (recontour train --cold-start, or --model) and the real cases"
         _say(json.dumps({"needs": needs, "holds": None}))
@@ -90,6 +86,12 @@ def main() -> int:
     holds = all(row["dice"] >= BAR for row in rows[:-1]) and rows[-1]["cc"] == 0
     _say(json.dumps({"model": model.version, "scans": rows, "holds": holds}))
     return 0 if holds else 1
+
+
+def _model(folder: Path | None) -> LoadedModel | None:
+    if folder is None:
+        return newest_starting_model(load_settings(CONFIG).data_folder / "models")
+    return load(folder.resolve().parent, folder.resolve().name)
 
 
 def newest_starting_model(models: Path) -> LoadedModel | None:
