@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from app.room import Room, software_versions
+from core.errors import ConversionMismatchError
 from core.files import TEMPORARY_SUFFIX
 from core.geometry import Mask
 from core.records import Correction, Prediction
@@ -38,18 +39,18 @@ def offer(room: Room, made: Prediction, ct: CtVolume, mask: Mask) -> Path:
 
 
 def write_approved(room: Room, approved: Correction) -> Path:
-    """The RTSTRUCT of a correction; written, and checked by two readers, the first time.
+    """The RTSTRUCT of a correction, checked by two readers each time it is asked for.
 
-    The same correction gives the same bytes. Raises `ConversionMismatchError` when a reader
-    finds another contour than was approved.
+    The same correction gives the same bytes; a kept file that was damaged is written anew. Raises
+    `ConversionMismatchError` when a reader finds another contour than was approved.
     """
-    path = room.store.files.structure_set_path(approved.case_id, approved.id)
-    if path.is_file():
-        return path
     ct = room.store.files.read_ct(approved.case_id, approved.assembly)
     mask = room.store.files.read_mask(
         approved.case_id, f"correction-{approved.id}", digest=approved.mask_digest
     )
+    path = room.store.files.structure_set_path(approved.case_id, approved.id)
+    if path.is_file() and _still_reads(room, path, approved, ct, mask):
+        return path
     at = approved.approved_at.astimezone()
     version = room.store.flow.version_of(approved)
     before = room.store.flow.predecessor_of(approved)
@@ -67,6 +68,17 @@ def write_approved(room: Room, approved: Correction) -> Path:
         predecessor_uid=None if before is None else derived_uid("correction", before),
     )
     return _place(room, (approved.case_id, approved.id), content, ct, {approved.roi_name: mask})
+
+
+def _still_reads(room: Room, path: Path, approved: Correction, ct: CtVolume, mask: Mask) -> bool:
+    """Whether both readers find in a kept RTSTRUCT what was approved."""
+    masks = {approved.roi_name: mask}
+    try:
+        verify_structure_set(path, ct, masks, ct_paths=ct_paths_of(room, ct))
+    except ConversionMismatchError as error:
+        log.warning("structure_set.damaged", case=approved.case_id, reason=str(error))
+        return False
+    return True
 
 
 def model_behind(room: Room, approved: Correction) -> str | None:

@@ -14,8 +14,7 @@ from core.database import reading
 from core.delivery_store import HELD, QUEUED, is_replaced
 from core.model_tables import model_state, model_version, training_round
 from core.tables import case, delivery, instance, prediction, quarantine
-
-WAITING = (CaseState.RECEIVING, CaseState.ASSEMBLED)
+from core.worklist_store import was_imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,11 @@ class MetricsStore:
             yield Metric(
                 "cases", "gauge", "Cases by state.", ask.by(case.c.state, sa.true()), "state"
             )
-            waits = case.c.state.in_(WAITING)
             yield Metric(
                 "case_oldest_waiting_seconds",
                 "gauge",
-                "Age of the oldest case without a prediction; 0: none waits.",
-                ask.age(sa.select(sa.func.min(case.c.created_at)).where(waits)),
+                "Age of the oldest case that a prediction is made for; 0: none waits.",
+                ask.age(sa.select(sa.func.min(case.c.created_at)).where(_waits())),
             )
             yield Metric(
                 "predictions_total", "counter", "Predictions.", ask.one(_count(prediction))
@@ -139,3 +137,13 @@ class _Asker:
 
 def _count(table: sa.Table) -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(table)
+
+
+def _waits() -> sa.ColumnElement[bool]:
+    """The cases that are still received, or that a model in service has not predicted yet."""
+    models = sa.select(model_state.c.roi_name).where(model_state.c.in_service.is_not(None))
+    wanted = case.c.routing["structures"][0].as_string().in_(models)
+    return sa.or_(
+        case.c.state == CaseState.RECEIVING,
+        sa.and_(case.c.state == CaseState.ASSEMBLED, ~was_imported(), wanted),
+    )

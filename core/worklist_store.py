@@ -212,10 +212,11 @@ def next_waiting(
 
 def may_be_worked_on() -> sa.ColumnElement[bool]:
     """The cases that a reviewer may work on: not those that were imported and go nowhere."""
-    return case.c.state.in_(WAITING) & case.c.assembly.is_not(None) & ~_is_imported()
+    return case.c.state.in_(WAITING) & case.c.assembly.is_not(None) & ~was_imported()
 
 
-def _is_imported() -> sa.ColumnElement[bool]:
+def was_imported() -> sa.ColumnElement[bool]:
+    """The cases that were imported to be learned from, and are nobody's work."""
     return sa.func.coalesce(case.c.routing["rule"].as_string(), "") == FOR_TRAINING
 
 
@@ -238,7 +239,7 @@ def _order(order: Order) -> tuple[sa.ColumnElement[Any], ...]:
     newest = (case.c.created_at.desc(), case.c.id)
     if order == "arrival":
         return newest
-    unfinished_first = sa.case((case.c.state.in_(FINISHED) | _is_imported(), 1), else_=0)
+    unfinished_first = sa.case((case.c.state.in_(FINISHED) | was_imported(), 1), else_=0)
     if order == "impact":
         # What is expected of a prediction that is not shown is not told by the order either.
         known = sa.case((case.c.arm != MANUAL, case.c.expected_impact_gy))

@@ -39,6 +39,23 @@ def test_a_repeated_send_is_the_same_object_byte_for_byte(tmp_path: Path) -> Non
     assert writing.write_approved(room, approved).read_bytes() == first
 
 
+def test_a_kept_file_that_is_damaged_is_written_anew_before_it_is_sent(tmp_path: Path) -> None:
+    room, case_id, mask = _room_with_case(tmp_path)
+    approved = approve_mask(room, case_id, mask)
+    path = writing.write_approved(room, approved)
+    first = path.read_bytes()
+    ds = _dataset(first)
+    contour = ds.ROIContourSequence[0].ContourSequence[0]
+    moved = [float(value) for value in contour.ContourData]
+    moved[0] += 30.0
+    contour.ContourData = moved
+    ds.save_as(path)
+    assert path.read_bytes() != first
+    assert writing.write_approved(room, approved).read_bytes() == first
+    path.write_bytes(first[: len(first) // 2])  # torn
+    assert writing.write_approved(room, approved).read_bytes() == first
+
+
 def test_a_correction_names_the_model_whose_prediction_was_corrected(tmp_path: Path) -> None:
     room, case_id, mask = _room_with_case(tmp_path)
     made = made_prediction(room, case_id, mask)

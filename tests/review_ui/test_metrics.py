@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from app.cli import app as commands
 from app.room import Room
 from core.config import Settings
 from core.errors import AccountError
+from core.rules import for_training
 from core.store import Store
 from core.volume import Volume
 from review_ui import create_app
-from tests.support.review_case import NOW, Reviewer, box_mask, put_case, small_geometry
+from tests.support.review_case import NOW, ROUTING, Reviewer, box_mask, put_case, small_geometry
 from tests.support.room import approve_mask
 from tests.support.settings import settings_for
+from tests.support.versions import A, put_version
 
 GRID = small_geometry()
 CT = Volume(np.zeros(GRID.shape, np.int16), GRID)
@@ -48,6 +51,7 @@ def test_the_figures_are_those_of_the_store(settings: Settings, store: Store) ->
 
     approved = put_case(store, CT, prediction=HEART)
     put_case(store, CT)
+    put_version(store, A, 1)
     approve_mask(Room(settings, store), approved, HEART)
     (row,) = store.deliveries.all(case_id=approved)
     store.deliveries.begin(row.id, now=NOW + timedelta(days=3650))
@@ -65,6 +69,24 @@ def test_the_figures_are_those_of_the_store(settings: Settings, store: Store) ->
     assert told["recontour_deliveries_failed"] == 1
     assert told["recontour_disk_reserve_bytes"] == settings.disk_reserve_mb * 1e6
     assert told["recontour_disk_free_bytes"] > 0
+
+
+def test_only_what_a_prediction_is_made_for_counts_as_waiting(
+    settings: Settings, store: Store
+) -> None:
+    app = create_app(settings, store, now=lambda: NOW + timedelta(hours=1))
+    key = store.keys.add("prometheus", who="console", now=NOW)
+
+    def waited() -> float:
+        return figures(app, key)["recontour_case_oldest_waiting_seconds"]
+
+    put_case(store, CT, routing=for_training("Heart"))
+    put_version(store, A, 1)
+    assert waited() == 0  # imported: nobody predicts on it
+    put_case(store, CT, routing=replace(ROUTING, structures=("Esophagus",)))
+    assert waited() == 0  # no model of it is in service
+    put_case(store, CT)
+    assert waited() == 3600
 
 
 def test_a_key_opens_the_metrics_alone_and_until_it_is_removed(app: Flask, store: Store) -> None:
