@@ -1,7 +1,8 @@
 """What is doubtful about a prediction, kept with it before anybody reviews it.
 
 The expected Dice comes from the calibration beside the model's weights, or of the version it goes
-back to; the site's own approved cases take over as soon as there are twenty.
+back to as long as the networks are the same; the site's own approved cases take over as soon as
+there are twenty.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def calibration_of(room: Room, roi_name: str, version: str) -> Calibration | Non
         return None
     known = room.store.doubts.came_out(roi_name)
     own = [c for c in known if c.model_version == version]
+    if len(own) < LEAST_SITE_CASES and _networks_changed(room, roi_name, version, shipped):
+        return None
     # Versions follow each other in small steps: until this one has cases enough, all count.
     used = own if len(own) >= LEAST_SITE_CASES else known
     return shipped.on_site([_outcome(c) for c in used], _approved(room, roi_name))
@@ -101,6 +104,13 @@ def _shipped(room: Room, roi_name: str, version: str) -> Calibration | None:
             return found
         at = parents.pop(at, None)
     return None
+
+
+def _networks_changed(room: Room, roi_name: str, version: str, made: Calibration) -> bool:
+    """Whether a calibration was made for other networks than those of `version`."""
+    details = {v.version: v.detail for v in room.store.learning.versions(roi_name)}
+    now, then = (details.get(name, {}).get("config") for name in (version, made.model_version))
+    return now is not None and then is not None and now != then
 
 
 def _approved(room: Room, roi_name: str) -> list[Place]:

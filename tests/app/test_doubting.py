@@ -97,18 +97,30 @@ def test_of_an_unusual_prediction_nothing_is_promised(room: Room) -> None:
     assert doubts["dice"] is None
 
 
+def released(room: Room, version: str, parent: str | None, number: int, spacing: float) -> None:
+    now, detail = room.now(), {"config": {"fine": {"spacing_mm": [spacing] * 3}}}
+    begun = Round(f"{number:032x}", "Heart", (), "RUNNING", 0, 9, None, None, "", now, None)
+    room.store.learning.start_round(begun)
+    made = ModelVersion(version, "Heart", parent, 0.8, {}, (), now, detail=detail)
+    room.store.learning.finish_round(begun.id, verdict="", now=now, released=made)
+
+
 def test_a_version_without_its_own_calibration_uses_that_of_its_parent(room: Room) -> None:
-    now = room.now()
-    for number, (version, parent) in enumerate(((MODEL, None), (CHILD, MODEL))):
-        begun = Round(f"{number:032x}", "Heart", (), "RUNNING", 0, 9, None, None, "", now, None)
-        room.store.learning.start_round(begun)
-        made = ModelVersion(version, "Heart", parent, 0.8, {}, (), now)
-        room.store.learning.finish_round(begun.id, verdict="", now=now, released=made)
+    released(room, MODEL, None, 0, 4.0)
+    released(room, CHILD, MODEL, 1, 4.0)
     assert calibration_of(room, "Heart", CHILD) is None
     ship(room)
     found = calibration_of(room, "Heart", CHILD)
     assert found is not None
     assert found.model_version == MODEL
+
+
+def test_the_calibration_of_other_networks_promises_nothing_for_these(room: Room) -> None:
+    ship(room)
+    released(room, MODEL, None, 0, 4.0)
+    released(room, CHILD, MODEL, 1, 3.0)
+    assert calibration_of(room, "Heart", MODEL) is not None
+    assert calibration_of(room, "Heart", CHILD) is None
 
 
 def test_a_damaged_calibration_promises_nothing(room: Room) -> None:
