@@ -35,7 +35,10 @@ def print_json(rows: Sequence[Row]) -> None:
 def print_table(rows: Sequence[Row], title: str, *, console: Console | None = None) -> None:
     """Print `rows` as a table; columns are those of the first row, notes stand below it."""
     console = console or Console()
-    columns = [name for name in (rows[0] if rows else {}) if name != "note"]
+    if not rows:
+        console.print(f"{title}: none.", markup=False, highlight=False)
+        return
+    columns = [name for name in rows[0] if name != "note"]
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in columns:
         numeric = any(isinstance(row[name], int | float) for row in rows)
