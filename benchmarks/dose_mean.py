@@ -69,7 +69,7 @@ def main() -> int:
     verdict = {
         "ours_s": statistics.median(ours_s),
         "plastimatch_s": statistics.median(theirs_s),
-        "time_ratio": ratio,
+        "times_the_time": {"plastimatch": ratio},
         "worst_relative_difference": worst,
         "heart_relative_difference": differences["Heart"],
         "heart_against_eclipse": ours["Heart"]["mean_gy"] / eclipse_gy["Heart"] - 1.0,

@@ -191,7 +191,7 @@ def _told(
     }
     return lines, {
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
-        "times_faster": faster,
+        "times_as_fast": faster,
         "nearer_to_the_truth": nearer,
         "setting_holds": holds,
         "claim": f"{CLAIMED} is 10 times as fast as dicompyler-core, 20 times as a full resample, "

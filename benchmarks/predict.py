@@ -97,8 +97,8 @@ def main() -> int:
         "seconds": round(seconds, 3),
         "peak_gb": round(gb, 3),
         "of_it_before_the_prediction_gb": round(max(r["base_gb"] for r in ours), 3),
-        "time_ratio_to_one_fine_pass": round(seconds / peer_s, 3),
-        "memory_ratio_to_one_fine_pass": round(gb / peer_gb, 3),
+        "times_the_time": {"one fine pass": round(seconds / peer_s, 3)},
+        "times_the_memory": {"one fine pass": round(gb / peer_gb, 3)},
         # A prediction of nothing would be fast and say nothing.
         "holds": seconds <= MOST_S and gb <= MOST_GB and 300 < contoured < 1500,
     }

@@ -164,9 +164,7 @@ def _say(medians: dict[str, float], agreement: dict[str, float]) -> int:
         lines.append(f"{step:10}{a:10.4f}{b:12.4f}{b / a:8.1f}")
     verdict = {
         **medians,
-        "write_ratio": write,
-        "read_ratio": read,
-        "both_ratio": both,
+        "times_as_fast": {"writing": write, "reading": read, "both": both},
         **agreement,
         "claim": f"written and read at least {AT_LEAST:g} times as fast as rt-utils, and exact",
         "holds": min(write, read, both) >= AT_LEAST and agreement["ours_dice"] == 1.0,

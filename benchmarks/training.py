@@ -60,7 +60,7 @@ def main() -> int:
     _tell(f"loader  {loader_ms:5.1f} ms a patch of {model.fine.patch_voxels} voxels")
     figures = {
         "voxels_per_second": round(speed),
-        "ratio_to_float32": round(speed / peer_speed, 2),
+        "times_as_fast": {"float32": round(speed / peer_speed, 2)},
         "loader_ms": round(loader_ms, 2),
         "spread_ms": [round(min(patch_ms), 2), round(max(patch_ms), 2)],
         "holds": speed >= LEAST_VOXELS_A_SECOND and loader_ms <= MOST_MS,

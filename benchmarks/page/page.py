@@ -8,7 +8,8 @@ from html import escape
 
 from benchmarks.page.outcome import Outcome, Verdict
 
-_RATIO = re.compile(r"(^|[_.])ratio|^to_|times_faster")
+# What a benchmark calls its figures that hold it against a peer.
+_RATIO = re.compile(r"^times_(as_fast|the_time|the_memory)\b")
 _STYLE = """
 body{font:15px/1.4 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;
 color:#1d242b}
@@ -40,7 +41,8 @@ def as_page(outcomes: Sequence[Outcome], machine: Mapping[str, str]) -> str:
         f"<style>{_STYLE}</style></head><body><h1>Benchmarks of Recontour</h1>"
         f"<table>{described}</table>"
         "<p>Seconds of one machine say little about another, and less where it had other work: "
-        "read ratios. Several runs stand as median (lowest to highest).</p>"
+        "read ratios: times as fast as a peer, more is better; times its time or memory, less is. "
+        "Several runs stand as median (lowest to highest).</p>"
         f"<p>{escape(meanings.capitalize())}.</p>"
         f"<h2>Beside the peers</h2>{_summary(outcomes)}"
         f"{''.join(map(_section, outcomes))}</body></html>\n"
@@ -55,10 +57,11 @@ def ratios_of(outcome: Outcome) -> dict[str, str]:
 def _summary(outcomes: Sequence[Outcome]) -> str:
     lines = "".join(
         f'<tr data-benchmark="{escape(each.name)}"><td><a href="#{escape(each.name)}">'
-        f"{escape(each.name)}</a></td>{_verdict(each)}<td>{_ratios(each)}</td></tr>"
+        f"{escape(each.name)}</a></td><td>{escape(each.about)}</td>{_verdict(each)}"
+        f"<td>{_ratios(each)}</td></tr>"
         for each in outcomes
     )
-    head = "<tr><th>Benchmark</th><th>Verdict</th><th>Ratios</th></tr>"
+    head = "<tr><th>Benchmark</th><th>What</th><th>Verdict</th><th>Ratios</th></tr>"
     return f"<table>{head}{lines}</table>"
 
 
