@@ -7,6 +7,7 @@ from typing import Any
 from app.room import SOFTWARE_VERSION, Room
 from core.errors import ModelUnavailableError, NoSuchCaseError
 from core.files import mask_digest
+from core.kept_structures import kept_structures
 from core.records import ModelVersion
 from model.predict import Predictor
 from model.registry import LoadedModel, load, versions
@@ -14,9 +15,10 @@ from model.registry import LoadedModel, load, versions
 WHOLE = "whole"
 
 
-def verify_models(room: Room, roi_names: tuple[str, ...]) -> list[dict[str, Any]]:
+def verify_models(room: Room) -> list[dict[str, Any]]:
     """Every version of the store and every folder of the registry, and what is wrong with it."""
-    known = [v for name in roi_names for v in room.store.learning.versions(name)]
+    names = kept_structures(room.store.engine)
+    known = [v for name in names for v in room.store.learning.versions(name)]
     rows: list[dict[str, Any]] = [
         {"version": v.version[:12], "structure": v.roi_name, "finding": _finding(room, v)}
         for v in known

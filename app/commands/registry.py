@@ -157,7 +157,7 @@ def verify(*, as_json: JsonOption = False, config: ConfigOption = CONFIG) -> Non
     from app.tables import show  # noqa: PLC0415
 
     room = _room(config)
-    rows = verify_models(room, tuple(s.name for s in room.settings.structures))
+    rows = verify_models(room)
     if rows or as_json:
         show(rows, "Models", as_json=as_json)
     else:

@@ -7,6 +7,7 @@ from functools import partial
 
 from app.room import Room
 from core.errors import ModelUnavailableError, ObsoleteModelError, UnreadableObjectError
+from core.kept_structures import kept_structures
 from core.model_files import require_whole
 from core.records import STROKES
 from dicom_node.network.inbox import content_digest
@@ -50,19 +51,20 @@ def _volume(room: Room, case_id: str, assembly: str) -> str:
 
 
 def _masks(room: Room) -> Iterator[Check]:
+    names = kept_structures(room.store.engine)
     for current in room.store.cases.all():
         for prediction_id in room.store.teaching.predictions(current.id):
             made = room.store.cases.prediction(prediction_id)
             yield partial(_mask, room, current.id, f"prediction-{made.id}", made.mask_digest)
-        for structure in room.settings.structures:
-            for taught in room.store.teaching.corrections(current.id, structure.name):
+        for name in names:
+            for taught in room.store.teaching.corrections(current.id, name):
                 if taught.origin != STROKES:
-                    name = f"correction-{taught.id}"
-                    yield partial(_mask, room, current.id, name, taught.mask_digest)
+                    file = f"correction-{taught.id}"
+                    yield partial(_mask, room, current.id, file, taught.mask_digest)
         for found in room.store.observations.of_case(current.id):
             if found.mask_digest is not None:
-                name = f"observation-{found.id}"
-                yield partial(_mask, room, current.id, name, found.mask_digest)
+                file = f"observation-{found.id}"
+                yield partial(_mask, room, current.id, file, found.mask_digest)
 
 
 def _mask(room: Room, case_id: str, name: str, digest: str) -> str:
@@ -74,8 +76,8 @@ def _mask(room: Room, case_id: str, name: str, digest: str) -> str:
 
 
 def _models(room: Room) -> Iterator[Check]:
-    for structure in room.settings.structures:
-        for version in room.store.learning.versions(structure.name):
+    for name in kept_structures(room.store.engine):
+        for version in room.store.learning.versions(name):
             yield partial(_model, room, version.version)
 
 

@@ -25,7 +25,8 @@ from dicom_node.network.inbox import content_digest
 from tests.support.postgresql import postgresql
 from tests.support.review_case import NOW, box_mask, put_case, small_geometry
 from tests.support.room import approve_mask
-from tests.support.settings import settings_for
+from tests.support.settings import settings_for, under_the_name, write_config
+from tests.support.versions import A, put_version
 
 GRID = small_geometry()
 CT = Volume(np.zeros(GRID.shape, np.int16), GRID)
@@ -239,6 +240,20 @@ def test_a_file_that_changed_on_disk_is_named(settings: Settings, tmp_path: Path
     assert code == 1
     assert "instances/2.25.1.dcm is not what was received" in said
     assert f"Case {case_id}: {mask.name}" in said
+    assert "2 files are not as written." in said
+
+
+def test_what_is_kept_of_a_structure_that_left_the_configuration_is_looked_at(
+    settings: Settings, tmp_path: Path
+) -> None:
+    case_id = lived_in(settings)
+    put_version(open_store(settings), A, 1)
+    (mask,) = (settings.data_folder / "cases" / case_id).glob("correction-*.mask")
+    mask.unlink()
+    code, said = verified(write_config(tmp_path, **under_the_name("Liver")))
+    assert code == 1
+    assert f"Case {case_id}: {mask.name}" in said
+    assert f"Model {A[:12]}" in said
     assert "2 files are not as written." in said
 
 

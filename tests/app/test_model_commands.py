@@ -22,7 +22,7 @@ from model.predict import Predictor
 from model.registry import load
 from tests.support.bodies import CT
 from tests.support.review_case import ASSEMBLY, NOW, put_case
-from tests.support.settings import settings_for, write_config
+from tests.support.settings import settings_for, under_the_name, write_config
 from tests.support.versions import A, B, put_real, put_version
 
 SMALL = {
@@ -111,6 +111,21 @@ def test_verify_tells_a_version_without_files_and_files_without_a_row(
     (row,) = json.loads(run(config, "verify", "--json").output)
     assert "is not in the registry" in row["finding"]
     assert run(config, "verify").exit_code == 1
+
+
+def test_verify_names_versions_of_a_structure_that_left_the_configuration_and_what_no_row_names(
+    tmp_path: Path, config: Path, room: Room
+) -> None:
+    version = put_real(room, 1)
+    (room.models_folder / B).mkdir()
+    without_the_heart = write_config(tmp_path, model=SMALL, **under_the_name("Liver"))
+    rows = json.loads(run(without_the_heart, "verify", "--json").output)
+    assert [(row["version"], row["structure"], row["finding"]) for row in rows] == [
+        (version[:12], "Heart", "whole"),
+        (B[:12], None, "in no row: never in service; harmless"),
+    ]
+    (room.models_folder / version / WEIGHTS_FILE).write_bytes(b"short")
+    assert run(without_the_heart, "verify").exit_code == 1
 
 
 def test_a_rollback_to_a_damaged_version_is_refused(config: Path, room: Room) -> None:

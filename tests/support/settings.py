@@ -35,6 +35,15 @@ def write_config(folder: Path, **changes: Any) -> Path:
     return path
 
 
+def under_the_name(roi_name: str) -> dict[str, Any]:
+    """Changes for `write_config`: the structure of config.yaml is called otherwise."""
+    values = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    return {
+        "structures": [{**values["structures"][0], "name": roi_name}],
+        "rules": [{**rule, "structures": [roi_name]} for rule in values["rules"]],
+    }
+
+
 def config_of(settings: ModelSettings, roi_name: str = "Heart") -> NetworkConfig:
     """What a model of a structure of config.yaml looks like with `settings`."""
     structure = load_settings(REPOSITORY / "config.yaml").structure_named(roi_name)
