@@ -30,6 +30,7 @@ from core.factor_store import FactorStore
 from core.flow_store import FlowStore
 from core.group_store import GroupStore
 from core.instance_store import InstanceStore
+from core.kept_structures import require_kept_spelling
 from core.key_store import KeyStore
 from core.learning_store import LearningStore
 from core.look_store import LookStore
@@ -111,13 +112,15 @@ def require_restored(data_folder: Path) -> None:
 def open_store(settings: Settings) -> Store:
     """The store of `settings`, brought to the newest schema.
 
-    Raises `BackupError` where a restore stopped half way.
+    Raises `BackupError` where a restore stopped half way, `ConfigError` where a structure is spelt
+    otherwise than what is kept of it.
     """
     require_restored(settings.data_folder)
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     settings.data_folder.chmod(0o700)  # patients' data: for the node's own account only
     engine = open_engine(settings.resolved_database_url())
     upgrade(engine, lock_file=settings.data_folder / "locks" / "migration")
+    require_kept_spelling(engine, (structure.name for structure in settings.structures))
     return Store(
         engine=engine,
         files=CaseFiles(settings.data_folder),

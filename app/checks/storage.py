@@ -18,7 +18,8 @@ from app.checks.finding import Finding, fail, ok, warn
 from core import health
 from core.config import Settings
 from core.database import open_engine
-from core.errors import ModelUnavailableError
+from core.errors import ConfigError, ModelUnavailableError
+from core.kept_structures import require_kept_spelling
 from core.learning_store import LearningStore
 
 _START = "Nothing; it is made when the node starts."
@@ -39,6 +40,7 @@ def storage(settings: Settings) -> Iterator[Finding]:
     yield healthy
     yield clock(settings)
     if healthy.state == "OK":
+        yield _spelling(settings)
         yield from _models(settings)
 
 
@@ -181,6 +183,18 @@ def _synchronised() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "synchronisation unknown"
     return {"yes": "synchronised", "no": "not synchronised"}.get(answer, "synchronisation unknown")
+
+
+def _spelling(settings: Settings) -> Finding:
+    names = [structure.name for structure in settings.structures]
+    engine = open_engine(settings.resolved_database_url())
+    try:
+        require_kept_spelling(engine, names)
+    except ConfigError as error:
+        return fail("structures", str(error), "Correct the file; the node does not start before.")
+    finally:
+        engine.dispose()
+    return ok("structures", ", ".join(names))
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

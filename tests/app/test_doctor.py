@@ -36,7 +36,7 @@ from tests.app.doctor_cases import (
     node_at,
     opened,
 )
-from tests.support.settings import config_of, free_port, peer_values
+from tests.support.settings import config_of, free_port, peer_values, under_the_name
 
 
 @pytest.fixture
@@ -191,6 +191,11 @@ def test_a_released_model_that_is_damaged_fails(config: Path) -> None:
         connection.execute(sa.insert(model_state).values(roi_name="Heart", in_service=version))
     engine.dispose()
     assert found(config, "model of Heart").state is OK
+    assert found(config, "structures").state is OK
+    other = configured(config.parent, **under_the_name("heart"))
+    assert "'Heart'" in found(other, "structures").found
+    assert found(other, "structures").state is FAIL
+    configured(config.parent)
     weights = root / version / WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\1\2\3")
     assert found(config, "model of Heart").state is FAIL

@@ -35,12 +35,13 @@ DETAIL = {
 def put_version(store: Store, version: str, number: int, **changes: Any) -> ModelVersion:
     """A version that passed the gate in round `number`, an hour after the one before."""
     at = NOW - timedelta(days=1) + timedelta(hours=number)
-    begun = Round(f"{number:032x}", "Heart", (), "RUNNING", 0, 9, None, None, "", at, None)
+    roi_name = changes.get("roi_name", "Heart")
+    begun = Round(f"{number:032x}", roi_name, (), "RUNNING", 0, 9, None, None, "", at, None)
     store.learning.start_round(begun)
-    tip = store.models.tip("Heart")
+    tip = store.models.tip(roi_name)
     values: dict[str, Any] = {
         "version": version,
-        "roi_name": "Heart",
+        "roi_name": roi_name,
         "parent": None if tip is None else tip.version,
         "validation_dice": 0.91,
         "scores": {"validation": {"case-1": SCORE}, "steps": 300},
