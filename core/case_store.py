@@ -85,12 +85,12 @@ class CaseStore:
     ) -> None:
         """The series became a volume; what was predicted on an older assembly is void.
 
-        Each `manual_every`-th new case is put in the arm MANUAL. Raises `TransitionError` when the
-        case was painted on or approved meanwhile.
+        Each `manual_every`-th new case that a structure is reviewed on is put in the arm MANUAL.
+        Raises `TransitionError` when the case was painted on or approved meanwhile.
         """
         with writing(self._engine) as connection:
             _close_unpainted_review(connection, case_id)
-            arm = arm_of(connection, fetch_case(connection, case_id), manual_every)
+            arm = arm_of(connection, fetch_case(connection, case_id), routing, manual_every)
             move(connection, case_id, CaseState.ASSEMBLED, who=NODE, now=now, assembly=assembly)
             connection.execute(
                 sa.update(case)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.errors import TransitionError
 from core.geometry import VolumeGeometry
 from core.journal import encode_runs, mask_crc32
 from core.records import ASSISTED, MANUAL
+from core.rules import for_training
 from core.store import Store
 from core.tables import audit
 from core.volume import Volume
@@ -23,6 +25,7 @@ from tests.support.review_case import (
     MODEL,
     NOW,
     PASSWORD,
+    ROUTING,
     Reviewer,
     box_mask,
     put_case,
@@ -136,6 +139,7 @@ def test_each_third_new_case_measures_the_baseline_and_late_slices_change_nothin
             assembly=ASSEMBLY,
             instance_count=1,
             geometry=geometry,
+            routing=ROUTING,
             now=NOW + timedelta(minutes=minutes),
             manual_every=3,
         )
@@ -147,6 +151,25 @@ def test_each_third_new_case_measures_the_baseline_and_late_slices_change_nothin
     assemble(third, GEOMETRY, 2)
     assert store.cases.get(third).arm == MANUAL
     assert store.cases.get(put_case(store, CT, patient_id="P-4", manual_every=3)).arm == ASSISTED
+
+
+def test_each_second_case_of_each_structure_measures_however_they_alternate_and_what_is_imported(
+    store: Store,
+) -> None:
+    arms: dict[str, list[str]] = {"Heart": [], "Esophagus": [], "imported": []}
+    for n in range(4):
+        for roi_name, beside in (("Heart", "Esophagus"), ("Esophagus", "Heart")):
+            seen, unseen = replace(ROUTING, structures=(roi_name, beside)), for_training(roi_name)
+            for kind, routing in ((roi_name, seen), ("imported", unseen)):
+                case_id = put_case(
+                    store, CT, patient_id=f"{kind}-{n}", routing=routing, manual_every=2
+                )
+                arms[kind].append(store.cases.get(case_id).arm)
+    assert arms == {
+        "Heart": [ASSISTED, MANUAL, ASSISTED, MANUAL],
+        "Esophagus": [ASSISTED, MANUAL, ASSISTED, MANUAL],
+        "imported": [ASSISTED] * 8,
+    }
 
 
 def test_a_dose_that_comes_later_does_not_bring_the_prediction_with_it(
