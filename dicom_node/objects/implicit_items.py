@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import cache
 
-from pydicom.charset import default_encoding
+from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -28,16 +29,26 @@ def uid_element(keyword: str, uid: str) -> bytes:
 
 def sequence_element(keyword: str, items: Iterable[bytes]) -> bytes:
     """One sequence; each item is the bytes of its elements in the order of their tags."""
-    return _encoded(Tag(keyword), _joined(items))
+    return _encoded(_tag(keyword), _joined(items))
 
 
 def set_sequence(ds: Dataset, keyword: str, items: Iterable[bytes]) -> None:
     """Set a sequence of `ds`, which must be written in Implicit VR Little Endian."""
     tag, value = Tag(keyword), _joined(items)
     ds[tag] = RawDataElement(tag, "SQ", len(value), value, 0, True, True)
-    # Says that these bytes may be written as they are.
+    write_as_it_is(ds)
+
+
+def write_as_it_is(ds: Dataset) -> None:
+    """Say that the bytes of `ds` and of what it holds need not be parsed to be written.
+
+    Of `ds` and of whatever it lies in, once its character set is known.
+    """
+    told = ds.get("SpecificCharacterSet")
     ds.set_original_encoding(
-        is_implicit_vr=True, is_little_endian=True, character_encoding=default_encoding
+        is_implicit_vr=True,
+        is_little_endian=True,
+        character_encoding=convert_encodings(told) if told else default_encoding,
     )
 
 
@@ -47,7 +58,12 @@ def _joined(items: Iterable[bytes]) -> bytes:
 
 def _padded(keyword: str, value: str | int, padding: bytes) -> bytes:
     raw = str(value).encode("ascii", "replace")
-    return _encoded(Tag(keyword), raw + padding * (len(raw) % 2))
+    return _encoded(_tag(keyword), raw + padding * (len(raw) % 2))
+
+
+@cache
+def _tag(keyword: str) -> int:
+    return Tag(keyword)
 
 
 def _encoded(tag: int, value: bytes) -> bytes:

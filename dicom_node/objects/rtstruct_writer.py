@@ -25,6 +25,7 @@ from dicom_node.implementation import (
     MANUFACTURER,
 )
 from dicom_node.objects.contour_writer import set_contours, set_images
+from dicom_node.objects.implicit_items import write_as_it_is
 from dicom_node.objects.short_names import LONGEST as _SHORT
 from dicom_node.objects.short_names import plain, short_names
 from dicom_node.objects.structure_codes import identification_code
@@ -150,6 +151,8 @@ def _frame_of_reference(ct: CtVolume) -> Dataset:
     frame = Dataset()
     frame.FrameOfReferenceUID = ct.geometry.frame_of_reference_uid
     frame.RTReferencedStudySequence = [study]
+    for around in (study, frame):
+        write_as_it_is(around)
     return frame
 
 
@@ -213,6 +216,7 @@ def _encoded(ds: Dataset) -> bytes:
     ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     ds.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     ds.file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    write_as_it_is(ds)
     buffer = BytesIO()
     dcmwrite(buffer, ds, enforce_file_format=True)
     return buffer.getvalue()
