@@ -1,11 +1,22 @@
-"""The physician of the benchmark: strict, and no reader of what a recipe needs."""
+"""The strict physician of the benchmark, and what it has in common with that of the experiment."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from app.experiment import physician
+from app.experiment.physician import Corrected, Opinion
+from benchmarks.stream import corrector
 from benchmarks.stream.corrector import correct
+from core.geometry import Mask
 from dose.difference import dice
 from tests.support.opinions import ball, certain, rng
+
+Correct = Callable[[Mask, Opinion, np.random.Generator], Corrected]
+BOTH = pytest.mark.parametrize(
+    "correct", [physician.correct, corrector.correct], ids=["content", "strict"]
+)
 
 
 def test_nothing_is_painted_on_a_proposal_that_is_meant():
@@ -15,7 +26,10 @@ def test_nothing_is_painted_on_a_proposal_that_is_meant():
     assert np.array_equal(result.approved, ball())
 
 
-def test_errors_are_painted_on_their_side_and_the_approved_mask_is_what_was_painted_over():
+@BOTH
+def test_errors_are_painted_on_their_side_and_the_approved_mask_is_what_was_painted_over(
+    correct: Correct,
+) -> None:
     meant, proposal = ball(), ball(shift=4)
     result = correct(proposal, certain(meant), rng())
     assert result.red.any()
@@ -26,7 +40,8 @@ def test_errors_are_painted_on_their_side_and_the_approved_mask_is_what_was_pain
     assert dice(result.approved, meant) > 0.98 > dice(proposal, meant)
 
 
-def test_an_overlooked_slice_keeps_its_error():
+@BOTH
+def test_an_overlooked_slice_keeps_its_error(correct: Correct) -> None:
     meant, proposal = ball(), ball(shift=4)
     result = correct(proposal, certain(meant, 20, 25), rng())
     for number in (20, 25):
@@ -36,7 +51,8 @@ def test_an_overlooked_slice_keeps_its_error():
     assert set(range(len(meant))) - set(result.slices_seen) == {20, 25}
 
 
-def test_a_false_structure_far_away_is_removed():
+@BOTH
+def test_a_false_structure_far_away_is_removed(correct: Correct) -> None:
     proposal = ball()
     proposal[3:6, 2:8, 2:8] = True
     assert not correct(proposal, certain(ball()), rng()).approved[3:6, 2:8, 2:8].any()
