@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from core.tables import interaction
 from tests.browser.conftest import OpenPage, Site
@@ -42,9 +42,7 @@ def test_the_page_tells_the_time_without_long_pauses_and_the_server_keeps_what_w
 
     page.goto(f"{site.url}/work")
     expect(page.locator("[data-arm=assisted] .figure")).to_have_text("25 s")
-    with site.store.engine.connect() as connection:
-        kinds = connection.scalars(sa.select(interaction.c.kind).order_by(interaction.c.id)).all()
-    wanted = [
+    assert _kept(site) == [
         "open",
         "window",
         "mouse-press",
@@ -54,4 +52,31 @@ def test_the_page_tells_the_time_without_long_pauses_and_the_server_keeps_what_w
         "layer",
         "position",
     ]
-    assert [kind for kind in kinds if kind != "visibility"] == wanted
+
+
+def test_what_is_done_while_a_batch_is_on_its_way_waits_for_it(
+    open_page: OpenPage, site: Site
+) -> None:
+    case_id = put_case(site.store, CT, prediction=HEART)
+    page = open_page()
+    page.clock.install(time=NOW)
+    slow: list[Route] = []
+    page.route("**/events", lambda route: route.continue_() if slow else slow.append(route))
+    ReviewPage.open(page, site, case_id, GEOMETRY)
+    page.clock.pause_at(NOW + timedelta(hours=1))
+    page.keyboard.press("1")
+    page.clock.run_for(6_000)
+    page.keyboard.press("s")
+    page.clock.run_for(6_000)
+    page.wait_for_timeout(500)
+    assert _kept(site) == []
+
+    slow[0].continue_()
+    expect(page.locator("#time-spent")).to_have_text("6 s")
+    assert _kept(site) == ["open", "window", "layer"]
+
+
+def _kept(site: Site) -> list[str]:
+    with site.store.engine.connect() as connection:
+        kinds = connection.scalars(sa.select(interaction.c.kind).order_by(interaction.c.id)).all()
+    return [kind for kind in kinds if kind != "visibility"]

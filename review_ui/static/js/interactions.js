@@ -17,6 +17,8 @@ export class InteractionLog {
   constructor(url) {
     this.url = url;
     this.buffer = new InteractionBuffer();
+    this.isSending = false;
+    this.isMoreWanted = false;
     window.setInterval(() => void this.flush(), BATCH_MS);
     document.addEventListener("visibilitychange", () => {
       this.note("visibility", { visible: !document.hidden });
@@ -35,7 +37,24 @@ export class InteractionLog {
     if (this.buffer.waiting.length >= LARGEST_BATCH) void this.flush();
   }
 
+  /**
+   * One batch after another, so that the server keeps what was done in its order; a page that goes
+   * away cannot wait.
+   */
   async flush({ keepalive = false } = {}) {
+    if (this.isSending && !keepalive) {
+      this.isMoreWanted = true;
+      return;
+    }
+    this.isSending = true;
+    do {
+      this.isMoreWanted = false;
+      await this.#send({ keepalive });
+    } while (this.isMoreWanted);
+    this.isSending = false;
+  }
+
+  async #send({ keepalive = false } = {}) {
     const events = this.buffer.take(LARGEST_BATCH);
     if (events.length === 0) return;
     try {
