@@ -17,7 +17,8 @@ export class InteractionLog {
   constructor(url) {
     this.url = url;
     this.buffer = new InteractionBuffer();
-    this.isSending = false;
+    /** What is on its way, until all of it has arrived. @type {Promise<void> | null} */
+    this.sending = null;
     this.isMoreWanted = false;
     window.setInterval(() => void this.flush(), BATCH_MS);
     document.addEventListener("visibilitychange", () => {
@@ -39,19 +40,24 @@ export class InteractionLog {
 
   /**
    * One batch after another, so that the server keeps what was done in its order; a page that goes
-   * away cannot wait.
+   * away cannot wait. Resolves when everything noted before has been sent.
    */
-  async flush({ keepalive = false } = {}) {
-    if (this.isSending && !keepalive) {
+  flush({ keepalive = false } = {}) {
+    if (keepalive) return this.#send({ keepalive });
+    if (this.sending) {
       this.isMoreWanted = true;
-      return;
+      return this.sending;
     }
-    this.isSending = true;
+    this.sending = this.#sendAll();
+    return this.sending;
+  }
+
+  async #sendAll() {
     do {
       this.isMoreWanted = false;
-      await this.#send({ keepalive });
+      await this.#send();
     } while (this.isMoreWanted);
-    this.isSending = false;
+    this.sending = null;
   }
 
   async #send({ keepalive = false } = {}) {
