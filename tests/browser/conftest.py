@@ -67,7 +67,6 @@ def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
         context = chromium.new_context(viewport={"width": 1280, "height": 800}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
         complaints.listen_to(page)
         log_in(page, site)
         return page
@@ -79,7 +78,8 @@ def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
 
 
 def log_in(page: Page, site: Site, name: str = "anna") -> None:
-    """Log in by the form."""
+    """Log in by the form; pages of the same profile have patience from then on."""
+    page.context.set_default_timeout(PATIENCE_MS)
     page.goto(site.url)
     page.fill("input[name=username]", name)
     page.fill("input[name=password]", PASSWORD)
