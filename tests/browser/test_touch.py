@@ -106,11 +106,11 @@ def test_fingers_paint_move_and_zoom_and_leave_painting_to_a_pen(
     done(state & ~review.disc("axial", start, start, 8.0))
 
     # Where a pen paints, a finger turns slices, as soon as the pen is away.
-    slice_before = review.slice_of("axial")
+    slice_before = int(review.data("slice"))
     for _ in range(40):
-        hand.stroke((x, y), (x, y - 43))
-        if review.slice_of("axial") != slice_before:
+        if int(review.data("slice")) != slice_before:
             break
+        hand.stroke((x, y), (x, y - 43))
         page.wait_for_timeout(50)
     review.wait(slice=slice_before + 3)
     # Nothing was painted on the way.
