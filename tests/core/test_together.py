@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.clinic import wait_for
 from core.together import Together
 
 
@@ -22,7 +22,8 @@ def test_who_comes_while_somebody_works_is_done_with_the_next() -> None:
     def work(items: Sequence[int]) -> list[int]:
         batches.append(len(items))
         begun.set()
-        time.sleep(0.2)
+        if items == [0]:
+            wait_for(lambda: len(together._waiting) == 8, timeout_s=30, what="the others")
         return [2 * item for item in items]
 
     together = Together(work)
@@ -46,7 +47,8 @@ def test_nobody_fails_for_anothers_sake() -> None:
 
     def work(items: Sequence[int]) -> list[int]:
         begun.set()
-        time.sleep(0.1)
+        if items == [0]:
+            wait_for(lambda: len(together._waiting) == 5, timeout_s=30, what="the others")
         if 3 in items:
             raise ValueError("three")
         return list(items)
