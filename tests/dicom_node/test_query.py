@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
+from app.clinic import wait_for
 from core.tables import audit
 from dicom_node.network import services
 from dicom_node.network.contexts import STUDY_ROOT_FIND
@@ -216,17 +217,22 @@ def test_more_matches_than_allowed_do_not_end_with_success(
 def test_a_cancelled_query_ends_as_cancelled(
     node: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begun = threading.Event()
+
     def slowly(*arguments: Any, **keywords: Any) -> Iterator[Dataset]:
-        for match in matches_of(*arguments, **keywords):
-            time.sleep(0.5)
-            yield match
+        begun.set()
+        association: Any = threading.current_thread()
+        cancelled = lambda: association.dimse.cancel_req  # noqa: E731
+        wait_for(cancelled, timeout_s=60, what="the cancel", every_s=0.01)
+        yield from matches_of(*arguments, **keywords)
 
     monkeypatch.setattr(services, "matches_of", slowly)
     identifier = Dataset()
     identifier.QueryRetrieveLevel = "STUDY"
     with associated(node, sop_classes=[STUDY_ROOT_FIND]) as association:
         answers = association.send_c_find(identifier, STUDY_ROOT_FIND, msg_id=7)
-        time.sleep(0.2)  # pynetdicom forgets a cancel that overtakes the beginning of the work
+        # pynetdicom forgets a cancel that overtakes the beginning of the work.
+        assert begun.wait(60)
         association.send_c_cancel(7, query_model=STUDY_ROOT_FIND)
         assert [status.Status for status, _ in answers] == [0xFE00]
 
