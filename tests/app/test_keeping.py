@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -117,22 +118,25 @@ def test_every_row_of_a_backup_made_while_objects_arrive_has_its_file(
 ) -> None:
     lived_in(settings)
     store = open_store(settings)
-    stop, kept = threading.Event(), [1]
+    stop, kept_one = threading.Event(), threading.Event()
 
     def arrive() -> None:
-        while not stop.is_set():
-            kept.append(kept[-1] + 1)
-            keep(settings, store, kept[-1])
+        for number in count(2):
+            if stop.is_set():
+                break
+            keep(settings, store, number)
+            kept_one.set()
 
     sender = threading.Thread(target=arrive)
     sender.start()
     try:
         for number in range(5):
             backing.back_up(settings, tmp_path / f"b{number}", now=NOW, told=told)
+            kept_one.clear()
+            assert kept_one.wait(60)
     finally:
         stop.set()
         sender.join()
-    assert len(kept) > 5
     back = moved(settings, tmp_path / "again")
     backing.restore(back, tmp_path / "b4", told)
     found = open_store(back).instances.digests()
