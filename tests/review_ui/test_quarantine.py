@@ -64,12 +64,14 @@ def events(store: Store) -> list[tuple[str, str]]:
 def test_an_administrator_sees_what_was_refused_and_why(settings: Settings, store: Store) -> None:
     otto = logged_in(settings, store, ADMIN)
     assert "Nothing is in quarantine." in otto.get("/quarantine/").text
+    before = datetime.now(UTC)
     put_refused(settings, store)
+    days = {day.strftime("%Y-%m-%d") for day in (before, datetime.now(UTC))}
     text = otto.get("/quarantine/").text
     assert "OTHERTPS" in text
     assert "3.0 kB" in text
     assert "&lt;b&gt;The sender must be corrected" in text
-    assert datetime.now(UTC).strftime("%Y-%m-%d") in text
+    assert any(day in text for day in days)
     assert 'href="/quarantine/"' in otto.get("/").text
 
 
