@@ -103,5 +103,5 @@ def test_without_a_free_thread_callers_are_sent_away_and_later_ones_served(
                 call(receiver, open_ones)
     receiver.serve_good_peer()
     wait_for(
-        lambda: open_files(receiver) <= files_before, timeout_s=5, what="every descriptor back"
+        lambda: open_files(receiver) <= files_before, timeout_s=30, what="every descriptor back"
     )

@@ -23,7 +23,7 @@ class RawAssociation:
     """An association by its bytes. `ids` holds the accepted presentation contexts."""
 
     def __init__(
-        self, port: int, contexts: Sequence[Context], *, calling: str = "TPS", timeout_s: float = 5
+        self, port: int, contexts: Sequence[Context], *, calling: str = "TPS", timeout_s: float = 60
     ) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -53,11 +53,11 @@ class Receiver:
         return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self.processes())
 
     def sockets(self) -> int:
-        links = [link for pid in self.processes() for link in Path(f"/proc/{pid}/fd").iterdir()]
-        return sum(_target(link).startswith("socket:") for link in links)
+        return sum(sockets_of(pid) for pid in self.processes())
 
-    def serve_good_peer(self, *, within_s: float = 3.0, address: str = GOOD) -> None:
+    def serve_good_peer(self, *, within_s: float = 10.0, address: str = GOOD) -> None:
         """Fail unless a planning system is served now: it associates and stores an instance."""
+        instance = ct_series()[0]
         started = time.monotonic()
         ae = AE("TPS")
         ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = within_s
@@ -70,7 +70,7 @@ class Receiver:
             bind_address=(address, 0),
         )
         assert association.is_established, "the good peer is not let in"
-        assert association.send_c_store(ct_series()[0]).Status == 0x0000
+        assert association.send_c_store(instance).Status == 0x0000
         association.release()
         assert time.monotonic() - started < within_s, "the good peer had to wait"
 
@@ -83,7 +83,7 @@ def running_receiver(
 
     `under` is a command that runs it and leaves it its process (strace -D).
     """
-    dicom = {"port": free_port(), "network_timeout_s": 2, **changes}
+    dicom = {"port": free_port(), "network_timeout_s": 15, **changes}
     config = write_config(folder, dicom=dicom, disk_reserve_mb=1)
     log = folder / "node.log"
     with log.open("wb") as file:
@@ -92,6 +92,7 @@ def running_receiver(
             stdout=file,
             stderr=file,
             env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+            start_new_session=True,  # as in tests/support/node.py
         )
     receiver = Receiver(load_settings(config), process, log)
     try:
@@ -109,6 +110,12 @@ def _is_up(receiver: Receiver) -> bool:
 
 def _statm_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+def sockets_of(pid: int) -> int:
+    """How many sockets a process has open."""
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return sum(_target(link).startswith("socket:") for link in links)
 
 
 def _target(link: Path) -> str:
