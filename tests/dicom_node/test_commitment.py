@@ -245,7 +245,7 @@ def later(node: Serving) -> Any:
     return node.room.now() + timedelta(days=2)
 
 
-def wait_until(condition: Callable[[], Any], *, timeout_s: float = 10) -> None:
+def wait_until(condition: Callable[[], Any], *, timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"it did not happen within {timeout_s} s"

@@ -6,25 +6,24 @@ import os
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
+from app.clinic import wait_for
 from app.committing import report_owed
 from app.room import Room
 from app.services import services_of
 from core.config import PeerSettings
-from core.errors import DeliveryError
 from core.query_store import Scope
 from core.store import open_store
 from dicom_node.network.commitment import Report
@@ -216,13 +215,10 @@ def _python_tls(certificate: Certificate | None) -> tuple[ssl.SSLContext, str] |
 
 def _wait_for_echo(site: Site) -> None:
     ours = site.room.settings.dicom
+
+    def answers(name: str) -> bool:
+        echo(site.peer(name), calling_ae_title=ours.ae_title, tls=ours.tls)
+        return True
+
     for name in ("TPS", "DCMTK"):
-        for _ in range(100):
-            try:
-                echo(site.peer(name), calling_ae_title=ours.ae_title, tls=ours.tls)
-            except DeliveryError:
-                time.sleep(0.1)
-            else:
-                break
-        else:
-            pytest.fail(f"{name} did not answer within 10 s")
+        wait_for(partial(answers, name), timeout_s=30, what=f"{name} to answer", every_s=0.1)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian
 
+from app.clinic import wait_for
 from core.config import Settings
 from core.errors import DeliveryError
 from core.store import Store, open_store
@@ -176,14 +177,20 @@ def _storescp(folder: Path, *options: str) -> Iterator[int]:
 
 
 def _wait_for_echo(port: int) -> None:
-    for _ in range(50):
-        try:
-            echo(peer_at(port), calling_ae_title="RECONTOUR")
-        except DeliveryError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("storescp did not answer within 5 s")
+    def answers() -> bool:
+        echo(peer_at(port), calling_ae_title="RECONTOUR")
+        return True
+
+    wait_for(answers, timeout_s=30, what="storescp to answer", every_s=0.1)
+
+
+def _wait_for_listener(port: int) -> None:
+    def listens() -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=30):
+            return True
+        return False
+
+    wait_for(listens, timeout_s=30, what="storescp to listen", every_s=0.1)
 
 
 def test_storescp_receives_what_we_send_unchanged(tmp_path: Path) -> None:
@@ -205,7 +212,7 @@ def test_storescp_that_refuses_every_association_is_a_failure(tmp_path: Path) ->
     command = [str(require_program("storescp")), "--refuse", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(0.5)
+        _wait_for_listener(port)
         with pytest.raises(DeliveryError, match="rejected us"):
             send_instances(paths, peer_at(port), calling_ae_title="RECONTOUR")
     finally:
