@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ def running_worker(config: Path) -> Iterator[None]:
         worker = subprocess.Popen(
             [sys.executable, "-m", "app.worker", str(config)],
             cwd=REPOSITORY, stdout=log, stderr=log,
+            env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+            start_new_session=True,  # as in tests/support/node.py
         )  # fmt: skip
         try:
             yield

@@ -23,6 +23,7 @@ def running_trainer(config: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdout=log,
             stderr=log,
             env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+            start_new_session=True,  # as in tests/support/node.py
         )
     try:
         yield process
