@@ -27,7 +27,7 @@ from review_ui.accounts import create_user
 from tests.browser.conftest import Site
 from tests.browser.reference_case import CT, GEOMETRY, HEART
 from tests.browser.review_page import ReviewPage
-from tests.support.browser import launch
+from tests.support.browser import PATIENCE_MS, launch
 from tests.support.painter import Painter, replay
 from tests.support.review_case import PASSWORD, Reviewer, put_case
 from tests.support.settings import free_port, write_config
@@ -50,6 +50,7 @@ class Web:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app.review", str(self.config)],
             env={**os.environ, "RECONTOUR_PARENT": str(os.getpid())},
+            start_new_session=True,  # as in tests/support/node.py
         )
 
         def answers() -> bool:
@@ -75,10 +76,13 @@ class Chromium:
         self.is_killed = threading.Event()
         mark = f"--recontour-test={uuid.uuid4().hex}"
         self.browser: Browser = launch(self.driver, mark)
-        (self.pid,) = (pid for pid in map(int, _pids()) if mark in _arguments(pid))
+        # A child that is still to become another program has the same arguments.
+        found = {pid: _parent(pid) for pid in map(int, _pids()) if mark in _arguments(pid)}
+        (self.pid,) = (pid for pid, parent in found.items() if parent and parent not in found)
         self.context: BrowserContext = self.browser.new_context(
             viewport={"width": 1280, "height": 720}
         )
+        self.context.set_default_timeout(PATIENCE_MS)
         cookie = {"name": "recontour", "value": self.cookie, "url": self.url}
         self.context.add_cookies([cookie])  # type: ignore[list-item]
         self.page: Page = self.context.new_page()
@@ -96,6 +100,12 @@ def _arguments(pid: int) -> list[str]:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     return []
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0  # it has ended
 
 
 @pytest.fixture
