@@ -24,7 +24,7 @@ from tests.support.trainer_process import (
 
 pytestmark = pytest.mark.slow
 
-ROUND = {"steps_first": 140, "validate_every": 35, "challenger_steps": 0}
+ROUND = {"steps_first": 195, "validate_every": 35, "challenger_steps": 0}
 
 
 def prepared(folder: Path, **training: object) -> tuple[Path, Room]:
@@ -91,7 +91,7 @@ def test_two_processes_train_a_growing_set_and_survive_a_kill(tmp_path: Path) ->
     assert rounds(room)[0].state == "ABANDONED"
     first, grown = finished(room)[0], finished(room)[-1]
     assert first.version is not None
-    assert load(room.models_folder, first.version).description.scores["steps"] == 140
+    assert load(room.models_folder, first.version).description.scores["steps"] == 195
     assert len(grown.corrections) == 3
     # Each process saw at the end of each round that all have the same weights.
     digests = [(told["rank"], told["digest"]) for told in logged(config, "ranks.equal")]
