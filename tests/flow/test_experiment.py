@@ -22,7 +22,8 @@ def test_the_tiny_experiment_goes_through_and_goes_on_where_it_stood(tmp_path: P
     log = folder / "progress.json"
     came = json.loads(log.read_text())
     assert len(came) == size.patients + 2 * size.manual
-    assert all(patient["dice_approved"] > 0.9 for patient in came)
+    # Who is content within 3 mm may leave a small heart that is so much too small all round: 0.85.
+    assert all(patient["dice_approved"] > 0.8 for patient in came)
     assert max(patient["dice_proposed"] or 0.0 for patient in came) > 0.5
 
     before = log.read_bytes()

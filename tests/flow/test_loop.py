@@ -49,7 +49,7 @@ def teach_a_first_model(node: RunningNode, store: Store, folder: Path) -> None:
         send_instances(patient.ct_paths, peer, calling_ae_title="TPS")
         case = wait_for_case(store, patient.series_instance_uid, {CaseState.ASSEMBLED})
         physician.correct(case.id, hand_drawn(patient.phantom.heart, rng))
-    wait_for(lambda: store.learning.released("Heart"), timeout_s=240, what="a first model")
+    wait_for(lambda: store.learning.released("Heart"), timeout_s=600, what="a first model")
 
 
 def wait_for_case(store: Store, series_instance_uid: str, states: set[CaseState]) -> Case:
@@ -195,7 +195,7 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> 
         assert dice(canonical(back, ct_paths), mask) >= 0.99
 
         row = wait_for(
-            lambda: dose_row(node.physician(), case), timeout_s=120, what="the case's dose"
+            lambda: dose_row(node.physician(), case), timeout_s=300, what="the case's dose"
         )
         of_prediction = polygon_dose(offered, dose_path, "Heart", slice_mm=SLICE_MM).mean_gy
         of_correction = polygon_dose(delivered, dose_path, "Heart", slice_mm=SLICE_MM).mean_gy
@@ -210,7 +210,7 @@ def test_a_real_ct_goes_all_the_way_round(tmp_path: Path, chromium: Browser) -> 
         (dose,) = store.instances.attached(case.id, kind="dose")
         (measured,) = wait_for(
             lambda: store.differences.of(approved.id, dose.id),
-            timeout_s=120,
+            timeout_s=300,
             what="what the correction means for the dose",
         )
         assert measured.dose is not None
