@@ -20,7 +20,7 @@ from core.path_length import added_path_length_mm
 from core.rasterise import mask_of_contours
 from core.records import RETURNED, Case, Correction, Instance, Returned
 from core.returned_store import PAST_APPROVAL
-from core.rules import returning_of
+from core.rules import is_under_review, returning_of
 from core.structures import Roi, StructureSet
 from dicom_node.objects.uids import derived_uid
 from dose.difference import dice
@@ -33,15 +33,21 @@ SAME_UID, PREDECESSOR, SERIES_AND_ROI = "same_uid", "predecessor", "series_and_r
 def take_back(room: Room, current: Case, found: Instance) -> bool:
     """Compare each structure of ours that `found` brings back; True where one is learned from.
 
-    Does nothing for a case that is not past approval, and nothing for structures that are not
+    Does nothing for a structure that is not past approval, and nothing for structures that are not
     ours: then it is a reference like any other. Twice is the same as once.
     """
     geometry = current.geometry
-    if current.state not in PAST_APPROVAL or geometry is None:
+    delivered = [
+        (approved, first_sent)
+        for approved, first_sent in room.store.returned.delivered(current.id)
+        # One that is opened again is somebody's work; the others of the case stand.
+        if current.state in PAST_APPROVAL or not is_under_review(current, approved.roi_name)
+    ]
+    if not delivered or geometry is None:
         return False
     structure_set = structures_of(room, current, found)
     learned = False
-    for approved, first_sent in room.store.returned.delivered(current.id):
+    for approved, first_sent in delivered:
         matched_by = _matched_by(current, found, structure_set, approved, first_sent)
         if matched_by is None or approved.assembly != current.assembly:
             continue

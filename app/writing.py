@@ -55,12 +55,13 @@ def write_approved(room: Room, approved: Correction) -> Path:
     version = room.store.flow.version_of(approved)
     before = room.store.flow.predecessor_of(approved)
     which = f", version {version}" if version > 1 else ""
+    name = approved.roi_name if _is_one_of_several(room, approved) else "Recontour"
     content = write_structure_set(
         ct,
         [_roi(room, approved.roi_name, mask)],
         sop_instance_uid=derived_uid("correction", approved.id),
         series_instance_uid=derived_uid("correction series", approved.case_id),
-        label=f"Recontour v{version}" if version > 1 else "Recontour",
+        label=label_of(name, version),
         made_at=at,
         approval=ReviewedBy(approved.approved_by, at),
         software_versions=software_versions(model_behind(room, approved)),
@@ -68,6 +69,21 @@ def write_approved(room: Room, approved: Correction) -> Path:
         predecessor_uid=None if before is None else derived_uid("correction", before),
     )
     return _place(room, (approved.case_id, approved.id), content, ct, {approved.roi_name: mask})
+
+
+def label_of(name: str, version: int) -> str:
+    """The label of a structure set: at most 16 characters, in which the side of a name stays."""
+    which = f" v{version}" if version > 1 else ""
+    room_left = 16 - len(which)
+    if len(name) > room_left:
+        name = f"{name[: room_left - 4]}~{name[-3:]}"
+    return f"{name}{which}"
+
+
+def _is_one_of_several(room: Room, approved: Correction) -> bool:
+    """Whether structure sets of the case have to be told apart at the TPS."""
+    routing = room.store.cases.get(approved.case_id).routing
+    return routing is not None and len(routing.structures) > 1
 
 
 def _still_reads(room: Room, path: Path, approved: Correction, ct: CtVolume, mask: Mask) -> bool:

@@ -12,7 +12,7 @@ from core.case_store import fetch_case
 from core.database import reading, writing
 from core.errors import TransitionError
 from core.records import ASSISTED, MANUAL, Correction, Prediction
-from core.tables import case, prediction
+from core.tables import case, prediction, review
 
 UNOPENED = frozenset({CaseState.RECEIVING, CaseState.ASSEMBLED, CaseState.PREDICTED})
 
@@ -32,7 +32,9 @@ class ArmStore:
             raise TransitionError("A case is contoured with its prediction or from scratch.")
         with writing(self._engine) as connection:
             current = fetch_case(connection, case_id)
-            if current.state not in UNOPENED:
+            # Also where it was opened for another structure, or was touched by one.
+            opened = sa.select(review.c.case_id).where(review.c.case_id == case_id)
+            if current.state not in UNOPENED or connection.execute(opened).first() is not None:
                 raise TransitionError(
                     "The case was opened already: who looked may have seen the prediction. Choose "
                     "a case that nobody has opened."

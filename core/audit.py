@@ -21,7 +21,7 @@ from core.tables import audit
 CHANGES = frozenset(
     {
         *(f"case.{state.lower()}" for state in CaseState),
-        *("case.taken_over", "case.passed_on", "case.arm_chosen"),
+        *("case.taken_over", "case.passed_on", "case.turned", "case.arm_chosen"),
         *("account.created", "account.roles", "account.groups", "account.renamed"),
         *("account.reactivated", "account.deactivated"),
         *("account.password_reset", "account.password_changed"),

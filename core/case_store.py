@@ -102,6 +102,7 @@ class CaseStore:
                     frame_of_reference_uid=geometry.frame_of_reference_uid,
                     findings=list(findings),
                     routing=None if routing is None else asdict(routing),
+                    under_review=None,
                     reason="",
                     arm=arm,
                 )
@@ -135,7 +136,9 @@ class CaseStore:
             known = sa.select(prediction.c.id).where(prediction.c.id == made.id)
             if connection.execute(known).first() is not None:
                 return True
-            painted = connection.execute(sa.select(is_touched(made.case_id))).scalar_one()
+            painted = connection.execute(
+                sa.select(is_touched(made.case_id, made.roi_name))
+            ).scalar_one()
             if current.state not in PREDICTABLE or painted or current.assembly != made.assembly:
                 return False
             values = {name: getattr(made, name) for name in prediction.c.keys()}  # noqa: SIM118
@@ -219,7 +222,7 @@ class CaseStore:
         )
         query = (
             sa.select(case)
-            .where(case.c.state.in_(PREDICTABLE), ~is_touched(case.c.id), ~done)
+            .where(case.c.state.in_(PREDICTABLE), ~is_touched(case.c.id, roi_name), ~done)
             .order_by(case.c.created_at)
         )
         return sorted((c for c in self._cases(query) if is_wanted(c, roi_name)), key=urgency)
@@ -319,11 +322,9 @@ def as_shown() -> tuple[sa.ColumnElement[Any], ...]:
 
 def _close_unpainted_review(connection: sa.Connection, case_id: str) -> None:
     """Take the case from a reviewer who has only looked at it: the slices under it change."""
-    if fetch_case(connection, case_id).state is not CaseState.IN_REVIEW:
-        return
     if connection.execute(sa.select(is_touched(case_id))).scalar_one():
         raise TransitionError("The case was painted on; its volume cannot change any more.")
-    # Without the lock no stroke of the page that is open can come for the older volume.
+    # Without the lock no stroke of a page that is open can come for the older volume.
     connection.execute(sa.delete(review_lock).where(review_lock.c.case_id == case_id))
 
 

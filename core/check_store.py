@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 
@@ -151,3 +153,14 @@ def to_check(row: sa.RowMapping) -> CorrectionCheck:
     """A row as the record."""
     values = {name: value for name, value in row.items() if name != "suspicious"}
     return CorrectionCheck(**{**values, "suspicions": tuple(row["suspicions"])})
+
+
+def suspicions_of(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Why what was approved on a case waits for a second person."""
+    found: dict[str, list[str]] = defaultdict(list)
+    query = sa.select(correction_check).where(
+        correction_check.c.case_id.in_(list(case_ids)), is_waiting()
+    )
+    for row in connection.execute(query).mappings():
+        found[row["case_id"]] += row["suspicions"]
+    return found

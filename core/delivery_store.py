@@ -14,6 +14,8 @@ from core.case_store import NODE, fetch_case, move
 from core.database import reading, writing
 from core.group_store import Sight, is_seen
 from core.records import REVIEWED, Delivery
+from core.reviewed_structure import reviewed_structure
+from core.rules import is_under_review
 from core.tables import case, commitment_asked, correction, delivery
 
 QUEUED, SENT, HELD = "QUEUED", "SENT", "HELD"
@@ -164,7 +166,8 @@ class DeliveryStore:
     def sent(self, delivery_id: str, *, sop_instance_uid: str, now: datetime) -> None:
         """The destination answered 0x0000.
 
-        The last delivery of the newest approval of a case makes it DELIVERED.
+        The last delivery of the newest approval of the structure under review makes the case
+        DELIVERED; one that is turned to later is found where it stands (`core.turn_store`).
         """
         with writing(self._engine) as connection:
             before = _state(connection, delivery_id)
@@ -193,21 +196,32 @@ class DeliveryStore:
             open_ones = sa.select(delivery.c.id).where(
                 delivery.c.correction_id == row.correction_id, delivery.c.state != SENT
             )
-            approved = fetch_case(connection, row.case_id).state is CaseState.APPROVED
+            found = fetch_case(connection, row.case_id)
+            roi = sa.select(correction.c.roi_name).where(correction.c.id == row.correction_id)
             replaced = sa.select(delivery.c.id).where(delivery.c.id == delivery_id, is_replaced())
-            current = approved and connection.execute(replaced).first() is None
-            if current and connection.execute(open_ones).first() is None:
+            counts = (
+                found.state is CaseState.APPROVED
+                and is_under_review(found, str(connection.scalar(roi)))
+                and connection.execute(replaced).first() is None
+            )
+            if counts and connection.execute(open_ones).first() is None:
                 move(connection, row.case_id, CaseState.DELIVERED, who=NODE, now=now)
 
 
 def select_deliveries() -> sa.Select[Any]:
-    """Deliveries with where their storage commitment stands: the columns of `Delivery`."""
+    """Deliveries with their structure, and where their storage commitment stands: as `Delivery`."""
     asked = commitment_asked.c
-    return sa.select(
-        delivery,
-        sa.func.coalesce(asked.state, "").label("commitment"),
-        sa.func.coalesce(asked.last_error, "").label("commitment_error"),
-    ).outerjoin(commitment_asked, asked.delivery_id == delivery.c.id)
+    of = correction.alias()
+    return (
+        sa.select(
+            delivery,
+            sa.func.coalesce(asked.state, "").label("commitment"),
+            sa.func.coalesce(asked.last_error, "").label("commitment_error"),
+            of.c.roi_name,
+        )
+        .join(of, of.c.id == delivery.c.correction_id)
+        .outerjoin(commitment_asked, asked.delivery_id == delivery.c.id)
+    )
 
 
 def is_held_back() -> sa.ColumnElement[bool]:
@@ -227,11 +241,16 @@ def is_held_back() -> sa.ColumnElement[bool]:
 def is_replaced() -> sa.ColumnElement[bool]:
     """The deliveries of an approval that does not count any more: it must not leave again.
 
-    A newer approval of the structure took its place, or the case was opened again or closed.
+    A newer approval of the structure took its place, or the structure was opened again or closed.
+    While another structure of the case is reviewed, the approval counts.
     """
     of_case, own, newer = case.alias(), correction.alias(), correction.alias()
+    # Where no rule has decided there is one structure.
+    reviewed = sa.func.coalesce(reviewed_structure(of_case), own.c.roi_name)
     withdrawn = sa.exists().where(
         of_case.c.id == delivery.c.case_id,
+        own.c.id == delivery.c.correction_id,
+        reviewed == own.c.roi_name,
         of_case.c.state.not_in((CaseState.APPROVED, CaseState.DELIVERED)),
     )
     followed = sa.exists().where(

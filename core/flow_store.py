@@ -11,11 +11,11 @@ from core import audit
 from core.case import CaseState
 from core.case_store import CORRECTION, fetch_case, move
 from core.database import reading, writing
-from core.delivery_store import HELD, SENT, is_held_back
+from core.delivery_store import HELD, SENT, is_held_back, is_replaced
 from core.errors import NoReasonError, TransitionError
 from core.observation_store import is_asked_for
 from core.records import REVIEWED, Case, Correction
-from core.review_store import require_lock
+from core.review_store import require_lock, require_under_review
 from core.tables import case, correction, delivery, dose_figure, observation, returned
 from core.tables import review_lock as lock
 
@@ -38,6 +38,7 @@ class FlowStore:
         delivery has begun.
         """
         with writing(self._engine) as connection:
+            require_under_review(connection, case_id, roi_name)
             found = connection.execute(_newest(case_id, roi_name, is_held_back())).first()
             left = None if found is None else _left(connection, found.id)
             if found is None or left:
@@ -52,6 +53,7 @@ class FlowStore:
                 who=who,
                 now=now,
                 taken_back=found.id,
+                roi_name=roi_name,
                 mask=found.mask_digest,
             )
             of_approval = delivery.c.correction_id == found.id
@@ -64,6 +66,7 @@ class FlowStore:
                     now=now,
                     case_id=case_id,
                     destination=destination,
+                    roi_name=roi_name,
                     before=state,
                     after=None,
                 )
@@ -83,14 +86,25 @@ class FlowStore:
             )
             return fetch_case(connection, case_id)
 
-    def reject(self, case_id: str, *, who: str, tab: str, reason: str, now: datetime) -> None:
-        """Close a case without a structure set, and say why; the journal stays.
+    def reject(
+        self, case_id: str, roi_name: str, *, who: str, tab: str, reason: str, now: datetime
+    ) -> None:
+        """Close a case without a structure set of `roi_name`, and say why; the journal stays.
 
-        Raises `NoReasonError` without a reason, `CaseLockedError` unless this tab has the case.
+        Raises `NoReasonError` without a reason, `CaseLockedError` unless this tab has the case,
+        `TransitionError` while what was approved of another structure is still on its way: whoever
+        rejects a scan must not find that it was sent a moment later.
         """
         why = _required(reason)
         with writing(self._engine) as connection:
             require_lock(connection, case_id, who=who, tab=tab)
+            require_under_review(connection, case_id, roi_name)
+            other = connection.scalar(_on_its_way(case_id, correction.c.roi_name != roi_name))
+            if other is not None:
+                raise TransitionError(
+                    f"{other} of this case was approved and has not arrived yet. Turn to it and "
+                    "undo the approval, or wait until it has arrived; then reject."
+                )
             move(connection, case_id, CaseState.REJECTED, who=who, now=now, reason=why)
             told = f"Rejected by {who}: {why}"
             connection.execute(sa.update(case).where(case.c.id == case_id).values(reason=told))
@@ -127,20 +141,19 @@ class FlowStore:
                 after=to,
             )
 
-    def reopen(self, case_id: str, *, who: str, reason: str, now: datetime) -> Case:
+    def reopen(self, case_id: str, roi_name: str, *, who: str, reason: str, now: datetime) -> Case:
         """Take up again what was delivered or rejected; what left stays what it is.
 
-        An approved case may be re-opened when none of its deliveries is still on its way. The next
+        What was approved may be re-opened when none of its deliveries is still on its way. The next
         approval is a structure set of its own. Raises `NoReasonError` without a reason,
         `TransitionError` where the case's state does not permit it.
         """
         why = _required(reason)
         with writing(self._engine) as connection:
+            require_under_review(connection, case_id, roi_name)
             if fetch_case(connection, case_id).state is CaseState.APPROVED:
-                on_its_way = sa.select(delivery.c.id).where(
-                    delivery.c.case_id == case_id, delivery.c.state.not_in((SENT, HELD))
-                )
-                if connection.execute(on_its_way).first() is not None:
+                moving = _on_its_way(case_id, correction.c.roi_name == roi_name)
+                if connection.execute(moving.where(delivery.c.state != HELD)).first() is not None:
                     raise TransitionError(
                         "The structure set is still on its way. Take the approval back while it "
                         "is held, or wait until it has arrived."
@@ -182,6 +195,17 @@ def _left(connection: sa.Connection, correction_id: str) -> bool:
         delivery.c.correction_id == correction_id, delivery.c.begun_at.is_not(None)
     )
     return connection.execute(begun).first() is not None
+
+
+def _on_its_way(case_id: str, which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Structures of a case of which an approval that counts has not arrived everywhere."""
+    return (
+        sa.select(correction.c.roi_name)
+        .join(delivery, delivery.c.correction_id == correction.c.id)
+        .where(delivery.c.case_id == case_id, which, delivery.c.state != SENT, ~is_replaced())
+        .order_by(correction.c.roi_name)
+        .limit(1)
+    )
 
 
 def _approved_before(approved: Correction) -> sa.Select[Any]:

@@ -163,12 +163,12 @@ class InstanceStore:
             CaseState.RECEIVING,
             CaseState.ASSEMBLED,
             CaseState.PREDICTED,
+            CaseState.IN_REVIEW,
             CaseState.FAILED,
         ]
-        looked_at = (case.c.state == CaseState.IN_REVIEW) & ~is_touched(case.c.id)
         # From the few open cases, not from everything that ever came.
         open_series = sa.select(case.c.series_instance_uid).where(
-            case.c.state.in_(open_states) | looked_at
+            case.c.state.in_(open_states), ~is_touched(case.c.id)
         )
         counted = (
             sa.select(

@@ -13,6 +13,7 @@ from core.case import CaseState
 from core.database import reading
 from core.delivery_store import HELD, QUEUED, is_replaced
 from core.model_tables import model_state, model_version, training_round
+from core.reviewed_structure import reviewed_structure
 from core.tables import case, delivery, instance, prediction, quarantine
 from core.worklist_store import was_imported
 
@@ -142,7 +143,7 @@ def _count(table: sa.Table) -> sa.Select[Any]:
 def _waits() -> sa.ColumnElement[bool]:
     """The cases that are still received, or that a model in service has not predicted yet."""
     models = sa.select(model_state.c.roi_name).where(model_state.c.in_service.is_not(None))
-    wanted = case.c.routing["structures"][0].as_string().in_(models)
+    wanted = reviewed_structure().in_(models)
     return sa.or_(
         case.c.state == CaseState.RECEIVING,
         sa.and_(case.c.state == CaseState.ASSEMBLED, ~was_imported(), wanted),

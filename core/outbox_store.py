@@ -12,7 +12,7 @@ from core.asked_store import COMMITTED, REFUSED
 from core.database import reading
 from core.delivery_store import HELD, QUEUED, SENT, is_replaced
 from core.group_store import Sight, is_seen
-from core.tables import UtcTime, audit, case, commitment_asked, delivery
+from core.tables import UtcTime, audit, case, commitment_asked, correction, delivery
 
 PAGE_ROWS = 50
 DeliveryState = Literal[
@@ -35,6 +35,7 @@ class Shipment:
     case_id: str
     patient_name: str
     patient_id: str
+    roi_name: str
     destination: str
     state: DeliveryState
     attempts: int
@@ -95,6 +96,7 @@ def _existing(now: datetime) -> sa.Select[Any]:
             delivery.c.case_id,
             case.c.patient_name,
             case.c.patient_id,
+            correction.c.roi_name,
             delivery.c.destination,
             _state(now).label("state"),
             delivery.c.attempts,
@@ -106,6 +108,7 @@ def _existing(now: datetime) -> sa.Select[Any]:
             delivery.c.sent_at,
         )
         .join(case, case.c.id == delivery.c.case_id)
+        .join(correction, correction.c.id == delivery.c.correction_id)
         .outerjoin(commitment_asked, asked.delivery_id == delivery.c.id)
     )
 
@@ -135,6 +138,7 @@ def _undone() -> sa.Select[Any]:
             audit.c.case_id,
             case.c.patient_name,
             case.c.patient_id,
+            sa.func.coalesce(audit.c.detail["roi_name"].as_string(), "").label("roi_name"),
             audit.c.detail["destination"].as_string().label("destination"),
             sa.literal("undone").label("state"),
             sa.literal(0).label("attempts"),

@@ -85,8 +85,9 @@ class Case:
 
     `assembly` names the set of instances the volume was built from; it changes when slices arrive
     late, and everything made on an older assembly is void. `findings` are what was noticed about
-    the series, one sentence each. `arm` is ASSISTED or MANUAL: what is proposed for a manual case
-    is shown to nobody before it is closed.
+    the series, one sentence each. `under_review` is the structure of the rule that is reviewed now
+    (None: the first), and `state` is where that one stands. `arm` is ASSISTED or MANUAL: what is
+    proposed for a manual case is shown to nobody before it is closed.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Case:
     split: Split | None = None
     findings: tuple[str, ...] = ()
     routing: Routing | None = None
+    under_review: str | None = None
     assigned_to: str | None = None
     expected_impact_gy: float | None = None
     arm: str = ASSISTED
@@ -210,6 +212,7 @@ class Delivery:
     sent_at: datetime | None
     commitment: str = ""
     commitment_error: str = ""
+    roi_name: str = ""
 
     @property
     def is_held_back(self) -> bool:

@@ -15,6 +15,7 @@ from core.database import reading, writing
 from core.errors import TransitionError
 from core.records import REVIEWED, Correction, Returned
 from core.review_store import to_correction
+from core.rules import is_under_review
 from core.tables import correction, delivery, returned
 
 PAST_APPROVAL = frozenset({CaseState.APPROVED, CaseState.DELIVERED})
@@ -82,10 +83,12 @@ class ReturnedStore:
 
 
 def _learn_from(connection: sa.Connection, made: Correction) -> None:
-    state = fetch_case(connection, made.case_id).state
-    if state not in PAST_APPROVAL:
+    current = fetch_case(connection, made.case_id)
+    # Whoever reviews another structure of the case has left this one approved.
+    if is_under_review(current, made.roi_name) and current.state not in PAST_APPROVAL:
         raise TransitionError(
-            f"The case is {state}; only a delivered structure set can come back as a correction."
+            f"The case is {current.state}; only a delivered structure set can come back as a "
+            "correction."
         )
     values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
     values["slices_seen"] = list(made.slices_seen)

@@ -16,6 +16,7 @@ from core.case_store import as_shown, fetch_case, move
 from core.database import reading, writing
 from core.errors import CaseLockedError, JournalConflictError
 from core.records import IMPORTED, MANUAL, REVIEWED, Case, Correction, JournalEntry
+from core.rules import is_under_review, structure_under_review
 from core.splits import assign_split
 from core.tables import case, correction, delivery, journal, prediction, review
 from core.tables import review_lock as lock
@@ -47,9 +48,10 @@ class ReviewStore:
         Raises `CaseLockedError` naming whose the case is, unless `take_over` asks for it.
         """
         with writing(self._engine) as connection:
+            require_under_review(connection, case_id, roi_name)
             current = fetch_case(connection, case_id)
             held = connection.execute(sa.select(lock).where(lock.c.case_id == case_id)).first()
-            other = _somebody_else(connection, current, held, who=who, now=now)
+            other = somebody_else(connection, current, held, who=who, now=now)
             if other and not take_over:
                 raise CaseLockedError(other.sentence)
             if other:
@@ -74,7 +76,7 @@ class ReviewStore:
             )
             if current.state in {CaseState.ASSEMBLED, CaseState.PREDICTED}:
                 move(connection, case_id, CaseState.IN_REVIEW, who=who, now=now)
-            touched = connection.execute(sa.select(is_touched(case_id))).scalar_one()
+            touched = connection.execute(sa.select(is_touched(case_id, roi_name))).scalar_one()
             if fetch_case(connection, case_id).state is CaseState.IN_REVIEW and not touched:
                 newest = (
                     None
@@ -184,7 +186,7 @@ class ReviewStore:
     def last_seq(self, case_id: str, roi_name: str) -> int:
         """Number of the newest entry; 0 when nothing was painted."""
         with reading(self._engine) as connection:
-            return _last_seq(connection, case_id, roi_name)
+            return last_seq(connection, case_id, roi_name)
 
     def append(
         self,
@@ -203,6 +205,7 @@ class ReviewStore:
         """
         with writing(self._engine) as connection:
             require_lock(connection, case_id, who=who, tab=tab)
+            require_under_review(connection, case_id, roi_name)
             same = connection.execute(
                 sa.select(journal.c.kind, journal.c.payload).where(
                     journal.c.case_id == case_id,
@@ -216,7 +219,7 @@ class ReviewStore:
                         f"Journal entry {entry.seq} is already kept with other content. Reload."
                     )
                 return
-            expected = _last_seq(connection, case_id, roi_name) + 1
+            expected = last_seq(connection, case_id, roi_name) + 1
             if entry.seq != expected:
                 raise JournalConflictError(
                     f"The next journal entry is {expected}; {entry.seq} came. Reload the page."
@@ -253,7 +256,8 @@ class ReviewStore:
         """
         with writing(self._engine) as connection:
             require_lock(connection, made.case_id, who=made.approved_by, tab=tab)
-            last = _last_seq(connection, made.case_id, made.roi_name)
+            require_under_review(connection, made.case_id, made.roi_name)
+            last = last_seq(connection, made.case_id, made.roi_name)
             if last != made.journal_seq:
                 raise JournalConflictError(
                     f"The journal holds {last} entries, the approval names {made.journal_seq}. "
@@ -266,6 +270,7 @@ class ReviewStore:
                 who=made.approved_by,
                 now=now,
                 correction=made.id,
+                roi_name=made.roi_name,
                 mask=made.mask_digest,
             )
             values = {name: getattr(made, name) for name in correction.c.keys()}  # noqa: SIM118
@@ -324,6 +329,16 @@ def require_lock(connection: sa.Connection, case_id: str, *, who: str, tab: str)
         raise CaseLockedError("You went on with this case in another tab.")
 
 
+def require_under_review(connection: sa.Connection, case_id: str, roi_name: str) -> None:
+    """Raise `JournalConflictError` where another structure of the case is reviewed now."""
+    current = fetch_case(connection, case_id)
+    if not is_under_review(current, roi_name):
+        raise JournalConflictError(
+            f"This case was turned to {structure_under_review(current, roi_name)}; nothing was "
+            f"changed of {roi_name}. Reload the page."
+        )
+
+
 def newest_correction(of: sa.Table) -> sa.Select[tuple[str]]:
     """Id of what was approved last for the case, structure and volume of a row of `of`."""
     return (
@@ -345,22 +360,24 @@ def to_correction(row: Mapping[Any, Any]) -> Correction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Other:
+class Other:
+    """Who has a case, and what to say of it."""
+
     name: str
     sentence: str
 
 
-def _somebody_else(
+def somebody_else(
     connection: sa.Connection, current: Case, held: Any, *, who: str, now: datetime
-) -> _Other | None:
+) -> Other | None:
     """Who else has the case open, or else began it; None where it is free or ours."""
     if held is not None and held.expires_at > now:
         sentence = f"{held.holder} is reviewing this case now."
-        return None if held.holder == who else _Other(held.holder, sentence)
+        return None if held.holder == who else Other(held.holder, sentence)
     owner = _owner(connection, current)
     if owner is None or owner == who:
         return None
-    return _Other(owner, f"This case is {owner}'s. Ask to edit it first.")
+    return Other(owner, f"This case is {owner}'s. Ask to edit it first.")
 
 
 def _owner(connection: sa.Connection, current: Case) -> str | None:
@@ -375,7 +392,8 @@ def _owner(connection: sa.Connection, current: Case) -> str | None:
     return connection.scalar(last)
 
 
-def _last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:
+def last_seq(connection: sa.Connection, case_id: str, roi_name: str) -> int:
+    """Number of the newest entry of a journal; 0 when nothing was painted."""
     query = sa.select(sa.func.max(journal.c.seq)).where(
         journal.c.case_id == case_id, journal.c.roi_name == roi_name
     )

@@ -98,12 +98,14 @@ def urgency(current: Case) -> int:
 
 
 def structure_under_review(current: Case, default: str) -> str:
-    """Name of the structure that is corrected on a case: the first its rule names."""
+    """Name of the structure that is corrected on a case: the first its rule names, until turned."""
+    if current.under_review is not None:
+        return current.under_review
     return default if current.routing is None else current.routing.structures[0]
 
 
 def is_under_review(current: Case, roi_name: str) -> bool:
-    """Whether a structure is the one that is corrected on a case, and not predicted beside it."""
+    """Whether a structure is the one that is corrected on a case now, and not one beside it."""
     return structure_under_review(current, roi_name) == roi_name
 
 

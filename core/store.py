@@ -48,6 +48,7 @@ from core.session_store import SessionStore
 from core.shadow_store import ShadowStore
 from core.teaching_store import TeachingStore
 from core.timing_store import TimingStore
+from core.turn_store import TurnStore
 from core.worklist_store import WorklistStore
 
 
@@ -62,6 +63,7 @@ class Store:
     doses: DoseStore
     reviews: ReviewStore
     flow: FlowStore
+    turns: TurnStore
     timing: TimingStore
     arms: ArmStore
     observations: ObservationStore
@@ -129,6 +131,7 @@ def open_store(settings: Settings) -> Store:
         doses=DoseStore(engine),
         reviews=ReviewStore(engine),
         flow=FlowStore(engine),
+        turns=TurnStore(engine),
         timing=TimingStore(engine),
         arms=ArmStore(engine),
         observations=ObservationStore(engine),

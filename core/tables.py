@@ -96,6 +96,8 @@ case = sa.Table(
     # What was noticed about the series, a list of sentences; what the rules decided for it.
     sa.Column("findings", sa.JSON, nullable=False, server_default="[]"),
     sa.Column("routing", sa.JSON),
+    # Which structure of the rule is reviewed now; none: the first.
+    sa.Column("under_review", sa.String(64)),
     # Whose the case is: who it was passed on to, or who asked to go on with another's.
     sa.Column("assigned_to", sa.String(64)),
     # assisted: with what is proposed; manual: from scratch, to measure a baseline.
@@ -161,6 +163,8 @@ interaction = sa.Table(
     sa.Column("made_at", UtcTime, nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("detail", sa.JSON, nullable=False),
+    # The structure that was contoured; empty before this was kept.
+    sa.Column("roi_name", sa.String(64), nullable=False, server_default=""),
     # Of the case when it was done, or observer (see core.records).
     sa.Column("arm", sa.String(16), nullable=False, server_default="assisted"),
     sa.Index("ix_interaction_made_by", "made_by", "made_at"),

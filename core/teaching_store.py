@@ -14,6 +14,7 @@ from core.database import reading, writing
 from core.errors import TransitionError
 from core.records import IMPORTED, STROKES, Case, Correction
 from core.review_store import to_correction
+from core.reviewed_structure import reviewed_structure
 from core.splits import assign_split
 from core.tables import case, correction, journal, prediction
 
@@ -171,7 +172,8 @@ def _strokes_at_rest(roi_name: str, since: datetime) -> sa.Select[tuple[object, 
             & (journal.c.seq == newest.c.seq),
         )
         .where(
-            case.c.state.in_(UNAPPROVED_STATES),
+            # Where another structure is reviewed, the state is that of the other.
+            case.c.state.in_(UNAPPROVED_STATES) | (reviewed_structure() != roi_name),
             case.c.assembly.is_not(None),
             journal.c.received_at <= since,
             ~approved,

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from core.database import reading, writing
 from core.records import REVIEWED
-from core.tables import correction, interaction, journal
+from core.tables import case, correction, interaction, journal
 from core.timing import IDLE_S, active_s
 
 MOST_EVENTS = 20_000
@@ -40,18 +40,20 @@ class TimingStore:
     def add(
         self,
         case_id: str,
+        roi_name: str,
         events: Sequence[tuple[datetime, str, dict[str, Any]]],
         *,
         who: str,
         arm: str,
     ) -> int:
-        """Keep what somebody did on a case, as far as there is room; returns how many."""
+        """Keep what somebody did for a structure, as far as there is room; returns how many."""
         with writing(self._engine) as connection:
             mine = (interaction.c.case_id == case_id) & (interaction.c.made_by == who)
             kept = connection.scalar(sa.select(sa.func.count()).where(mine)) or 0
             rows = [
                 {
                     "case_id": case_id,
+                    "roi_name": roi_name,
                     "made_by": who,
                     "made_at": at,
                     "kind": kind,
@@ -64,12 +66,13 @@ class TimingStore:
                 connection.execute(sa.insert(interaction), rows)
             return len(rows)
 
-    def spent_s(self, case_id: str, *, who: str, arm: str) -> float:
-        """Seconds that somebody has worked on a case so far in one arm."""
+    def spent_s(self, case_id: str, roi_name: str, *, who: str, arm: str) -> float:
+        """Seconds that somebody has worked on a structure of a case so far in one arm."""
         query = sa.select(interaction.c.made_at).where(
             interaction.c.case_id == case_id,
             interaction.c.made_by == who,
             interaction.c.arm == arm,
+            _was_for(roi_name),
         )
         with reading(self._engine) as connection:
             moments = connection.scalars(query).all()
@@ -109,7 +112,7 @@ class TimingStore:
                 (took_part.c.case_id == interaction.c.case_id)
                 & (took_part.c.who == interaction.c.made_by),
             )
-            .where(interaction.c.made_at <= last.c.at)
+            .where(interaction.c.made_at <= last.c.at, _was_for(roi_name))
         )
         found: dict[tuple[str, str], float] = defaultdict(float)
         for work in self._worked(pauses):
@@ -139,6 +142,16 @@ class TimingStore:
         )
         with reading(self._engine) as connection:
             return [Worked(*row) for row in connection.execute(query)]
+
+
+def _was_for(roi_name: str) -> sa.ColumnElement[bool]:
+    """What was done for a structure; before it was kept for which, only the first was reviewed."""
+    first = case.c.routing[("structures", 0)].as_string()
+    reviewed_first = sa.exists().where(
+        case.c.id == interaction.c.case_id, sa.func.coalesce(first, roi_name) == roi_name
+    )
+    unsaid = (interaction.c.roi_name == "") & reviewed_first
+    return (interaction.c.roi_name == roi_name) | unsaid
 
 
 def _pauses() -> sa.Select[Any]:

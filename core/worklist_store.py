@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
@@ -12,13 +12,12 @@ import sqlalchemy as sa
 
 from core.case import CaseState
 from core.case_store import as_shown, to_case
-from core.check_store import is_waiting
+from core.check_store import suspicions_of
 from core.database import reading
 from core.delivery_store import select_deliveries
 from core.dose_store import PLAN_KIND, WHOLE_DOSE, JoinedDose
 from core.group_store import Sight, is_seen
 from core.instance_store import UNUSED_KINDS, is_joined
-from core.model_tables import correction_check
 from core.observation_store import is_asked_for
 from core.plans import DoseOrigin, Plan
 from core.records import MANUAL, REVIEWED, Case, Correction, Delivery, DoseFigure, Prediction
@@ -39,7 +38,7 @@ from core.tables import (
     review_lock,
 )
 
-_Hanging = TypeVar("_Hanging", Prediction, DoseFigure, Delivery)
+_Hanging = TypeVar("_Hanging", Prediction, DoseFigure, Delivery, Correction)
 
 PAGE_ROWS = 50
 Order = Literal["priority", "arrival", "impact"]
@@ -77,7 +76,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class CaseSummary:
-    """A case with what hangs on it, for `roi_name`, the structure that is corrected on it.
+    """A case with what hangs on it, for `roi_name`, the structure that is corrected on it now.
 
     `prediction` is the one a reviewer sees; `predicted` and `corrected` are figures on the dose
     that came last, `dose_instance_id`; `dose_words` names its plan. `instances` counts the CT
@@ -91,6 +90,7 @@ class CaseSummary:
     holder: str | None
     prediction: Prediction | None
     correction: Correction | None
+    approved_structures: frozenset[str]
     dose_instance_id: int | None
     dose_words: str
     predicted: DoseFigure | None
@@ -114,8 +114,8 @@ class WorklistStore:
     ) -> tuple[list[CaseSummary], Found]:
         """One page of the cases that are asked for, and how many there are.
 
-        Each with what hangs on the structure its rule names first; where no rule has decided yet,
-        on `roi_name`.
+        Each with what hangs on the structure under review; where no rule has decided yet, on
+        `roi_name`.
         """
         with reading(self._engine) as connection:
             found = count(connection, asked)
@@ -125,14 +125,24 @@ class WorklistStore:
         return [tables.summary(current) for current in cases], found
 
     def all(self, roi_name: str, *, now: datetime, sight: Sight = None) -> list[CaseSummary]:
-        """Every case in sight, newest first."""
+        """Every case in sight, newest first, with each structure that was approved on it."""
         with reading(self._engine) as connection:
             query = (
                 sa.select(case).where(is_seen(sight)).order_by(case.c.created_at.desc(), case.c.id)
             )
             cases = [to_case(row) for row in connection.execute(query).mappings()]
             tables = _Tables(connection, cases, roi_name, now)
-        return [tables.summary(current) for current in cases]
+            found = [tables.summary(current) for current in cases]
+            for other in sorted({roi for one in found for roi in one.approved_structures}):
+                turned = [
+                    replace(one.case, under_review=other, state=CaseState.APPROVED)
+                    for one in found[: len(cases)]
+                    if other in one.approved_structures and one.roi_name != other
+                ]
+                tables = _Tables(connection, turned, other, now)
+                found += [tables.summary(current) for current in turned]
+        place = {current.id: number for number, current in enumerate(cases)}
+        return sorted(found, key=lambda one: place[one.case.id])
 
     def cases(self, case_ids: Iterable[str], *, sight: Sight = None) -> dict[str, Case]:
         """Those of these cases that are in sight, by id."""
@@ -274,11 +284,9 @@ class _Tables:
         self.predictions = _by_case(Prediction(**row) for row in of_roi(prediction, *shown_first))
         self.bases = {r["case_id"]: r["prediction_id"] for r in of_roi(review)}
         # What came back from the TPS is told apart: a case's figures are those of its review.
-        self.corrections = {
-            row["case_id"]: to_correction(row)
-            for row in of_roi(correction, correction.c.approved_at)
-            if row["origin"] == REVIEWED
-        }
+        approved = _approved(rows(correction, correction.c.approved_at))
+        self.corrections = {a.case_id: a for a in approved if a.roi_name == rois[a.case_id]}
+        self.approved = _by_case(approved)
         self.figures = _by_case(
             DoseFigure(**{name: value for name, value in row.items() if name != "id"})
             for row in of_roi(dose_figure, dose_figure.c.id)
@@ -309,7 +317,7 @@ class _Tables:
         for row in rows(returned, returned.c.instance_id):
             if row["note"]:
                 self.refusals[row["case_id"]].append(row["note"])
-        self.suspicions = _suspicions(connection, rois)
+        self.suspicions = suspicions_of(connection, rois)
         self.deviations = standing(connection, list(rois))
         self.holders = {
             row["case_id"]: row["holder"] for row in rows(review_lock) if row["expires_at"] > now
@@ -332,6 +340,7 @@ class _Tables:
             holder=self.holders.get(current.id),
             prediction=shown,
             correction=approved,
+            approved_structures=frozenset(a.roi_name for a in self.approved[current.id]),
             dose_instance_id=dose_id,
             dose_words=self._dose_words(current.id, dose_id),
             predicted=figures.get(shown.id) if shown else None,
@@ -361,21 +370,14 @@ class _Tables:
         return next((p for p in found if p.id == self.bases.get(current.id)), None)
 
 
+def _approved(rows: Iterable[sa.RowMapping]) -> list[Correction]:
+    return [to_correction(row) for row in rows if row["origin"] == REVIEWED]
+
+
 def _by_case(records: Iterable[_Hanging]) -> dict[str, list[_Hanging]]:
     found: dict[str, list[_Hanging]] = defaultdict(list)
     for record in records:
         found[record.case_id].append(record)
-    return found
-
-
-def _suspicions(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Why what was approved on a case waits for a second person."""
-    found: dict[str, list[str]] = defaultdict(list)
-    query = sa.select(correction_check).where(
-        correction_check.c.case_id.in_(list(case_ids)), is_waiting()
-    )
-    for row in connection.execute(query).mappings():
-        found[row["case_id"]] += row["suspicions"]
     return found
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from core.case import CaseState
 from core.delivery_store import HELD, SENT
 from core.records import Case, Correction, Delivery
+from core.turn_store import TURNABLE
 from review_ui.context import Desk
 from review_ui.roles import May, refusal
-from review_ui.words import delivery_in_words
+from review_ui.words import delivery_in_words, standing_in_words
 
 CLOSED = frozenset({CaseState.APPROVED, CaseState.DELIVERED, CaseState.REJECTED})
 REVIEWABLE = frozenset({CaseState.ASSEMBLED, CaseState.PREDICTED, CaseState.IN_REVIEW})
@@ -48,19 +49,35 @@ def _among_colleagues(desk: Desk, current: Case, user: str) -> Access:
 
 def flow_facts(desk: Desk, current: Case, *, user: str, may: frozenset[May]) -> dict[str, Any]:
     """What may be done with a case as a whole, for the review page."""
-    deliveries = desk.store.deliveries.all(case_id=current.id)
-    approved = desk.store.reviews.correction_of(current.id, desk.roi_of(current))
+    roi_name = desk.roi_of(current)
+    every = desk.store.deliveries.all(case_id=current.id)
+    deliveries = [found for found in every if found.roi_name == roi_name]
+    approved = desk.store.reviews.correction_of(current.id, roi_name)
     closed = current.state in CLOSED
+    access = access_of(desk, current, user=user, may=may)
     return {
-        "access": asdict(access_of(desk, current, user=user, may=may)),
+        "access": asdict(access),
         "assigned_to": current.assigned_to,
         "may_decide": May.APPROVE in may,
         "may_reopen": May.APPROVE in may and closed and _has_settled(current, deliveries),
         "may_send_again": May.SEND in may,
+        "structures": _structures(desk, current),
+        "may_turn": May.CONTOUR in may and current.state in TURNABLE and access.mode != "ask",
         "approved": _approval(desk, approved, deliveries, may) if closed and approved else None,
         # What was approved before a case was re-opened.
         "replaces": None if closed or approved is None else _version(desk, approved),
     }
+
+
+def _structures(desk: Desk, current: Case) -> list[dict[str, str]]:
+    """Where each structure of the rule stands; empty where there is one alone."""
+    standings = desk.store.turns.standings(current)
+    if len(standings) < 2:
+        return []
+    return [
+        {"roi": roi, "state": str(state), "words": standing_in_words(state)}
+        for roi, state in standings.items()
+    ]
 
 
 def _approval(

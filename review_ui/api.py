@@ -126,12 +126,13 @@ def figures(case_id: str) -> dict[str, Any]:
 @blueprint.post("/cases/<case_id>/events")
 @blueprint.input(EventsBody, location="json")
 def events(case_id: str, json_data: EventsBody) -> dict[str, Any]:
-    """Keep what the reviewer did, and say how long the case has taken this person so far."""
+    """Keep what the reviewer did, and say how long the structure has taken this person so far."""
     room = desk()
     current = room.case(case_id)
-    timing, who = room.store.timing, user_name()
-    kept = timing.add(current.id, json_data.as_done(), who=who, arm=current.arm)
-    return {"kept": kept, "spent_s": timing.spent_s(current.id, who=who, arm=current.arm)}
+    timing, who, roi_name = room.store.timing, user_name(), room.roi_of(current)
+    kept = timing.add(current.id, roi_name, json_data.as_done(), who=who, arm=current.arm)
+    spent_s = timing.spent_s(current.id, roi_name, who=who, arm=current.arm)
+    return {"kept": kept, "spent_s": spent_s}
 
 
 @blueprint.post("/cases/<case_id>/approve")

@@ -9,7 +9,7 @@ from typing import cast
 
 from flask import current_app
 
-from core.config import PeerSettings, Settings, StructureSettings
+from core.config import PeerSettings, Settings
 from core.records import Case
 from core.rules import structure_under_review
 from core.store import Store
@@ -36,12 +36,13 @@ class Desk:
         return self.settings.structures[0].name
 
     def roi_of(self, current: Case) -> str:
-        """Name of the structure that is corrected on a case: the first its rule names."""
+        """Name of the structure that is corrected on a case now."""
         return structure_under_review(current, self.roi_name)
 
-    def structure_of(self, current: Case) -> StructureSettings:
-        """That structure as config.yaml describes it."""
-        return self.settings.structure_named(self.roi_of(current))
+    def colour_of(self, roi_name: str) -> tuple[int, int, int]:
+        """Red, green, blue of a structure; of the first where config.yaml does not know it."""
+        known = (s.colour for s in self.settings.structures if s.name == roi_name)
+        return next(known, self.settings.structures[0].colour)
 
     def destinations(self, current: Case) -> tuple[str, ...]:
         """Names of the peers that the case's approved structures go to."""

@@ -61,6 +61,7 @@ def _described(row: Shipment, now: datetime) -> dict[str, Any]:
         "id": row.id,
         "case_id": row.case_id,
         "patient": readable_name(row.patient_name) or row.patient_id or "Unnamed patient",
+        "roi": row.roi_name,
         "destination": row.destination,
         "state": row.state,
         "attempts": row.attempts,
@@ -84,7 +85,7 @@ def _next_try(row: Shipment, now: datetime) -> str:
 
 def _answer(row: Shipment) -> str:
     if row.state == "replaced":
-        return "Not sent any more: its case was opened again."
+        return "Not sent any more: it was opened again."
     if row.answer:
         return row.answer
     if row.state == "committed":

@@ -16,13 +16,14 @@ from review_ui.context import Desk
 from review_ui.memory import require_geometry, shown_prediction, start_of
 from review_ui.roles import May
 from review_ui.words import (
-    delivery_in_words,
+    deliveries_in_words,
     effort_in_words,
     expected_dice_in_words,
     readable_date,
     readable_name,
     state_in_words,
     structure_in_words,
+    structures_in_words,
 )
 
 PAST_ASSEMBLY = frozenset({CaseState.IN_REVIEW, CaseState.APPROVED, CaseState.DELIVERED})
@@ -86,10 +87,11 @@ def worklist_row(summary: CaseSummary, *, has_model: bool, now: datetime) -> dic
         "model_version": shown.model_version if shown else None,
         "effort": effort_in_words(shown.doubts) if shown and current.state in REVIEWABLE else "",
         "mean_difference_gy": mean_difference_gy(summary.predicted, summary.corrected),
-        "deliveries": [delivery_in_words(d, now=now) for d in summary.deliveries],
+        "deliveries": deliveries_in_words(current, summary.deliveries, now=now),
         "lock_holder": summary.holder,
         "assigned_to": current.assigned_to,
         "arm": current.arm,
+        "structures": structures_in_words(current, summary.approved_structures),
         "expected_impact_gy": _impact_gy(current),
     }
 
@@ -124,7 +126,7 @@ def flags_of(
             f"{kept_aside} other object(s) came under a UID that was taken; kept aside, not used."
         )
     late = instances - current.assembled_count
-    if late > 0 and current.state in PAST_ASSEMBLY:
+    if late > 0 and (current.state in PAST_ASSEMBLY or current.under_review is not None):
         flags.append(f"{late} slice(s) came after the review began; they are not part of it.")
     return flags
 
@@ -181,7 +183,7 @@ def scan_facts(
         "description": current.description,
         "roi": roi_name,
         "roi_words": structure_in_words(roi_name),
-        "colour": list(desk.structure_of(current).colour),
+        "colour": list(desk.colour_of(roi_name)),
         "user": user,
         "dims": [columns, rows, slices],
         "spacing_mm": list(reversed(geometry.spacing_mm)),

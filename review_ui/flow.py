@@ -12,19 +12,19 @@ from review_ui.context import desk
 from review_ui.facts import case_facts
 from review_ui.groups import who_sees
 from review_ui.roles import May, granted, roles_that
-from review_ui.schemas import PassOnBody, RejectBody, ReopenBody, TabBody
+from review_ui.schemas import PassOnBody, RejectBody, ReopenBody, TakeBackBody, TurnBody
 
 blueprint = APIBlueprint("flow", __name__, url_prefix="/api")
 
 
 @blueprint.post("/cases/<case_id>/take-back")
-@blueprint.input(TabBody, location="json")
-def take_back(case_id: str, json_data: TabBody) -> dict[str, Any]:
+@blueprint.input(TakeBackBody, location="json")
+def take_back(case_id: str, json_data: TakeBackBody) -> dict[str, Any]:
     """Undo an approval that is still held; the case is in review again, in this tab."""
     room = desk()
     current = room.store.flow.take_back(
-        case_id,
-        room.roi_of(room.case(case_id)),
+        room.case(case_id).id,
+        json_data.roi,
         who=user_name(),
         tab=json_data.tab,
         now=room.now(),
@@ -40,7 +40,12 @@ def reject(case_id: str, json_data: RejectBody) -> dict[str, Any]:
     room = desk()
     require_reviewable(room.case(case_id))
     room.store.flow.reject(
-        case_id, who=user_name(), tab=json_data.tab, reason=json_data.reason, now=room.now()
+        case_id,
+        json_data.roi,
+        who=user_name(),
+        tab=json_data.tab,
+        reason=json_data.reason,
+        now=room.now(),
     )
     return {"state": str(room.case(case_id).state), "next": next_case(room)}
 
@@ -66,9 +71,19 @@ def reopen(case_id: str, json_data: ReopenBody) -> dict[str, Any]:
     room = desk()
     current = room.case(case_id)
     opened = room.store.flow.reopen(
-        current.id, who=user_name(), reason=json_data.reason, now=room.now()
+        current.id, json_data.roi, who=user_name(), reason=json_data.reason, now=room.now()
     )
     return case_facts(room, opened, user=user_name(), may=granted(role_names()))
+
+
+@blueprint.post("/cases/<case_id>/turn")
+@blueprint.input(TurnBody, location="json")
+def turn(case_id: str, json_data: TurnBody) -> dict[str, Any]:
+    """Review another structure of the case; what was done on the present one stays."""
+    room = desk()
+    current = room.case(case_id)
+    turned = room.store.turns.turn(current.id, json_data.roi, who=user_name(), now=room.now())
+    return case_facts(room, turned, user=user_name(), may=granted(role_names()))
 
 
 @blueprint.get("/cases/<case_id>/colleagues")

@@ -39,7 +39,7 @@ class RememberedCase:
 
 
 class CaseMemory:
-    """The cases used last, each with the structure its rule names first; else `roi_name`."""
+    """The cases used last, each with the structure under review; else `roi_name`."""
 
     def __init__(self, store: Store, roi_name: str) -> None:
         self._store = store

@@ -172,8 +172,9 @@ def events(observation_id: str, json_data: EventsBody) -> dict[str, Any]:
     """Keep what the observer did, and say how long the case has taken so far."""
     room, found, current = _mine(observation_id)
     timing, who = room.store.timing, found.observer
-    kept = timing.add(current.id, json_data.as_done(), who=who, arm=OBSERVER)
-    return {"kept": kept, "spent_s": timing.spent_s(current.id, who=who, arm=OBSERVER)}
+    kept = timing.add(current.id, found.roi_name, json_data.as_done(), who=who, arm=OBSERVER)
+    spent_s = timing.spent_s(current.id, found.roi_name, who=who, arm=OBSERVER)
+    return {"kept": kept, "spent_s": spent_s}
 
 
 @blueprint.post("/api/observations/<observation_id>/approve")
@@ -243,6 +244,8 @@ def facts_of(room: Desk, found: Observation, current: Case) -> dict[str, Any]:
         "may_decide": True,
         "may_reopen": False,
         "may_send_again": False,
+        "structures": [],
+        "may_turn": False,
         "approved": None,
         "replaces": None,
     }

@@ -171,6 +171,7 @@ ENDPOINTS: dict[str, May] = {
     "flow.reject": May.APPROVE,
     "flow.take_back": May.APPROVE,
     "flow.reopen": May.APPROVE,
+    "flow.turn": May.CONTOUR,
 }
 
 

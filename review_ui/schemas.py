@@ -40,9 +40,20 @@ class OpenBody(TabBody):
     take_over: bool = False
 
 
+StructureName = Annotated[str, Field(min_length=1, max_length=64)]
+"""The structure that a page is of: another may be under review meanwhile."""
+
+
+class TakeBackBody(TabBody):
+    """Whose approval is taken back, and which tab goes on."""
+
+    roi: StructureName
+
+
 class RejectBody(TabBody):
     """Why a case gets no structure set."""
 
+    roi: StructureName
     reason: Annotated[str, Field(max_length=500)]
 
 
@@ -52,9 +63,16 @@ class PassOnBody(TabBody):
     to: Annotated[str, Field(min_length=1, max_length=64)]
 
 
+class TurnBody(_Body):
+    """Which structure of a case is reviewed next."""
+
+    roi: StructureName
+
+
 class ReopenBody(_Body):
     """Why a closed case is taken up again."""
 
+    roi: StructureName
     reason: Annotated[str, Field(max_length=500)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -39,6 +40,20 @@ def state_in_words(current: Case, *, instances: int, has_model: bool) -> str:
     if current.state is CaseState.FAILED:
         return "cannot be used"
     return _SIMPLE[current.state]
+
+
+def standing_in_words(state: CaseState) -> str:
+    """Where one of several structures of a case stands."""
+    return _SIMPLE.get(state, "no prediction yet")
+
+
+def structures_in_words(current: Case, approved: Collection[str]) -> str:
+    """How many of the structures that its rule names are approved; empty where it names one."""
+    wanted = () if current.routing is None else current.routing.structures
+    if len(wanted) < 2:
+        return ""
+    done = sum(name in approved for name in wanted)
+    return f"{done} of {len(wanted)} structures approved"
 
 
 def effort_in_words(doubts: dict[str, Any]) -> str:
@@ -80,6 +95,18 @@ def delivery_in_words(found: Delivery, *, now: datetime) -> str:
     if found.attempts:
         return f"queued for {found.destination}, tried {found.attempts} times"
     return f"queued for {found.destination}"
+
+
+def deliveries_in_words(
+    current: Case, deliveries: Sequence[Delivery], *, now: datetime
+) -> list[str]:
+    """Where the structure sets of a case are, each with its structure where there are several."""
+    several = current.routing is not None and len(current.routing.structures) > 1
+    return [
+        f"{found.roi_name} {words}" if several else words
+        for found in deliveries
+        for words in [delivery_in_words(found, now=now)]
+    ]
 
 
 def _sent_in_words(found: Delivery) -> str:

@@ -136,7 +136,7 @@ def test_durations_are_of_all_who_contoured_and_cases_by_hand_are_the_baseline(
             (begun + timedelta(seconds=4 * n), "slice", {}) for n in range(steps + 1)
         ]
         arm = room.store.cases.get(cases[case]).arm
-        room.store.timing.add(cases[case], events, who=who, arm=arm)
+        room.store.timing.add(cases[case], "Heart", events, who=who, arm=arm)
     for case_id in cases:
         approve_mask(room, case_id, heart(last_column=9))
     painted = {"case_id": cases[0], "roi_name": "Heart", "seq": 99, "kind": "stroke"}

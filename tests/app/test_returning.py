@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,19 @@ def test_where_the_rule_says_learn_it_becomes_the_correction_of_the_case(
     # What was approved and sent stays what it was.
     approved = learning.room.store.reviews.correction_of(learning.case_id, "Heart")
     assert approved == learning.approved
+
+
+def test_it_is_learned_from_while_another_structure_of_the_case_is_reviewed(
+    learning: Delivered,
+) -> None:
+    store, routing = learning.room.store, learning.case.routing
+    assert routing is not None
+    both = replace(routing, structures=("Heart", "Esophagus"))
+    store.cases.routed(learning.case_id, both)
+    store.turns.turn(learning.case_id, "Esophagus", who="anna", now=learning.room.now())
+    assert learning.case.state is CaseState.ASSEMBLED
+    learning.comes_back(learning.edited(WIDER))
+    np.testing.assert_array_equal(learned_mask(learning), WIDER)
 
 
 def test_it_is_never_sent_back(learning: Delivered) -> None:

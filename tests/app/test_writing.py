@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
@@ -83,7 +85,7 @@ def test_what_is_approved_after_re_opening_is_another_object_that_says_so(tmp_pa
     first = approve_mask(room, case_id, mask)
     (row,) = room.store.deliveries.all()
     room.store.deliveries.sent(row.id, sop_instance_uid="1.2.3", now=room.now())
-    room.store.flow.reopen(case_id, who="anna", reason="too small", now=room.now())
+    room.store.flow.reopen(case_id, "Heart", who="anna", reason="too small", now=room.now())
     second = approve_mask(room, case_id, mask)
     before, after = (
         _dataset(writing.write_approved(room, each).read_bytes()) for each in (first, second)
@@ -95,6 +97,32 @@ def test_what_is_approved_after_re_opening_is_another_object_that_says_so(tmp_pa
     assert "PredecessorStructureSetSequence" not in before
     (replaced,) = after.PredecessorStructureSetSequence
     assert replaced.ReferencedSOPInstanceUID == before.SOPInstanceUID
+
+
+def test_structure_sets_of_a_case_with_several_structures_are_told_apart_by_their_label(
+    tmp_path: Path,
+) -> None:
+    room, case_id, mask = _room_with_case(tmp_path)
+    routing = room.store.cases.get(case_id).routing
+    assert routing is not None
+    room.store.cases.routed(case_id, replace(routing, structures=("Heart", "Esophagus")))
+    approved = approve_mask(room, case_id, mask)
+    ds = _dataset(writing.write_approved(room, approved).read_bytes())
+    assert ds.StructureSetLabel == "Heart"
+
+
+@pytest.mark.parametrize(
+    ("roi_name", "version", "label"),
+    [
+        ("Esophagus", 1, "Esophagus"),
+        ("Brachial_Plexs_L", 1, "Brachial_Plexs_L"),
+        ("Brachial_Plexs_L", 2, "Brachial_~s_L v2"),
+        ("Brachial_Plexs_R", 2, "Brachial_~s_R v2"),
+        ("Glnd_Submand_R", 12, "Glnd_Sub~d_R v12"),
+    ],
+)
+def test_a_label_that_is_too_long_keeps_the_side(roi_name: str, version: int, label: str) -> None:
+    assert writing.label_of(roi_name, version) == label
 
 
 def test_a_disk_that_is_away_for_a_moment_does_not_hold_the_delivery(tmp_path: Path) -> None:

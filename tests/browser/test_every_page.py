@@ -111,7 +111,7 @@ def fill(app: Flask, store: Store) -> tuple[str, str]:
         moments = [begun + timedelta(seconds=float(s)) for s in np.arange(0, took_s, 9.0)]
         arm = MANUAL if n % 6 == 5 else ASSISTED
         events: list[Done] = [(at, "position", {}) for at in moments]
-        store.timing.add(ids[n], events, who="olga", arm=arm)
+        store.timing.add(ids[n], "Heart", events, who="olga", arm=arm)
     put_version(store, B, 0)
     put_version(store, A, 1)
     made = store.observations.assign(ids[0], "Heart", "phil", who="olga", now=NOW)

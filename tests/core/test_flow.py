@@ -147,16 +147,16 @@ def test_a_rejected_case_says_who_and_why_keeps_its_strokes_and_can_be_re_opened
     case_id = reviewed_case(store, "P1", 1)
     paint(store, case_id, 1, [0])
     with pytest.raises(NoReasonError):
-        store.flow.reject(case_id, who="anna", tab="t1", reason="  ", now=NOW)
+        store.flow.reject(case_id, "Heart", who="anna", tab="t1", reason="  ", now=NOW)
     with pytest.raises(CaseLockedError):
-        store.flow.reject(case_id, who="anna", tab="other", reason="artefacts", now=NOW)
-    store.flow.reject(case_id, who="anna", tab="t1", reason=" artefacts ", now=NOW)
+        store.flow.reject(case_id, "Heart", who="anna", tab="other", reason="artefacts", now=NOW)
+    store.flow.reject(case_id, "Heart", who="anna", tab="t1", reason=" artefacts ", now=NOW)
     current = store.cases.get(case_id)
     assert (current.state, current.reason) == (CaseState.REJECTED, "Rejected by anna: artefacts")
     assert store.reviews.holder(case_id, now=NOW) is None
     with pytest.raises(NoReasonError):
-        store.flow.reopen(case_id, who="berta", reason="", now=NOW)
-    opened = store.flow.reopen(case_id, who="berta", reason="a better look", now=NOW)
+        store.flow.reopen(case_id, "Heart", who="berta", reason="", now=NOW)
+    opened = store.flow.reopen(case_id, "Heart", who="berta", reason="a better look", now=NOW)
     assert (opened.state, opened.reason, opened.assigned_to) == ("IN_REVIEW", "", "berta")
     assert store.reviews.last_seq(case_id, "Heart") == 1
     assert events(store, case_id)[-2:] == ["case.rejected", "case.in_review"]
@@ -168,10 +168,10 @@ def test_a_delivered_case_is_re_opened_and_its_next_approval_is_the_second_versi
     case_id = reviewed_case(store, "P1", 1)
     first = held(store, case_id)
     with pytest.raises(TransitionError, match="still on its way"):
-        store.flow.reopen(case_id, who="anna", reason="too small", now=NOW)
+        store.flow.reopen(case_id, "Heart", who="anna", reason="too small", now=NOW)
     send_all(store, case_id)
     assert store.cases.get(case_id).state is CaseState.DELIVERED
-    store.flow.reopen(case_id, who="anna", reason="too small", now=NOW)
+    store.flow.reopen(case_id, "Heart", who="anna", reason="too small", now=NOW)
     store.reviews.open(case_id, "Heart", who="anna", tab="t1", now=NOW, lock_s=60)
     second = approve_again(store, case_id, minutes=5)
     assert [store.flow.version_of(c) for c in (first, second)] == [1, 2]
@@ -192,7 +192,7 @@ def test_a_case_re_opened_without_strokes_keeps_the_prediction_that_was_approved
     made = Correction("e" * 32, case_id, "f" * 64, "Heart", seen.id, "anna", NOW, "d" * 64, (), 0)
     store.reviews.approve(made, tab="t1", destinations=["TPS"], now=NOW)
     send_all(store, case_id)
-    store.flow.reopen(case_id, who="anna", reason="look again", now=NOW)
+    store.flow.reopen(case_id, "Heart", who="anna", reason="look again", now=NOW)
     newer = replace(seen, id="2" * 32, model_version="b" * 64, created_at=LATER)
     assert store.cases.predicted(newer) is False
     store.reviews.open(case_id, "Heart", who="anna", tab="t1", now=NOW, lock_s=60)
@@ -260,7 +260,7 @@ def test_what_was_replaced_is_not_sent_again_and_does_not_deliver_its_case(store
         (shown,) = store.outbox.page(state="replaced", page=1, now=LATER).rows
         assert shown.id == stopped.id
 
-    store.flow.reopen(case_id, who="anna", reason="too small", now=LATER)
+    store.flow.reopen(case_id, "Heart", who="anna", reason="too small", now=LATER)
     nothing_leaves_again()
     store.reviews.open(case_id, "Heart", who="anna", tab="t1", now=LATER, lock_s=60)
     approve_again(store, case_id, minutes=1, hold_s=0)
@@ -285,7 +285,7 @@ def test_what_a_destination_did_not_commit_is_not_sent_again_once_it_was_replace
     store.asked.expect(first, [], destination="TPS", now=LATER)
     send_all(store, case_id)
     (asked,) = store.asked.due(now=LATER)
-    store.flow.reopen(case_id, who="anna", reason="too small", now=LATER)
+    store.flow.reopen(case_id, "Heart", who="anna", reason="too small", now=LATER)
     store.asked.refused(asked.id, reason="no room", again_at=LATER, now=LATER)
     assert store.deliveries.get(first).state == "SENT"
     assert store.asked.send_again(first, who="otto", now=LATER) is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from core.records import (
 from core.store import Store, open_store
 from core.tables import audit
 from core.volume import Volume
-from tests.support.review_case import NOW, put_case, small_geometry
+from tests.support.review_case import NOW, ROUTING, put_case, small_geometry
 from tests.support.settings import settings_for
 from tests.support.versions import A, put_version
 
@@ -42,7 +43,8 @@ def store(tmp_path: Path) -> Store:
 def painted_case(store: Store, patient_id: str, *, roi_name: str = "Heart") -> str:
     """A case that anna has opened and painted one stroke on, at NOW."""
     ct = Volume(np.zeros(GRID.shape, np.int16), GRID)
-    case_id = put_case(store, ct, patient_id=patient_id)
+    routing = replace(ROUTING, structures=(roi_name,))
+    case_id = put_case(store, ct, patient_id=patient_id, routing=routing)
     store.reviews.open(case_id, roi_name, who="anna", tab="t", now=NOW, lock_s=60)
     paint(store, case_id, 1, roi_name=roi_name)
     return case_id

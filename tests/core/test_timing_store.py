@@ -43,10 +43,10 @@ def test_the_database_counts_as_one_would_by_hand(store: Store) -> None:
             at += timedelta(seconds=rng.choice(PAUSES_S))
             if rng.random() < 0.2:
                 what = rng.choice(cases), rng.choice(["assisted", "observer"])
-            store.timing.add(what[0], [(at, "slice", {})], who=who, arm=what[1])
+            store.timing.add(what[0], "Heart", [(at, "slice", {})], who=who, arm=what[1])
             done.setdefault(who, []).append((at, what))
     # One who worked on a single case, with a single event.
-    store.timing.add(cases[2], [(START, "open", {})], who="dora", arm="manual")
+    store.timing.add(cases[2], "Heart", [(START, "open", {})], who="dora", arm="manual")
     done["dora"] = [(START, (cases[2], "manual"))]
 
     expected = {who: active_s(events) for who, events in done.items()}

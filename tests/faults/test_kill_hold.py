@@ -61,7 +61,9 @@ def test_a_hold_outlives_every_process_and_an_undo_too(tmp_path: Path) -> None:
         kill_all(node)
         assert {c.state for c in store.cases.all()} == {CaseState.APPROVED}
 
-        node.physician().post_json(f"/api/cases/{undone.id}/take-back", {"tab": "0" * 32})
+        node.physician().post_json(
+            f"/api/cases/{undone.id}/take-back", {"tab": "0" * 32, "roi": "Heart"}
+        )
         kill_all(node)
         # The time of the other one has come.
         with store.engine.begin() as connection:

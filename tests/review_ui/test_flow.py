@@ -87,7 +87,7 @@ def test_an_approval_counts_down_and_can_be_undone_until_the_first_try(
     assert [d["words"] for d in approved["deliveries"]] == ["leaves for TPS in 18 s"]
     (row,) = anna.get("/api/worklist").json["cases"]  # type: ignore[index]
     assert row["deliveries"] == ["leaves for TPS in 18 s"]
-    answer = anna.post(f"/api/cases/{case_id}/take-back", tab=anna.tab)
+    answer = anna.post(f"/api/cases/{case_id}/take-back", tab=anna.tab, roi="Heart")
     assert answer.json == {"state": "IN_REVIEW"}
     after = facts(anna, case_id)
     assert (after["approved"], after["journal"], after["editable"]) == (None, {"seq": 1}, True)
@@ -101,14 +101,14 @@ def test_what_has_begun_to_leave_is_not_undone_but_re_opened(
     clock.now += timedelta(seconds=31)
     (row,) = store.deliveries.due(now=clock.now)
     store.deliveries.begin(row.id, now=clock.now)
-    refused = anna.post(f"/api/cases/{case_id}/take-back", tab=anna.tab)
+    refused = anna.post(f"/api/cases/{case_id}/take-back", tab=anna.tab, roi="Heart")
     assert (refused.status_code, refused.json["error"]["kind"]) == (409, "state")  # type: ignore[index]
     assert facts(anna, case_id)["may_reopen"] is False
     store.deliveries.sent(row.id, sop_instance_uid="1.2.3", now=clock.now)
     assert facts(anna, case_id)["may_reopen"] is True
-    nothing_said = anna.post(f"/api/cases/{case_id}/reopen", reason="")
+    nothing_said = anna.post(f"/api/cases/{case_id}/reopen", roi="Heart", reason="")
     assert (nothing_said.status_code, nothing_said.json["error"]["kind"]) == (422, "reason")  # type: ignore[index]
-    opened = anna.post(f"/api/cases/{case_id}/reopen", reason="apex too low").json
+    opened = anna.post(f"/api/cases/{case_id}/reopen", roi="Heart", reason="apex too low").json
     assert opened is not None
     assert (opened["state"], opened["approved"], opened["editable"]) == ("IN_REVIEW", None, True)
     assert opened["replaces"]["version"] == 1
@@ -118,7 +118,9 @@ def test_a_rejected_case_shows_the_reason_and_names_the_next_one(
     anna: Reviewer, store: Store, case_id: str
 ) -> None:
     other = put_case(store, Volume(np.zeros(GEOMETRY.shape, np.int16), GEOMETRY))
-    answer = anna.post(f"/api/cases/{case_id}/reject", tab=anna.tab, reason="breathing artefact")
+    answer = anna.post(
+        f"/api/cases/{case_id}/reject", tab=anna.tab, roi="Heart", reason="breathing artefact"
+    )
     assert answer.json == {"state": "REJECTED", "next": other}
     found = facts(anna, case_id)
     access = {"mode": "look", "why": "Rejected by anna: breathing artefact", "offer": ""}
@@ -169,6 +171,6 @@ def test_a_physicist_contours_and_a_physician_approves(
     anna.post(f"/api/cases/{case_id}/pass-on", tab=anna.tab, to="phil")
     assert phil.open(case_id).status_code == 200
     assert phil.stroke(case_id, 2, encode_runs(np.flatnonzero(BOX))).status_code == 200
-    refused = phil.post(f"/api/cases/{case_id}/reject", tab=phil.tab, reason="no")
+    refused = phil.post(f"/api/cases/{case_id}/reject", tab=phil.tab, roi="Heart", reason="no")
     assert refused.status_code == 403
     assert "Only the role physician may decide" in refused.json["error"]["message"]  # type: ignore[index]

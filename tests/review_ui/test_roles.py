@@ -96,6 +96,7 @@ WHO = {
     "POST /api/cases/<case_id>/reject": {PHYSICIAN},
     "POST /api/cases/<case_id>/take-back": {PHYSICIAN},
     "POST /api/cases/<case_id>/reopen": {PHYSICIAN},
+    "POST /api/cases/<case_id>/turn": CONTOUR,
     "POST /api/keys": EVERYBODY,
     "GET /openapi.json": EVERYBODY,
 }

@@ -64,7 +64,7 @@ def approve_another(anna: Reviewer, store: Store, number: int) -> str:
         store.cases.add_dose_figure(DoseFigure(case_id, "Heart", source, source_id, dose_id, *told))
     for who in ("anna", "phil"):
         begun = NOW + timedelta(minutes=number)
-        store.timing.add(case_id, [(begun, "open", {})], who=who, arm=ASSISTED)
+        store.timing.add(case_id, "Heart", [(begun, "open", {})], who=who, arm=ASSISTED)
     return case_id
 
 

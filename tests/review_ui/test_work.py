@@ -29,7 +29,7 @@ def case_ids(store: Store) -> list[str]:
 
 def work(store: Store, case_id: str, *, who: str, start_s: float, took_s: int, arm: str) -> None:
     moments = [NOW + timedelta(seconds=start_s + s) for s in range(0, took_s + 1, 10)]
-    store.timing.add(case_id, [(at, "position", {}) for at in moments], who=who, arm=arm)
+    store.timing.add(case_id, "Heart", [(at, "position", {}) for at in moments], who=who, arm=arm)
 
 
 def test_ones_own_cases_stand_in_order_with_the_median_of_each_arm(
@@ -89,7 +89,7 @@ def test_a_page_that_sends_without_end_does_not_fill_the_store(
     many: list[tuple[datetime, str, dict[str, Any]]] = [
         (NOW + timedelta(seconds=n), "zoom", {}) for n in range(MOST_EVENTS - 1)
     ]
-    assert store.timing.add(case_ids[0], many, who="anna", arm=ASSISTED) == MOST_EVENTS - 1
-    assert store.timing.add(case_ids[0], many[:5], who="anna", arm=ASSISTED) == 1
-    assert store.timing.add(case_ids[0], many[:5], who="anna", arm=ASSISTED) == 0
-    assert store.timing.add(case_ids[0], many[:5], who="bert", arm=ASSISTED) == 5
+    assert store.timing.add(case_ids[0], "Heart", many, who="anna", arm=ASSISTED) == MOST_EVENTS - 1
+    assert store.timing.add(case_ids[0], "Heart", many[:5], who="anna", arm=ASSISTED) == 1
+    assert store.timing.add(case_ids[0], "Heart", many[:5], who="anna", arm=ASSISTED) == 0
+    assert store.timing.add(case_ids[0], "Heart", many[:5], who="bert", arm=ASSISTED) == 5

@@ -6,9 +6,11 @@
  * @typedef {[name: string, value: string, className?: string]} SummaryRow
  */
 import { getJson, postJson } from "./api.js";
+import { showBanner } from "./banner.js";
 import { showFlow, showHold } from "./flow.js";
 import { button, byId, dayAndTime, dialog, make, poll, setText } from "./page.js";
 import { showFlags } from "./panel.js";
+import { showStructures } from "./structures.js";
 
 /**
  * @param {object} options
@@ -76,26 +78,37 @@ export function prepareApproval({ url, facts, summary, refresh, saved, body, onA
 /**
  * Show that the case is approved, and follow its way to the destinations.
  * @param {string} url
+ * @param {string} roi  what was approved, and is on the screen
  * @param {Approval} approved
  */
-export function showApproved(url, approved) {
+export function showApproved(url, roi, approved) {
   byId("approved").hidden = false;
+  let isTurned = false;
   const show = (/** @type {Approval} */ approval) => {
     const { by, at, version, deliveries } = approval;
     const which = version > 1 ? ` as version ${version}` : "";
     setText("approved-by", `Approved by ${by}${which}, ${dayAndTime(at)}`);
-    showHold(url, approval);
+    showHold(url, approval, roi);
     byId("deliveries").replaceChildren(
       ...deliveries.map(({ words, last_error }) => make("p", { text: words, title: last_error })),
     );
   };
   show(approved);
   poll(async () => {
-    const facts = /** @type {CaseFacts} */ (await getJson(url).catch(() => null));
+    const facts = isTurned ? null : /** @type {CaseFacts} */ (await getJson(url).catch(() => null));
+    if (facts && facts.roi !== roi) {
+      // Not by itself: whoever goes on elsewhere, perhaps in another tab, has the case.
+      isTurned = true;
+      for (const id of ["approved", "flow", "structures"]) byId(id).hidden = true;
+      const reload = { label: "Reload", act: () => window.location.reload() };
+      showBanner(`The case was turned to ${facts.roi}; what is shown here is ${roi}.`, "note", reload);
+      return;
+    }
     // Taken back, perhaps by a colleague: what is shown here is no longer so.
     if (facts && !facts.approved) window.location.reload();
     if (!facts?.approved) return;
     showFlow(facts);
+    showStructures(facts);
     document.body.dataset.state = facts.state;
     setText("state", facts.state_words);
     show(facts.approved);

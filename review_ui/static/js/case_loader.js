@@ -32,6 +32,8 @@
  * @property {{mode: "edit" | "ask" | "look", why: string, offer: string}} access
  * @property {boolean} may_decide  approve, reject, take back
  * @property {boolean} may_reopen
+ * @property {boolean} may_turn  review another structure
+ * @property {{roi: string, state: string, words: string}[]} structures  where there are several
  * @property {string[]} destinations
  * @property {import("./stop_here.js").Tolerance} stop_here
  * @property {number} hold_s  how long an approved structure set waits before it leaves

@@ -47,11 +47,12 @@ export function showFlow(facts) {
  * A button that counts down while the approval can be taken back.
  * @param {string} url  /api/cases/<id>
  * @param {Approval} approved
+ * @param {string} roi  what was approved
  */
-export function showHold(url, { held_s }) {
+export function showHold(url, { held_s }, roi) {
   const undo = button("take-back");
   heldUntilMs = held_s === null ? 0 : performance.now() + held_s * 1000;
-  undo.onclick = () => void takeBack(url);
+  undo.onclick = () => void takeBack(url, roi);
   const tick = () => {
     const leftS = Math.ceil((heldUntilMs - performance.now()) / 1000);
     undo.hidden = leftS <= 0;
@@ -63,12 +64,12 @@ export function showHold(url, { held_s }) {
   tick();
 }
 
-/** @param {string} url */
-async function takeBack(url) {
+/** @param {string} url @param {string} roi */
+async function takeBack(url, roi) {
   button("take-back").disabled = true;
   try {
     // The reload below takes the case for its own tab.
-    await postJson(`${url}/take-back`, { tab: "0".repeat(32) });
+    await postJson(`${url}/take-back`, { tab: "0".repeat(32), roi });
     window.location.reload();
   } catch (error) {
     showBanner(error instanceof Error ? error.message : String(error), "warning");
@@ -95,10 +96,10 @@ export function connectFlow({ url, session, lock }) {
   button("reject").addEventListener("click", () =>
     ask({
       title: `Reject ${whom}?`,
-      effect: "No structure set is sent. The strokes are kept; the case can be re-opened.",
+      effect: `No structure set of ${facts.roi} is sent. The strokes are kept; the case can be re-opened.`,
       label: "Reject",
       needs: "reason",
-      act: async (reason) => leave(await postJson(`${url}/reject`, { tab: lock.tab, reason })),
+      act: async (reason) => leave(await postJson(`${url}/reject`, { tab: lock.tab, roi: facts.roi, reason })),
       problem: unsaved,
     }),
   );
@@ -124,7 +125,7 @@ export function connectFlow({ url, session, lock }) {
       label: "Re-open",
       needs: "reason",
       act: async (reason) => {
-        await postJson(`${url}/reopen`, { reason });
+        await postJson(`${url}/reopen`, { roi: facts.roi, reason });
         window.location.reload();
       },
       problem: () => "",

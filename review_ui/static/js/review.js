@@ -25,6 +25,7 @@ import { ReviewSession } from "./review_session.js";
 import { ReviewState } from "./review_state.js";
 import { SliceView } from "./slice_view.js";
 import { Stage } from "./stage.js";
+import { connectStructures, showStructures } from "./structures.js";
 import { connectInput } from "./tools.js";
 
 /** /api/cases/<id>, or /api/observations/<id> for a second observer. */
@@ -44,7 +45,11 @@ async function openCase(facts, lock) {
     return facts;
   }
   try {
-    return await lock.take(asked);
+    const taken = await lock.take(asked);
+    // Somebody turned to another structure meanwhile: this page is of the one before.
+    if (taken.roi === facts.roi) return taken;
+    window.location.reload();
+    return new Promise(() => undefined);
   } catch (error) {
     if (!(error instanceof ServerError) || error.status !== 409) throw error;
     showBanner(`${error.message} You can look at the case.`, "warning");
@@ -99,6 +104,7 @@ function showFacts(facts) {
   document.body.dataset.state = facts.state;
   panel.showStructureSet(facts);
   showFlow(facts);
+  showStructures(facts);
   panel.showFlags("flags", facts.flags);
   panel.showFindings(facts.findings);
   byId("tools").classList.toggle("disabled", !facts.editable);
@@ -166,7 +172,7 @@ function connectApproval(session, lock) {
       button("next-case").onclick = () => window.location.assign(`/cases/${next}`);
       const approved = /** @type {CaseFacts} */ (await getJson(url));
       showFacts({ ...approved, editable: false });
-      if (approved.approved) showApproved(url, approved.approved);
+      if (approved.approved) showApproved(url, approved.roi, approved.approved);
     },
   });
 }
@@ -206,8 +212,9 @@ async function start() {
   connectLeaving(session);
   connectApproval(session, lock);
   connectFlow({ url, session, lock });
+  connectStructures({ url, session, lock });
   session.open();
-  if (facts.approved) showApproved(url, facts.approved);
+  if (facts.approved) showApproved(url, facts.roi, facts.approved);
   document.body.dataset.ready = "true";
   // Last: nobody waits for them, and the case can be worked on without.
   const onCame = () => {

@@ -22,6 +22,7 @@
  * @property {string | null} lock_holder
  * @property {string | null} assigned_to
  * @property {string} arm  assisted or manual
+ * @property {string} structures  how many are approved, where there are several
  * @property {number | null} expected_impact_gy  how far the proposed mean dose may be off
  */
 import { getJson, ServerError } from "./api.js";
@@ -111,6 +112,7 @@ function stateCell(row) {
   if (row.assigned_to && row.assigned_to !== row.lock_holder && row.reviewable) {
     more.push(make("div", { className: "sub", text: `for ${row.assigned_to}` }));
   }
+  if (row.structures) more.push(make("div", { className: "sub", text: `${row.roi}; ${row.structures}` }));
   if (row.arm === "manual") more.push(make("div", { className: "sub", text: "from scratch" }));
   if (row.lock_holder) more.push(make("div", { className: "sub", text: `by ${row.lock_holder}` }));
   for (const flag of row.flags) more.push(make("div", { className: "reason", text: flag }));
