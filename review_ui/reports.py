@@ -58,7 +58,7 @@ RETURNED_COLUMNS = (
 
 @blueprint.get("/dose.csv")
 def dose_csv() -> Response:
-    """One line a case: what was predicted, what was approved, what that meant for the dose."""
+    """One line a case and structure: what was predicted and approved, what that did to the dose."""
     room = desk()
     changes = room.store.changes.newest()
     hidden = hidden_from(room.store, current_user.username)
